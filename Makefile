@@ -1,0 +1,32 @@
+# What a newcomer needs is `make serve`, and to change something, `make lint test`.
+
+# Cargo's own target directory, unless the caller keeps one elsewhere.
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+# A rustc that can build the plugins; the script gets one where it is missing.
+GUESTS = EASEL_GUEST_RUSTC="$$(sh scripts/wasm-target.sh)"
+
+.PHONY: serve test lint test-core test-engine mutants
+
+## Build what is missing, and run the host with the embedded backends.
+serve:
+	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo run --release -- serve
+
+## All tests: the core, the plugins' own logic, the host, and the real process from end to end.
+test:
+	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo build --workspace && cargo test --workspace
+	cd plugins && cargo test --workspace --locked --target-dir "$(TARGET)/plugins"
+
+lint:
+	cargo fmt --all --check
+	cd plugins && cargo fmt --all --check
+	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo clippy --workspace --all-targets -- -D warnings
+	cd plugins && cargo clippy --workspace --all-targets --locked --target-dir "$(TARGET)/plugins" -- -D warnings
+
+## Breaks the core in every place and looks whether a test notices (cargo install cargo-mutants).
+mutants:
+	cargo mutants --package easel-core --no-shuffle --jobs 1
+
+## A picture through a real diffusion engine, built from source (needs python3, a C++ compiler, 3 GB of disk).
+test-engine:
+	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo build
+	EASEL_BIN="$(TARGET)/debug/easel" sh scripts/test-engine.sh

@@ -1,0 +1,214 @@
+//! What can be asked of the writer, and what it answers. Plain values: they could as well come over a wire.
+
+use std::sync::Arc;
+
+use crate::job::{Artifact, Input, Job, JobError, JobId, Outcome};
+use crate::json::Json;
+use crate::message::MessageId;
+
+/// A job to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// Its identity, new.
+    pub id: JobId,
+    /// A configured backend.
+    pub backend: String,
+    /// Whose it is.
+    pub owner: String,
+    /// Valid for the backend's schema.
+    pub params: Json,
+    /// Files for it, already in its own directory.
+    pub inputs: Vec<Input>,
+    /// Echoed.
+    pub metadata: Json,
+    /// The conversation that it belongs to; if none, its message's.
+    pub conversation_id: Option<String>,
+    /// The message to report to.
+    pub message_id: Option<MessageId>,
+    /// Charged attempts it may use.
+    pub max_attempts: u32,
+    /// The client's idempotency key, and a digest of the whole request.
+    pub key: Option<(String, String)>,
+}
+
+/// A message to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMessage {
+    /// Its identity: the client's choice, or new.
+    pub id: MessageId,
+    /// The conversation that it belongs to.
+    pub conversation_id: String,
+    /// Not interpreted.
+    pub role: String,
+    /// Its text.
+    pub content: String,
+    /// Anything.
+    pub extra_metadata: serde_json::Map<String, serde_json::Value>,
+    /// Whose it is.
+    pub owner: String,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// The job.
+    pub job: JobId,
+    /// Its attempt: an outcome of any other than the live one changes nothing.
+    pub attempt: u32,
+    /// How.
+    pub outcome: Outcome,
+    /// Whether the device is certainly idle now.
+    pub clean: bool,
+    /// The last progress: percent.
+    pub progress: u8,
+    /// What the backend returned.
+    pub result: Option<Json>,
+    /// What it made, on disk and synced.
+    pub artifacts: Vec<Artifact>,
+    /// What went wrong.
+    pub error: Option<JobError>,
+}
+
+/// Something for the writer to decide.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// A new job.
+    Submit(Box<NewJob>),
+    /// End a job: at once if it waits, by asking its attempt if it runs.
+    Cancel(JobId),
+    /// Run an ended job again.
+    Retry(JobId),
+    /// Forget an ended job.
+    Delete(JobId),
+    /// A device's turn: the outcome of its attempt, then perhaps the claim of the next, in one transaction.
+    Turn {
+        /// The device.
+        device: String,
+        /// What came of the attempt that it ran.
+        finished: Option<Box<Finished>>,
+        /// Whether to claim the next job.
+        claim: bool,
+    },
+    /// An attempt has something to be remembered.
+    Remember {
+        /// The job.
+        job: JobId,
+        /// Its attempt.
+        attempt: u32,
+        /// What.
+        note: String,
+    },
+    /// What this attempt may have left on the device is gone.
+    Settled {
+        /// The device.
+        device: String,
+        /// The job that had it.
+        job: JobId,
+        /// Its attempt.
+        attempt: u32,
+    },
+    /// After a crash: attempts that were live are lost.
+    Recover,
+    /// A new message.
+    CreateMessage(Box<NewMessage>),
+    /// Merge into a message.
+    PatchMessage {
+        /// Which.
+        id: MessageId,
+        /// A new text, if any.
+        content: Option<String>,
+        /// Merged deeply; null or absent changes nothing.
+        extra_metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    },
+    /// Forget a message.
+    DeleteMessage(MessageId),
+}
+
+/// What a claim hands to the device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The job, processing; `job.attempt` is the attempt.
+    pub job: Arc<Job>,
+    /// `sha256:…` of the component to run.
+    pub digest: String,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// The job afterwards, and its place in line.
+    Job(Arc<Job>, u64),
+    /// The job that this idempotency key made before, and its place in line.
+    Known(Arc<Job>, u64),
+    /// What the device is to run now.
+    Turn(Option<Box<Claimed>>),
+    /// The message; the store knows its text after the merge.
+    Message(MessageId),
+    /// Nothing more to say.
+    Done,
+}
+
+/// Why a command was refused. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such job.
+    #[error("there is no job {0}")]
+    NoJob(JobId),
+    /// There is no such message.
+    #[error("there is no message {0}")]
+    NoMessage(MessageId),
+    /// No such backend is configured.
+    #[error("there is no backend {0}")]
+    NoBackend(String),
+    /// The job is not in a state for that.
+    #[error("job {} is {}: {rule}", job.id, job.status.name())]
+    Unfit {
+        /// The job as it is.
+        job: Arc<Job>,
+        /// Its place in line.
+        queue_position: u64,
+        /// What would be needed.
+        rule: &'static str,
+    },
+    /// The idempotency key stands for another request, or for a job that was deleted.
+    #[error("the idempotency key {0:?} was used for another request")]
+    KeyReused(String),
+    /// There is such a message.
+    #[error("there is a message {0} already")]
+    MessageExists(MessageId),
+    /// Too many jobs wait.
+    #[error("{0} jobs are waiting, which is as many as `queue.max_waiting` lets in")]
+    QueueFull(u64),
+}
+
+/// The rows that a command needs and that the state may not hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Jobs that may have ended.
+    pub jobs: Vec<JobId>,
+    /// Messages.
+    pub messages: Vec<MessageId>,
+    /// Idempotency keys, with their owners.
+    pub keys: Vec<(String, String)>,
+}
+
+impl Command {
+    /// Adds to `names` what has to be loaded before this can be decided.
+    pub fn name_into(&self, names: &mut Names) {
+        match self {
+            Self::Submit(new) => {
+                names.messages.extend(new.message_id);
+                names.keys.extend(new.key.iter().map(|(key, _)| (new.owner.clone(), key.clone())));
+            }
+            Self::Cancel(id) | Self::Retry(id) | Self::Delete(id) => names.jobs.push(*id),
+            Self::CreateMessage(new) => names.messages.push(new.id),
+            Self::PatchMessage { id, .. } | Self::DeleteMessage(id) => names.messages.push(*id),
+            Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Recover => {}
+        }
+    }
+
+    /// Whether a device stands idle until this is committed: such commands go first.
+    pub fn urgent(&self) -> bool {
+        matches!(self, Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Recover)
+    }
+}

@@ -1,0 +1,43 @@
+//! What clients do to messages. What a merge comes to is the store's business; whether it may happen is decided here.
+
+use crate::command::{NewMessage, Refusal, Reply};
+use crate::draft::{Change, Draft, MessageHead};
+use crate::event::MessageChange;
+use crate::job::Timestamp;
+use crate::message::MessageId;
+
+pub(super) fn create(draft: &mut Draft, new: Box<NewMessage>, now: Timestamp) -> Result<Reply, Refusal> {
+    let id = new.id;
+    if draft.cold.messages.contains_key(&id) {
+        return Err(Refusal::MessageExists(id));
+    }
+    let head = MessageHead { conversation_id: new.conversation_id.clone(), owner: new.owner.clone() };
+    draft.cold.messages.insert(id, head.clone());
+    draft.changes.push(Change::CreateMessage(new, draft.next_seq()));
+    draft.tell(id, MessageChange::Created, head, now);
+    Ok(Reply::Message(id))
+}
+
+pub(super) fn patch(
+    draft: &mut Draft,
+    id: MessageId,
+    content: Option<String>,
+    extra_metadata: serde_json::Map<String, serde_json::Value>,
+    now: Timestamp,
+) -> Result<Reply, Refusal> {
+    let head = draft.cold.messages.get(&id).cloned().ok_or(Refusal::NoMessage(id))?;
+    // A patch that says nothing changes nothing, and nobody is told.
+    if content.is_some() || !extra_metadata.is_empty() {
+        let seq = draft.next_seq();
+        draft.changes.push(Change::PatchMessage { id, content, extra_metadata, seq });
+        draft.tell(id, MessageChange::Changed, head, now);
+    }
+    Ok(Reply::Message(id))
+}
+
+pub(super) fn delete(draft: &mut Draft, id: MessageId, now: Timestamp) -> Result<Reply, Refusal> {
+    let head = draft.cold.messages.remove(&id).ok_or(Refusal::NoMessage(id))?;
+    draft.changes.push(Change::DeleteMessage(id));
+    draft.tell(id, MessageChange::Deleted, head, now);
+    Ok(Reply::Done)
+}

@@ -1,0 +1,190 @@
+//! A device's turn: what came of its attempt, and what it runs next; and the two ways back from a crash.
+
+use std::sync::Arc;
+
+use crate::command::{Claimed, Finished, Reply};
+use crate::device::{Device, Occupant};
+use crate::draft::Draft;
+use crate::event::Transition;
+use crate::job::{Attempt, ErrorKind, Job, JobError, JobId, LEDGER, Outcome, Status, Timestamp};
+use crate::policy::{self, Next};
+
+pub(super) fn turn(
+    draft: &mut Draft,
+    device: &str,
+    finished: Option<Box<Finished>>,
+    claim: bool,
+    now: Timestamp,
+) -> Reply {
+    if let Some(finished) = finished {
+        finish(draft, *finished, now);
+    }
+    Reply::Turn(if claim { self::claim(draft, device, now).map(Box::new) } else { None })
+}
+
+/// Gives the device to the head of its line, if it is free and there is one.
+fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
+    let mut device = draft.state.device(device).filter(|device| device.free())?.clone();
+    let head = draft.state.head(&device.name)?.clone();
+    let digest = draft.state.backend(&head.backend)?.digest.clone();
+
+    let mut job = Job {
+        status: Status::Processing,
+        device: Some(device.name.clone()),
+        attempt: head.attempt + 1,
+        started_at: Some(now),
+        progress: 0,
+        ..Job::clone(&head)
+    };
+    if job.attempts.len() >= LEDGER {
+        job.attempts.remove(0);
+    }
+    job.attempts.push(Attempt {
+        number: job.attempt,
+        charged: false,
+        backend_digest: digest.clone(),
+        started_at: now,
+        ended_at: None,
+        outcome: None,
+        error: None,
+    });
+    let occupant = Occupant {
+        job: job.id,
+        attempt: job.attempt,
+        backend: job.backend.clone(),
+        digest: digest.clone(),
+        since: now,
+        note: None,
+    };
+    device.live = Some(occupant.clone());
+    device.dirty = Some(occupant);
+    draft.put_device(device);
+    let (job, _) = draft.transition(job, Transition::Started, now);
+    Some(Claimed { job, digest })
+}
+
+/// Ends the live attempt. An outcome of any other attempt changes nothing.
+fn finish(draft: &mut Draft, finished: Finished, now: Timestamp) {
+    let Some(old) = draft.state.job(finished.job).filter(|job| job.runs(finished.attempt)).cloned() else { return };
+    leave(draft, &old, finished.clean);
+
+    let mut job = Job::clone(&old);
+    let outcome = if job.cancel_requested { Outcome::Cancelled } else { finished.outcome };
+    let error = if outcome == Outcome::Complete || outcome == Outcome::Cancelled { None } else { finished.error };
+    let charged = policy::charged(outcome);
+    if let Some(attempt) = job.last_attempt() {
+        attempt.ended_at = Some(now);
+        attempt.outcome = Some(outcome);
+        attempt.charged = charged;
+        attempt.error = error.clone();
+    }
+    job.attempts_used += u32::from(charged);
+    job.progress = finished.progress;
+
+    match outcome {
+        Outcome::Complete => {
+            job.progress = 100;
+            job.result = finished.result;
+            job.artifacts = finished.artifacts;
+            job.error = None;
+            end(draft, job, Status::Complete, now);
+        }
+        Outcome::Cancelled => end(draft, job, Status::Cancelled, now),
+        _ => match policy::after(outcome, job.attempts_used, job.max_attempts) {
+            Next::Again => again(draft, job, outcome, now),
+            Next::Error => {
+                job.error = error.or_else(|| Some(nameless(outcome)));
+                end(draft, job, Status::Error, now);
+            }
+        },
+    }
+}
+
+/// The device has no live attempt any more; it stays dirty unless this one ended clean.
+fn leave(draft: &mut Draft, job: &Job, clean: bool) {
+    let holds =
+        |occupant: &Option<Occupant>| occupant.as_ref().is_some_and(|o| o.job == job.id && o.attempt == job.attempt);
+    let device = job.device.as_deref().and_then(|name| draft.state.device(name)).filter(|device| holds(&device.live));
+    if let Some(device) = device {
+        let dirty = if clean { None } else { device.dirty.clone() };
+        draft.put_device(Device { name: device.name.clone(), live: None, dirty });
+    }
+}
+
+fn end(draft: &mut Draft, mut job: Job, status: Status, now: Timestamp) {
+    job.status = status;
+    job.ended_at = Some(now);
+    draft.transition(job, Transition::to(status), now);
+}
+
+/// Back to its place in line. A charged attempt is a retry, which passes through `pending` for whoever follows the events.
+fn again(draft: &mut Draft, mut job: Job, outcome: Outcome, now: Timestamp) {
+    job.progress = 0;
+    let mut event = Transition::Interrupted;
+    if policy::charged(outcome) {
+        job.status = Status::Pending;
+        let (pending, _) = draft.transition(job, Transition::Retrying, now);
+        job = Job::clone(&pending);
+        event = Transition::Queued;
+    }
+    job.status = Status::Queued;
+    job.queued_at = Some(now);
+    draft.transition(job, event, now);
+}
+
+/// The error of an attempt that left none.
+fn nameless(outcome: Outcome) -> JobError {
+    let (kind, message) = match outcome {
+        Outcome::Lost => (ErrorKind::Lost, "Easel was stopped or crashed during each attempt at this job."),
+        Outcome::Timeout => (ErrorKind::Timeout, "The attempt took longer than it may."),
+        Outcome::Stalled => (ErrorKind::Stalled, "The backend gave no sign of life for too long."),
+        Outcome::Trapped => (ErrorKind::Trapped, "The backend crashed."),
+        Outcome::Unavailable => (ErrorKind::Unavailable, "The engine was away."),
+        _ => (ErrorKind::Failed, "The backend failed."),
+    };
+    JobError { kind, message: message.into(), detail: message.into(), retryable: true }
+}
+
+pub(super) fn remember(draft: &mut Draft, id: JobId, attempt: u32, note: String) -> Reply {
+    let Some(old) = draft.state.job(id).filter(|job| job.runs(attempt)).cloned() else { return Reply::Done };
+    if let Some(device) = old.device.as_deref().and_then(|name| draft.state.device(name)) {
+        let mut device = device.clone();
+        for occupant in [&mut device.live, &mut device.dirty].into_iter().flatten() {
+            if occupant.job == id && occupant.attempt == attempt {
+                occupant.note = Some(note.clone());
+            }
+        }
+        draft.put_device(device);
+    }
+    draft.write(Job { note: Some(note), ..Job::clone(&old) });
+    Reply::Done
+}
+
+pub(super) fn settled(draft: &mut Draft, device: &str, job: JobId, attempt: u32) -> Reply {
+    let found = draft.state.device(device).filter(|device| {
+        device.live.is_none() && device.dirty.as_ref().is_some_and(|dirty| dirty.job == job && dirty.attempt == attempt)
+    });
+    if let Some(device) = found {
+        draft.put_device(Device { name: device.name.clone(), live: None, dirty: None });
+    }
+    Reply::Done
+}
+
+/// Nothing of the process before this one is still running here: whatever looks live is lost.
+pub(super) fn recover(draft: &mut Draft, now: Timestamp) -> Reply {
+    let running: Vec<Arc<Job>> = draft.state.jobs().filter(|job| job.status == Status::Processing).cloned().collect();
+    for job in running {
+        let finished = Finished {
+            job: job.id,
+            attempt: job.attempt,
+            outcome: Outcome::Lost,
+            clean: false,
+            progress: 0,
+            result: None,
+            artifacts: Vec::new(),
+            error: None,
+        };
+        finish(draft, finished, now);
+    }
+    Reply::Done
+}

@@ -1,0 +1,172 @@
+//! The next state in the making: what a batch of commands has changed so far, and what it will say about it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::command::NewMessage;
+use crate::device::Device;
+use crate::event::{Body, Event, MessageChange, Transition};
+use crate::job::{Job, JobId, Timestamp};
+use crate::message::MessageId;
+use crate::state::State;
+
+/// What an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Whose key it is.
+    pub owner: String,
+    /// The key.
+    pub key: String,
+    /// A digest of the request that it came with.
+    pub digest: String,
+    /// The job that came of it.
+    pub job: JobId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the core has to know of a message in order to decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageHead {
+    /// The conversation that it belongs to.
+    pub conversation_id: String,
+    /// Whose it is.
+    pub owner: String,
+}
+
+/// Rows that were loaded because commands of this batch name them, as changed by the batch so far.
+#[derive(Clone, Debug, Default)]
+pub struct Cold {
+    /// Ended jobs.
+    pub jobs: HashMap<JobId, Arc<Job>>,
+    /// Messages.
+    pub messages: HashMap<MessageId, MessageHead>,
+    /// Idempotency keys by owner and key.
+    pub keys: HashMap<(String, String), KeyUse>,
+}
+
+/// Something for the store to write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A job's first row.
+    NewJob(Arc<Job>),
+    /// A job's row, in place of the old one.
+    Job(Arc<Job>),
+    /// A job's row is to go.
+    DeleteJob(JobId),
+    /// A device's row, new or in place of the old one.
+    Device(Device),
+    /// A new idempotency key.
+    Key(KeyUse),
+    /// A new message, created by the event of this number.
+    CreateMessage(Box<NewMessage>, u64),
+    /// A merge into a message, by the event of this number.
+    PatchMessage {
+        /// Which.
+        id: MessageId,
+        /// A new text, if any.
+        content: Option<String>,
+        /// To be merged.
+        extra_metadata: serde_json::Map<String, serde_json::Value>,
+        /// The event.
+        seq: u64,
+    },
+    /// A message's row is to go.
+    DeleteMessage(MessageId),
+    /// A job writes into its message, if it is the newest that reports there.
+    Report {
+        /// Where to.
+        message: MessageId,
+        /// The job as it is.
+        job: Arc<Job>,
+        /// Its place in line.
+        queue_position: u64,
+        /// Whether it becomes the newest.
+        first: bool,
+    },
+}
+
+/// A state that is not committed yet, with all that the commit has to write.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The state as it will be.
+    pub state: State,
+    /// The rows that commands named.
+    pub cold: Cold,
+    /// What to write, in order.
+    pub changes: Vec<Change>,
+    /// What to say, in order.
+    pub events: Vec<Event>,
+}
+
+impl Draft {
+    /// Nothing changed yet.
+    pub fn new(state: State, cold: Cold) -> Self {
+        Self { state, cold, changes: Vec::new(), events: Vec::new() }
+    }
+
+    /// A job, ended or not.
+    pub fn job(&self, id: JobId) -> Option<Arc<Job>> {
+        self.state.job(id).or_else(|| self.cold.jobs.get(&id)).cloned()
+    }
+
+    /// The number that the next event will have.
+    pub fn next_seq(&self) -> u64 {
+        self.state.seq + 1
+    }
+
+    /// Records that `job` is now as given, because of `event`. Returns it with its place in line.
+    pub fn transition(&mut self, mut job: Job, event: Transition, now: Timestamp) -> (Arc<Job>, u64) {
+        job.seq = self.next_seq();
+        job.updated_at = now;
+        // A job becomes its message's newest by arriving, that is, by getting a ticket that its row did not have.
+        let first = self.job(job.id).is_none_or(|old| old.ticket != job.ticket);
+        let job = self.write(job);
+        let queue_position = self.state.position(&job);
+        self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position }, now);
+        if let Some(message) = job.message_id {
+            self.changes.push(Change::Report { message, job: job.clone(), queue_position, first });
+        }
+        (job, queue_position)
+    }
+
+    /// Records that `job` is now as given, which nobody needs to be told.
+    pub fn write(&mut self, job: Job) -> Arc<Job> {
+        let change = if self.job(job.id).is_some() { Change::Job } else { Change::NewJob };
+        let job = Arc::new(job);
+        self.state.put(job.clone());
+        if job.status.ended() {
+            self.cold.jobs.insert(job.id, job.clone());
+        } else {
+            self.cold.jobs.remove(&job.id);
+        }
+        self.changes.push(change(job.clone()));
+        job
+    }
+
+    /// Records that an ended job is gone.
+    pub fn delete(&mut self, job: &Job, now: Timestamp) {
+        debug_assert!(job.status.ended(), "only ended jobs are deleted");
+        self.cold.jobs.remove(&job.id);
+        self.changes.push(Change::DeleteJob(job.id));
+        let body = Body::Job { event: Transition::Deleted, job: Arc::new(job.without_params()), queue_position: 0 };
+        self.say(body, now);
+    }
+
+    /// Records that `device` is now as given.
+    pub fn put_device(&mut self, device: Device) {
+        self.state.put_device(device.clone());
+        self.changes.push(Change::Device(device));
+    }
+
+    /// Tells what a client did to a message.
+    pub fn tell(&mut self, id: MessageId, event: MessageChange, head: MessageHead, now: Timestamp) {
+        let MessageHead { conversation_id, owner } = head;
+        self.say(Body::Message { event, id, conversation_id, owner }, now);
+    }
+
+    fn say(&mut self, body: Body, at: Timestamp) {
+        self.state.seq += 1;
+        self.events.push(Event { seq: self.state.seq, at, body });
+    }
+}

@@ -1,0 +1,99 @@
+//! Events: the durable log of what happened, one number each, without gap or repeat.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::{Job, Status, Timestamp};
+use crate::message::MessageId;
+
+/// What happened to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transition {
+    /// It waits for its turn.
+    Queued,
+    /// It waits for something else.
+    Pending,
+    /// An attempt holds the device.
+    Started,
+    /// Somebody cancelled it while it was processing.
+    Cancelling,
+    /// It is complete.
+    Completed,
+    /// It ended in error.
+    Failed,
+    /// It is cancelled.
+    Cancelled,
+    /// An attempt failed and was charged; it waits to run again.
+    Retrying,
+    /// The host was shut down under it; it goes back to its place, uncharged.
+    Interrupted,
+    /// Somebody gave it another place.
+    Moved,
+    /// Its row is gone.
+    Deleted,
+}
+
+/// What a client did to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageChange {
+    /// It is new.
+    Created,
+    /// It was patched.
+    Changed,
+    /// It is gone.
+    Deleted,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Body {
+    /// A job, as this event left it, without its params.
+    Job {
+        /// What happened.
+        event: Transition,
+        /// The job afterwards.
+        job: Arc<Job>,
+        /// Its place in line afterwards: from 1, or 0 when it is not queued.
+        queue_position: u64,
+    },
+    /// A message. The store adds its text, for only the store knows what the merge came to.
+    Message {
+        /// What happened.
+        event: MessageChange,
+        /// Which one.
+        id: MessageId,
+        /// The conversation it belongs to.
+        conversation_id: String,
+        /// Whose it is.
+        owner: String,
+    },
+}
+
+/// One line of the durable log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What happened.
+    pub body: Body,
+}
+
+impl Transition {
+    /// The transition that a job reaches `status` by when nothing more special is to be said.
+    pub fn to(status: Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Queued => Self::Queued,
+            Status::Processing => Self::Started,
+            Status::Complete => Self::Completed,
+            Status::Error => Self::Failed,
+            Status::Cancelled => Self::Cancelled,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! A job, its attempts and what came of them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::json::Json;
+use crate::message::MessageId;
+
+/// Microseconds since the Unix epoch, UTC. The core never asks what time it is: commands carry it.
+pub type Timestamp = i64;
+
+/// A job's place of arrival: unique, increasing, never reused.
+pub type Ticket = u64;
+
+/// The identity of a job: a UUID v7, chosen by the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub Uuid);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Waits for something other than its turn: a dependency, a time, a retry.
+    Pending,
+    /// Waits for its turn.
+    Queued,
+    /// Holds the device.
+    Processing,
+    /// Ended: its artifacts are there.
+    Complete,
+    /// Ended: `error` says why.
+    Error,
+    /// Ended: somebody cancelled it.
+    Cancelled,
+}
+
+impl Status {
+    /// Whether the job is over, unless a person retries it.
+    pub fn ended(self) -> bool {
+        matches!(self, Self::Complete | Self::Error | Self::Cancelled)
+    }
+
+    /// The name that clients see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Queued => "queued",
+            Self::Processing => "processing",
+            Self::Complete => "complete",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The backend returned a result.
+    Complete,
+    /// The backend returned a failure.
+    Error,
+    /// The attempt's deadline passed.
+    Timeout,
+    /// No news from the backend for too long.
+    Stalled,
+    /// The component trapped.
+    Trapped,
+    /// It was stopped because somebody cancelled the job.
+    Cancelled,
+    /// The host died under it.
+    Lost,
+    /// The host was shut down in good order.
+    Interrupted,
+    /// The engine was away.
+    Unavailable,
+}
+
+/// The kind of error that a job ended in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The request cannot be right as it is.
+    Invalid,
+    /// The engine is away.
+    Unavailable,
+    /// The device has not enough memory for it.
+    OutOfMemory,
+    /// The backend says that it failed.
+    Failed,
+    /// The attempt's deadline passed.
+    Timeout,
+    /// No news from the backend for too long.
+    Stalled,
+    /// The component trapped.
+    Trapped,
+    /// The host died under each of its attempts.
+    Lost,
+    /// What it depends on failed.
+    Dependency,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// Why a job ended in error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    /// The kind.
+    pub kind: ErrorKind,
+    /// A sentence for the user.
+    pub message: String,
+    /// For the operator: the whole chain of causes.
+    pub detail: String,
+    /// Whether the same job could succeed another time.
+    pub retryable: bool,
+}
+
+/// One run of a job. `(job, number)` fences every write of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// 1, 2, 3 …: never repeats for a job, retries by people included.
+    pub number: u32,
+    /// Whether it counts against `max_attempts`.
+    pub charged: bool,
+    /// `sha256:…` of the component that ran it.
+    pub backend_digest: String,
+    /// When the device was claimed for it.
+    pub started_at: Timestamp,
+    /// When its outcome was decided.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended; none while it lives.
+    pub outcome: Option<Outcome>,
+    /// What went wrong, if something did.
+    pub error: Option<JobError>,
+}
+
+/// A file that a job made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its name within the job.
+    pub name: String,
+    /// The media type that the backend gave it.
+    pub mime: String,
+    /// Bytes.
+    pub size: u64,
+    /// Of the bytes, in hexadecimal.
+    pub sha256: String,
+    /// Pixels, if it is an image.
+    pub width: Option<u32>,
+    /// Pixels, if it is an image.
+    pub height: Option<u32>,
+    /// The attempt that wrote it: which directory it lies in.
+    pub attempt: u32,
+}
+
+impl Artifact {
+    /// What clients see of it.
+    pub fn view(&self, job: JobId) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name, "mime": self.mime, "size": self.size, "sha256": self.sha256,
+            "width": self.width, "height": self.height, "url": format!("/v1/jobs/{job}/artifacts/{}", self.name),
+        })
+    }
+}
+
+/// A file that was handed to a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// What the backend calls it.
+    pub name: String,
+    /// The upload it came from.
+    pub upload: Uuid,
+    /// Its media type as uploaded.
+    pub mime: String,
+    /// Bytes.
+    pub size: u64,
+    /// Of the bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A place in line: bytes that sort as the line does, least first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rank(pub String);
+
+/// How many attempts of a job are remembered.
+pub const LEDGER: usize = 20;
+
+/// A job as the store keeps it. What changes faster than a transaction (progress, positions) is not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its identity.
+    pub id: JobId,
+    /// Its place of arrival; a person's retry arrives anew.
+    pub ticket: Ticket,
+    /// Its place in line while it is queued.
+    pub rank: Rank,
+    /// Where it stands.
+    pub status: Status,
+    /// The backend that it is for.
+    pub backend: String,
+    /// The device that it was last claimed by.
+    pub device: Option<String>,
+    /// Whose it is.
+    pub owner: String,
+    /// What to do, in the backend's own words.
+    pub params: Json,
+    /// Files for it.
+    pub inputs: Vec<Input>,
+    /// Echoed, never interpreted.
+    pub metadata: Json,
+    /// The conversation that it belongs to.
+    pub conversation_id: Option<String>,
+    /// The message that it reports to.
+    pub message_id: Option<MessageId>,
+    /// The number of the last attempt.
+    pub attempt: u32,
+    /// Charged attempts of this series.
+    pub attempts_used: u32,
+    /// Charged attempts that a series may use.
+    pub max_attempts: u32,
+    /// The last [`LEDGER`] attempts.
+    pub attempts: Vec<Attempt>,
+    /// What it made; empty unless complete.
+    pub artifacts: Vec<Artifact>,
+    /// What the backend returned.
+    pub result: Option<Json>,
+    /// Why it ended in error.
+    pub error: Option<JobError>,
+    /// Percent, as of the last transition.
+    pub progress: u8,
+    /// Somebody cancelled it while it was processing.
+    pub cancel_requested: bool,
+    /// What an attempt asked to be remembered, for its successor and for `settle`.
+    pub note: Option<String>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it last became queued.
+    pub queued_at: Option<Timestamp>,
+    /// When its last attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The event that last changed it.
+    pub seq: u64,
+}
+
+impl Job {
+    /// Whether `attempt` is the one that holds the device now.
+    pub fn runs(&self, attempt: u32) -> bool {
+        self.status == Status::Processing && self.attempt == attempt
+    }
+
+    /// The attempt that is under way, or was the last.
+    pub fn last_attempt(&mut self) -> Option<&mut Attempt> {
+        self.attempts.last_mut()
+    }
+
+    /// The same job with nothing in it that an event would have to carry for its whole life.
+    pub fn without_params(&self) -> Self {
+        Self { params: Json::null(), ..self.clone() }
+    }
+}

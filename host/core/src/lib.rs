@@ -1,0 +1,28 @@
+//! The heart of Easel: what a job is, who is next, and what a command changes.
+//!
+//! Everything here is a value or a function of values: no I/O, no clock, no async. [`State`] is a persistent
+//! (structurally shared) value, so a draft of the next state costs nothing to make and nothing to throw away; [`decide`]
+//! turns a command into changes and events on such a draft, and the host commits them before anybody sees the draft.
+
+pub mod command;
+pub mod decide;
+pub mod device;
+pub mod draft;
+pub mod event;
+pub mod job;
+pub mod json;
+pub mod message;
+pub mod policy;
+pub mod rank_set;
+pub mod state;
+
+pub use command::{Claimed, Command, Finished, Refusal, Reply};
+pub use decide::decide;
+pub use device::{Device, Occupant};
+pub use draft::{Change, Cold, Draft, KeyUse};
+pub use event::{Body, Event, MessageChange, Transition};
+pub use job::{Artifact, Attempt, ErrorKind, Input, Job, JobError, JobId, Outcome, Rank, Status, Ticket, Timestamp};
+pub use json::Json;
+pub use message::{Message, MessageId};
+pub use rank_set::RankSet;
+pub use state::{State, Waiting};

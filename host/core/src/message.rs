@@ -1,0 +1,55 @@
+//! A chat message that jobs report to.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::job::{Job, Timestamp};
+
+/// The identity of a message: a UUID, of the client's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MessageId(pub Uuid);
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The keys of `extra_metadata` that belong to the job that reports to a message; clients may not patch them.
+pub const JOB_KEYS: [&str; 6] = ["job_id", "status", "progress", "queue_position", "error", "artifacts"];
+
+/// A message as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its identity.
+    pub id: MessageId,
+    /// The event that created it: the order within a conversation.
+    pub ticket: u64,
+    /// The conversation that it belongs to.
+    pub conversation_id: String,
+    /// `user`, `assistant` …: not interpreted.
+    pub role: String,
+    /// Its text.
+    pub content: String,
+    /// Anything: merged by patches, never deleted from.
+    pub extra_metadata: serde_json::Map<String, serde_json::Value>,
+    /// Whose it is.
+    pub owner: String,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The event that last changed it.
+    pub seq: u64,
+}
+
+/// What `job` writes into the `extra_metadata` of its message when it stands at `queue_position`.
+pub fn report(job: &Job, queue_position: u64) -> serde_json::Value {
+    serde_json::json!({
+        "job_id": job.id, "status": job.status, "progress": job.progress, "queue_position": queue_position,
+        "error": job.error, "artifacts": job.artifacts.iter().map(|a| a.view(job.id)).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,83 @@
+//! What happens to one message at once.
+
+use super::*;
+
+fn create(n: u128) -> Command {
+    Command::CreateMessage(Box::new(new_message(n)))
+}
+
+fn patch(n: u128, value: u8) -> Command {
+    let extra_metadata = Some(object("n", json!(value)));
+    Command::PatchMessage { id: message_id(n), content: None, extra_metadata }
+}
+
+fn forget(n: u128) -> Command {
+    Command::DeleteMessage(message_id(n))
+}
+
+/// What has been said of messages, and by which event.
+fn told(batch: &Batch) -> Vec<(u64, MessageChange)> {
+    let of = |body: &Body| if let Body::Message { event, .. } = body { Some(*event) } else { None };
+    batch.draft.events.iter().filter_map(|event| Some((event.seq, of(&event.body)?))).collect()
+}
+
+#[test]
+fn two_patches_are_merged_in_their_order_and_told_one_by_one() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        let mut batch = Batch::new();
+        batch.ask(create(1)).unwrap();
+        batch.ask(patch(1, first)).unwrap();
+        batch.ask(patch(1, second)).unwrap();
+        let merged = batch.draft.changes.iter().filter_map(|change| match change {
+            Change::PatchMessage { extra_metadata, seq, .. } => Some((extra_metadata["n"].clone(), *seq)),
+            _ => None,
+        });
+        assert!(merged.eq([(json!(first), 2), (json!(second), 3)]));
+        assert_eq!(
+            told(&batch),
+            [(1, MessageChange::Created), (2, MessageChange::Changed), (3, MessageChange::Changed)]
+        );
+    }
+}
+
+#[test]
+fn a_message_can_be_created_patched_and_deleted_at_once() {
+    let mut batch = Batch::new();
+    for command in [create(1), patch(1, 1), forget(1)] {
+        batch.ask(command).unwrap();
+    }
+    assert!(matches!(
+        &batch.draft.changes[..],
+        [Change::CreateMessage(_, 1), Change::PatchMessage { seq: 2, .. }, Change::DeleteMessage(_)]
+    ));
+    assert_eq!(told(&batch), [(1, MessageChange::Created), (2, MessageChange::Changed), (3, MessageChange::Deleted)]);
+}
+
+#[test]
+fn a_message_is_neither_patched_nor_deleted_before_it_is_created_or_after_it_is_gone() {
+    let mut batch = Batch::new();
+    for _ in ["before", "after"] {
+        for command in [patch(1, 1), forget(1)] {
+            assert_eq!(batch.unchanged(|batch| batch.ask(command)), Err(Refusal::NoMessage(message_id(1))));
+        }
+        batch.ask(create(1)).unwrap();
+        batch.ask(forget(1)).unwrap();
+    }
+}
+
+#[test]
+fn a_message_is_created_twice_only_if_it_was_deleted_in_between() {
+    let mut batch = Batch::new();
+    batch.ask(create(1)).unwrap();
+    assert_eq!(batch.unchanged(|batch| batch.ask(create(1))), Err(Refusal::MessageExists(message_id(1))));
+    batch.ask(forget(1)).unwrap();
+    batch.ask(create(1)).unwrap();
+}
+
+#[test]
+fn a_patch_that_says_nothing_is_not_told() {
+    let mut batch = Batch::new();
+    batch.ask(create(1)).unwrap();
+    let nothing = Command::PatchMessage { id: message_id(1), content: None, extra_metadata: None };
+    assert_eq!(batch.unchanged(|batch| batch.ask(nothing)), Ok(Reply::Message(message_id(1))));
+}

@@ -1,0 +1,67 @@
+//! Submissions that meet.
+
+use super::*;
+
+#[test]
+fn the_same_key_with_the_same_body_makes_one_job() {
+    let mut batch = Batch::new();
+    batch.submit(keyed(1, "ann", "body")).unwrap();
+    let again = batch.unchanged(|batch| batch.submit(keyed(2, "ann", "body")));
+    assert_eq!(again, Ok(Reply::Known(batch.job(1).into(), 1)));
+    assert_eq!(batch.draft.state.waiting(), 1);
+}
+
+#[test]
+fn the_same_key_with_another_body_is_refused_whichever_comes_first() {
+    for (first, second) in [("body", "other"), ("other", "body")] {
+        let mut batch = Batch::new();
+        batch.submit(keyed(1, "ann", first)).unwrap();
+        let other = batch.unchanged(|batch| batch.submit(keyed(2, "ann", second)));
+        assert_eq!(other, Err(Refusal::KeyReused("k".into())));
+        assert!(matches!(batch.submit(keyed(3, "ann", first)), Ok(Reply::Known(job, 1)) if job.id == job_id(1)));
+    }
+}
+
+#[test]
+fn the_same_key_of_another_owner_is_another_key() {
+    let mut batch = Batch::new();
+    batch.submit(keyed(1, "ann", "body")).unwrap();
+    assert!(matches!(batch.submit(keyed(2, "ben", "other")), Ok(Reply::Job(_, 2))));
+}
+
+#[test]
+fn the_key_of_a_job_that_was_cancelled_since_gives_that_job() {
+    let mut batch = Batch::new();
+    batch.submit(keyed(1, "ann", "body")).unwrap();
+    batch.cancel(1).unwrap();
+    let again = batch.unchanged(|batch| batch.submit(keyed(2, "ann", "body")));
+    assert_eq!(again, Ok(Reply::Known(batch.job(1).into(), 0)));
+}
+
+#[test]
+fn the_key_of_a_job_that_was_deleted_since_is_refused() {
+    let mut batch = Batch::new();
+    batch.submit(keyed(1, "ann", "body")).unwrap();
+    batch.cancel(1).unwrap();
+    batch.delete(1).unwrap();
+    let again = batch.unchanged(|batch| batch.submit(keyed(2, "ann", "body")));
+    assert_eq!(again, Err(Refusal::KeyReused("k".into())));
+}
+
+#[test]
+fn a_key_is_still_free_after_a_submission_that_was_refused() {
+    let mut batch = Batch::new();
+    let nowhere = NewJob { backend: "nowhere".into(), ..keyed(1, "ann", "body") };
+    assert_eq!(batch.unchanged(|batch| batch.submit(nowhere)), Err(Refusal::NoBackend("nowhere".into())));
+    assert!(matches!(batch.submit(keyed(2, "ann", "other")), Ok(Reply::Job(_, 1))));
+}
+
+#[test]
+fn of_two_submissions_the_last_place_goes_to_the_first() {
+    let mut batch = Batch::after(u128::from(LIMITS.max_waiting) - 1);
+    assert!(matches!(batch.submit(new_job(21)), Ok(Reply::Job(_, 8))));
+    assert_eq!(batch.unchanged(|batch| batch.submit(new_job(22))), Err(Refusal::QueueFull(8)));
+    batch.cancel(1).unwrap();
+    assert!(matches!(batch.submit(new_job(22)), Ok(Reply::Job(_, 8))));
+    assert_eq!(batch.unchanged(|batch| batch.retry(1)), Err(Refusal::QueueFull(8)));
+}

@@ -1,0 +1,109 @@
+//! What the tests of the core start from: two devices, three backends, and jobs and messages by number.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+use easel_core::command::{NewJob, NewMessage};
+use easel_core::decide::Limits;
+use easel_core::state::Binding;
+use easel_core::{Artifact, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, Outcome, State};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+pub const LIMITS: Limits = Limits { max_waiting: 8 };
+pub const DEVICES: [&str; 2] = ["gpu0", "gpu1"];
+pub const BACKENDS: [&str; 3] = ["paint", "draw", "sing"];
+
+/// Job number `n`.
+pub fn job_id(n: u128) -> JobId {
+    JobId(Uuid::from_u128(n))
+}
+
+/// Message number `n`.
+pub fn message_id(n: u128) -> MessageId {
+    MessageId(Uuid::from_u128(n))
+}
+
+/// Which backend runs where: as usual, with `draw` moved to the other device, and with `draw` gone.
+pub fn backends(layout: usize) -> Vec<(String, Binding)> {
+    let all = match layout {
+        0 => vec![("paint", "gpu0"), ("draw", "gpu0"), ("sing", "gpu1")],
+        1 => vec![("paint", "gpu0"), ("draw", "gpu1"), ("sing", "gpu1")],
+        _ => vec![("paint", "gpu0"), ("sing", "gpu1")],
+    };
+    let binding = |name, device: &str| Binding { device: device.into(), digest: format!("sha256:{name}-{layout}") };
+    all.into_iter().map(|(name, device)| (name.into(), binding(name, device))).collect()
+}
+
+/// The devices, idle.
+pub fn devices() -> Vec<Device> {
+    DEVICES.map(|name| Device { name: name.into(), ..Device::default() }).into()
+}
+
+/// Nothing has happened yet.
+pub fn empty_state() -> State {
+    State::new(0, 0, devices(), backends(0))
+}
+
+/// Job number `n` for `paint`, which may use three attempts.
+pub fn new_job(n: u128) -> NewJob {
+    NewJob {
+        id: job_id(n),
+        backend: "paint".into(),
+        owner: "local".into(),
+        params: Json::of(&json!({ "prompt": n.to_string() })),
+        inputs: Vec::new(),
+        metadata: Json::null(),
+        conversation_id: None,
+        message_id: None,
+        max_attempts: 3,
+        key: None,
+    }
+}
+
+/// Message number `n`, in conversation `c0`.
+pub fn new_message(n: u128) -> NewMessage {
+    NewMessage {
+        id: message_id(n),
+        conversation_id: "c0".into(),
+        role: "user".into(),
+        content: "hello".into(),
+        extra_metadata: Map::new(),
+        owner: "local".into(),
+    }
+}
+
+/// An object of one key.
+pub fn object(key: &str, value: Value) -> Map<String, Value> {
+    Map::from_iter([(key.to_owned(), value)])
+}
+
+/// A clean outcome with all that can come with one: each kind of outcome takes what it may.
+pub fn finished(job: JobId, attempt: u32, outcome: Outcome) -> Finished {
+    Finished {
+        job,
+        attempt,
+        outcome,
+        clean: true,
+        progress: 40,
+        result: Some(Json::of(&json!({ "attempt": attempt }))),
+        artifacts: vec![artifact(attempt)],
+        error: Some(error(ErrorKind::Failed, "it failed")),
+    }
+}
+
+/// The file that `attempt` made.
+pub fn artifact(attempt: u32) -> Artifact {
+    Artifact {
+        name: "0.png".into(),
+        mime: "image/png".into(),
+        size: 3,
+        sha256: "abc".into(),
+        width: Some(1),
+        height: Some(1),
+        attempt,
+    }
+}
+
+/// An error that may pass.
+pub fn error(kind: ErrorKind, message: &str) -> JobError {
+    JobError { kind, message: message.into(), detail: message.into(), retryable: true }
+}

@@ -1,0 +1,120 @@
+//! The promises of the queue, each checked from the outside: from the rows before and after a commit, from the log, and from
+//! what clients were told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use easel_core::{Attempt, Body, Command, Job, JobId, Outcome, Reply, Status, Ticket, Transition};
+
+use crate::naive::Answer;
+use crate::tables::Tables;
+
+/// What clients have been told so far.
+#[derive(Default)]
+pub struct Audit {
+    accepted: BTreeSet<JobId>,
+    deleted: BTreeSet<JobId>,
+    by_key: BTreeMap<(String, String), JobId>,
+    cancelled: BTreeMap<JobId, Ticket>,
+}
+
+impl Audit {
+    /// A client is answered, after the commit.
+    pub fn told(&mut self, command: &Command, answer: &Answer) {
+        match (command, answer) {
+            (Command::Submit(new), Ok(Reply::Job(job, _) | Reply::Known(job, _))) => {
+                self.accepted.insert(job.id);
+                if let Some((key, _)) = &new.key {
+                    let first = *self.by_key.entry((new.owner.clone(), key.clone())).or_insert(job.id);
+                    assert_eq!(first, job.id, "the same key gives the same job");
+                }
+            }
+            (Command::Cancel(id), Ok(Reply::Job(job, _))) => _ = self.cancelled.insert(*id, job.ticket),
+            (Command::Delete(id), Ok(_)) => _ = self.deleted.insert(*id),
+            _ => {}
+        }
+    }
+
+    /// A batch was committed, which led from one set of rows to another.
+    pub fn committed(&self, before: &Tables, after: &Tables) {
+        self.acknowledged_jobs_exist(after);
+        self.acknowledged_cancels_hold(after);
+        events_have_no_gap_and_no_repeat(after);
+        a_device_runs_the_job_that_it_holds_and_no_other(after);
+        for job in after.jobs.values() {
+            attempts_are_numbered_on_and_have_one_outcome_each(job, after);
+            attempts_stay_within_the_maximum(job);
+            only_complete_jobs_have_artifacts_and_only_their_own(job);
+            if let Some(old) = before.jobs.get(&job.id) {
+                what_has_ended_stays_ended(old, job);
+                outcomes_stay(old, job);
+            }
+        }
+    }
+
+    fn acknowledged_jobs_exist(&self, rows: &Tables) {
+        let expected: BTreeSet<JobId> = self.accepted.difference(&self.deleted).copied().collect();
+        assert_eq!(rows.jobs.keys().copied().collect::<BTreeSet<_>>(), expected, "acknowledged jobs and no others");
+    }
+
+    /// Never complete, never tried again; only a person's retry, which arrives anew, lifts it.
+    fn acknowledged_cancels_hold(&self, rows: &Tables) {
+        for (id, ticket) in &self.cancelled {
+            let Some(job) = rows.jobs.get(id).filter(|job| job.ticket == *ticket) else { continue };
+            let stopping = job.status == Status::Processing && job.cancel_requested;
+            assert!(job.status == Status::Cancelled || stopping, "cancelled, and now {job:?}");
+        }
+    }
+}
+
+fn events_have_no_gap_and_no_repeat(rows: &Tables) {
+    assert!(rows.events.iter().map(|event| event.seq).eq(1..=rows.seq));
+}
+
+fn a_device_runs_the_job_that_it_holds_and_no_other(rows: &Tables) {
+    let held: Vec<_> = rows.devices.values().filter_map(|d| Some((d.name.as_str(), d.live.as_ref()?))).collect();
+    let running: Vec<&Job> = rows.jobs.values().filter(|job| job.status == Status::Processing).collect();
+    assert_eq!(held.len(), running.len());
+    for (device, occupant) in held {
+        let job = &rows.jobs[&occupant.job];
+        assert!(job.runs(occupant.attempt) && job.device.as_deref() == Some(device), "{device} holds {job:?}");
+        assert_eq!(rows.devices[device].dirty.as_ref(), Some(occupant), "a device in use is dirty");
+    }
+}
+
+fn attempts_are_numbered_on_and_have_one_outcome_each(job: &Job, rows: &Tables) {
+    let is_start = |body: &Body| matches!(body, Body::Job { event: Transition::Started, job: j, .. } if j.id == job.id);
+    let started = rows.events.iter().filter(|event| is_start(&event.body)).count();
+    assert_eq!(job.attempt as usize, started, "attempts are started once each");
+    let numbers = job.attempts.iter().map(|attempt| attempt.number);
+    assert!(numbers.eq(job.attempt + 1 - job.attempts.len() as u32..=job.attempt), "{:?}", job.attempts);
+    let open = job.attempts.iter().filter(|attempt| attempt.outcome.is_none()).map(|attempt| attempt.number);
+    let live = (job.status == Status::Processing).then_some(job.attempt);
+    assert!(open.eq(live), "every attempt but the live one has its outcome: {job:?}");
+}
+
+fn attempts_stay_within_the_maximum(job: &Job) {
+    assert!(job.attempts_used + u32::from(job.status == Status::Processing) <= job.max_attempts, "{job:?}");
+    for attempt in &job.attempts {
+        let free = matches!(attempt.outcome, None | Some(Outcome::Interrupted | Outcome::Unavailable));
+        assert_eq!(attempt.charged, !free, "graceful stops and engines that are away are free: {attempt:?}");
+    }
+}
+
+fn only_complete_jobs_have_artifacts_and_only_their_own(job: &Job) {
+    assert_eq!(!job.artifacts.is_empty(), job.status == Status::Complete);
+    assert!(job.artifacts.iter().all(|artifact| artifact.attempt == job.attempt), "of a lost attempt: {job:?}");
+}
+
+fn what_has_ended_stays_ended(old: &Job, new: &Job) {
+    let retried = new.ticket > old.ticket;
+    assert!(new == old || retried || !old.status.ended(), "{old:?} became {new:?}");
+    assert!(new.attempt >= old.attempt && new.ticket >= old.ticket);
+}
+
+fn outcomes_stay(old: &Job, new: &Job) {
+    let settled = |attempt: &&Attempt| attempt.outcome.is_some();
+    for attempt in old.attempts.iter().filter(settled) {
+        let now = new.attempts.iter().find(|other| other.number == attempt.number);
+        assert!(now.is_none_or(|now| now == attempt), "{attempt:?} became {now:?}");
+    }
+}

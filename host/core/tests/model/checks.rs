@@ -1,0 +1,64 @@
+//! What every reader of a state may rely on, compared with rows that are sorted on the spot.
+
+use std::sync::Arc;
+
+use easel_core::{Job, JobId, State, Status};
+
+use crate::common::DEVICES;
+use crate::naive::Naive;
+
+/// The state says of everything what the rows say.
+pub fn the_state_agrees(state: &State, naive: &Naive) {
+    assert_eq!((state.seq, state.ticket), (naive.rows.seq, naive.rows.ticket));
+    assert_eq!(state.floor(), naive.rows.floor);
+    assert!(state.devices().eq(naive.rows.devices.values()), "devices");
+    let live = naive.live();
+    assert_eq!(ids(state.jobs()), ids(&live), "jobs as they arrived");
+    assert_eq!(state.live_count(), live.len());
+    for job in naive.rows.jobs.values() {
+        assert_eq!(state.job(job.id).map(|job| &**job), Some(job).filter(|job| !job.status.ended()));
+        assert_eq!(state.position(job), naive.position(job), "the place of {job:?}");
+        assert_eq!(state.waiting_for(job).is_some(), job.status == Status::Queued);
+    }
+    let queued = live.iter().filter(|job| job.status == Status::Queued).count();
+    assert_eq!(state.waiting(), queued as u64);
+    for conversation in ["c", "c0", "c1", "c10", "c2"] {
+        let of_it = live.iter().filter(|job| job.conversation_id.as_deref() == Some(conversation));
+        assert_eq!(ids(state.jobs_of(conversation)), ids(of_it), "jobs of {conversation}");
+    }
+    for device in DEVICES {
+        the_line_agrees(state, device, &naive.line(device));
+    }
+}
+
+/// One device's line: in order, and numbered from 1 without gap or repeat.
+fn the_line_agrees(state: &State, device: &str, line: &[&Job]) {
+    assert_eq!(state.length(device), line.len() as u64);
+    assert_eq!(state.head(device).map(|job| job.id), line.first().map(|job| job.id));
+    let shown = state.line(device, usize::MAX);
+    assert_eq!(ids(&shown), ids(line));
+    assert_eq!(ids(&state.line(device, 2)), ids(line.iter().take(2)));
+    let positions: Vec<u64> = shown.iter().map(|job| state.position(job)).collect();
+    assert_eq!(positions, (1..=line.len() as u64).collect::<Vec<_>>());
+}
+
+fn ids<J: AsJob>(jobs: impl IntoIterator<Item = J>) -> Vec<JobId> {
+    jobs.into_iter().map(|job| job.id()).collect()
+}
+
+/// Jobs are held in several ways.
+trait AsJob {
+    fn id(&self) -> JobId;
+}
+
+impl AsJob for &Arc<Job> {
+    fn id(&self) -> JobId {
+        self.id
+    }
+}
+
+impl AsJob for &&Job {
+    fn id(&self) -> JobId {
+        self.id
+    }
+}

@@ -1,0 +1,73 @@
+//! Random runs of the core beside a naive model: whatever is asked, in whatever batches, however often a commit fails or
+//! the process dies, both answer alike, and the promises of the queue hold.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
+
+mod audit;
+mod checks;
+#[path = "../common/mod.rs"]
+mod common;
+mod naive;
+mod steps;
+mod tables;
+mod world;
+
+use std::collections::BTreeSet;
+
+use easel_core::{Body, Refusal, Reply};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+proptest! {
+    #[test]
+    fn the_core_does_what_the_naive_model_does(steps in steps::steps()) {
+        let mut world = world::World::new();
+        for step in steps {
+            world.take(step);
+        }
+        world.crash(0);
+    }
+}
+
+/// A model that is never led astray proves nothing: the runs must come to all that can happen.
+#[test]
+fn random_runs_come_to_every_transition_and_every_answer() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..200 {
+        let mut world = world::World::new();
+        for step in steps::steps().new_tree(&mut runner).unwrap().current() {
+            world.take(step);
+            seen.extend(world.answers().map(name_of));
+        }
+        world.crash(0);
+        seen.extend(world.events().iter().map(|event| match &event.body {
+            Body::Job { event, .. } => format!("{event:?}"),
+            Body::Message { event, .. } => format!("message {event:?}"),
+        }));
+    }
+    let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Queued Retrying Started \
+        accepted claimed done idle key-reused known message message-Changed message-Created message-Deleted message-exists \
+        no-backend no-job no-message queue-full unfit";
+    assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
+}
+
+fn name_of(answer: &naive::Answer) -> String {
+    match answer {
+        Ok(Reply::Job(..)) => "accepted",
+        Ok(Reply::Known(..)) => "known",
+        Ok(Reply::Turn(Some(_))) => "claimed",
+        Ok(Reply::Turn(None)) => "idle",
+        Ok(Reply::Message(_)) => "message",
+        Ok(Reply::Done) => "done",
+        Err(Refusal::NoJob(_)) => "no-job",
+        Err(Refusal::NoMessage(_)) => "no-message",
+        Err(Refusal::NoBackend(_)) => "no-backend",
+        Err(Refusal::Unfit { .. }) => "unfit",
+        Err(Refusal::KeyReused(_)) => "key-reused",
+        Err(Refusal::MessageExists(_)) => "message-exists",
+        Err(Refusal::QueueFull(_)) => "queue-full",
+    }
+    .into()
+}

@@ -1,0 +1,167 @@
+//! What clients do, on rows.
+
+use std::sync::Arc;
+
+use easel_core::command::{NewJob, NewMessage};
+use easel_core::{Body, Job, JobId, KeyUse, MessageChange, MessageId, Refusal, Reply, Status, Transition, policy};
+use serde_json::{Map, Value};
+
+use super::{Answer, Naive};
+use crate::common::LIMITS;
+use crate::tables::Note;
+
+impl Naive {
+    pub(super) fn submit(&mut self, new: NewJob) -> Answer {
+        let named = new.key.clone().map(|(key, digest)| ((new.owner.clone(), key), digest));
+        if let Some((name, digest)) = &named
+            && let Some(used) = self.rows.keys.get(name)
+        {
+            let known = self.rows.jobs.get(&used.job).filter(|_| used.digest == *digest);
+            return known
+                .map(|job| Reply::Known(Arc::new(job.clone()), self.position(job)))
+                .ok_or(Refusal::KeyReused(name.1.clone()));
+        }
+        self.binding(&new.backend).ok_or(Refusal::NoBackend(new.backend.clone()))?;
+        let mut conversation_id = new.conversation_id;
+        if let Some(id) = new.message_id {
+            let note = self.rows.messages.get(&id).ok_or(Refusal::NoMessage(id))?;
+            conversation_id = conversation_id.or(Some(note.message.conversation_id.clone()));
+        }
+        let ticket = self.arrive()?;
+        if let Some(((owner, key), digest)) = named {
+            let used = KeyUse { owner: owner.clone(), key: key.clone(), digest, job: new.id, at: self.now };
+            self.rows.keys.insert((owner, key), used);
+        }
+        let job = Job {
+            id: new.id,
+            ticket,
+            rank: policy::rank(ticket),
+            status: Status::Queued,
+            backend: new.backend,
+            device: None,
+            owner: new.owner,
+            params: new.params,
+            inputs: new.inputs,
+            metadata: new.metadata,
+            conversation_id,
+            message_id: new.message_id,
+            attempt: 0,
+            attempts_used: 0,
+            max_attempts: new.max_attempts,
+            attempts: Vec::new(),
+            artifacts: Vec::new(),
+            result: None,
+            error: None,
+            progress: 0,
+            cancel_requested: false,
+            note: None,
+            created_at: self.now,
+            queued_at: Some(self.now),
+            started_at: None,
+            ended_at: None,
+            updated_at: self.now,
+            seq: 0,
+        };
+        Ok(self.arrived(job))
+    }
+
+    pub(super) fn cancel(&mut self, id: JobId) -> Answer {
+        let mut job = self.rows.jobs.get(&id).ok_or(Refusal::NoJob(id))?.clone();
+        match job.status {
+            Status::Complete | Status::Error => self.unfit(&job, "only a job that has not ended can be cancelled"),
+            Status::Cancelled => Ok(Reply::Job(Arc::new(job), 0)),
+            Status::Processing if job.cancel_requested => Ok(Reply::Job(Arc::new(job), 0)),
+            Status::Processing => {
+                job.cancel_requested = true;
+                Ok(self.put(job, Transition::Cancelling))
+            }
+            Status::Queued | Status::Pending => {
+                (job.status, job.ended_at) = (Status::Cancelled, Some(self.now));
+                Ok(self.put(job, Transition::Cancelled))
+            }
+        }
+    }
+
+    pub(super) fn retry(&mut self, id: JobId) -> Answer {
+        let mut job = self.rows.jobs.get(&id).ok_or(Refusal::NoJob(id))?.clone();
+        if !job.status.ended() {
+            return self.unfit(&job, "only a job that has ended can be retried");
+        }
+        self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
+        job.ticket = self.arrive()?;
+        job.rank = policy::rank(job.ticket);
+        job.status = Status::Queued;
+        (job.attempts_used, job.progress, job.cancel_requested) = (0, 0, false);
+        (job.result, job.error, job.note) = (None, None, None);
+        job.artifacts.clear();
+        (job.queued_at, job.started_at, job.ended_at) = (Some(self.now), None, None);
+        Ok(self.arrived(job))
+    }
+
+    pub(super) fn delete(&mut self, id: JobId) -> Answer {
+        let job = self.rows.jobs.get(&id).ok_or(Refusal::NoJob(id))?.clone();
+        if !job.status.ended() {
+            return self.unfit(&job, "only a job that has ended can be deleted");
+        }
+        self.rows.jobs.remove(&id);
+        let job = Arc::new(job.without_params());
+        self.say(Body::Job { event: Transition::Deleted, job, queue_position: 0 });
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn create(&mut self, new: NewMessage) -> Answer {
+        let id: MessageId = new.id;
+        if self.rows.messages.contains_key(&id) {
+            return Err(Refusal::MessageExists(id));
+        }
+        let note = Note::new(new, self.rows.seq + 1, self.now);
+        self.rows.messages.insert(id, note.clone());
+        self.tell(note, MessageChange::Created);
+        Ok(Reply::Message(id))
+    }
+
+    pub(super) fn patch(&mut self, id: MessageId, content: Option<String>, extra: Map<String, Value>) -> Answer {
+        let seq = self.rows.seq + 1;
+        let note = self.rows.messages.get_mut(&id).ok_or(Refusal::NoMessage(id))?;
+        if content.is_some() || !extra.is_empty() {
+            note.merge(content, extra, seq, self.now);
+            let note = note.clone();
+            self.tell(note, MessageChange::Changed);
+        }
+        Ok(Reply::Message(id))
+    }
+
+    pub(super) fn forget(&mut self, id: MessageId) -> Answer {
+        let note = self.rows.messages.remove(&id).ok_or(Refusal::NoMessage(id))?;
+        self.tell(note, MessageChange::Deleted);
+        Ok(Reply::Done)
+    }
+
+    /// A ticket, if there is room.
+    fn arrive(&mut self) -> Result<u64, Refusal> {
+        let waiting = self.rows.jobs.values().filter(|job| job.status == Status::Queued).count() as u64;
+        if waiting >= LIMITS.max_waiting {
+            return Err(Refusal::QueueFull(waiting));
+        }
+        self.rows.ticket += 1;
+        Ok(self.rows.ticket)
+    }
+
+    /// What has just arrived is the newest job of its message.
+    fn arrived(&mut self, job: Job) -> Reply {
+        if let Some(note) = job.message_id.and_then(|id| self.rows.messages.get_mut(&id)) {
+            note.reporter = Some(job.id);
+        }
+        self.put(job, Transition::Queued)
+    }
+
+    fn tell(&mut self, note: Note, event: MessageChange) {
+        let Note { message, .. } = note;
+        let (id, conversation_id, owner) = (message.id, message.conversation_id, message.owner);
+        self.say(Body::Message { event, id, conversation_id, owner });
+    }
+
+    fn unfit(&self, job: &Job, rule: &'static str) -> Answer {
+        Err(Refusal::Unfit { job: Arc::new(job.clone()), queue_position: self.position(job), rule })
+    }
+}

@@ -1,0 +1,106 @@
+//! The core once more, as naive as can be: rows that are changed in place, and lines that are sorted whenever asked for.
+
+mod clients;
+mod turns;
+
+use std::sync::Arc;
+
+use easel_core::state::Binding;
+use easel_core::{Body, Command, Event, Job, JobId, Refusal, Reply, Status, Timestamp, Transition};
+
+use crate::tables::Tables;
+
+pub type Answer = Result<Reply, Refusal>;
+
+/// Rows, and which backend runs where.
+#[derive(Clone)]
+pub struct Naive {
+    pub rows: Tables,
+    pub backends: Vec<(String, Binding)>,
+    pub now: Timestamp,
+}
+
+impl Naive {
+    /// What has not ended, as it arrived.
+    pub fn live(&self) -> Vec<&Job> {
+        let mut jobs: Vec<&Job> = self.rows.jobs.values().filter(|job| !job.status.ended()).collect();
+        jobs.sort_by_key(|job| job.ticket);
+        jobs
+    }
+
+    pub fn binding(&self, backend: &str) -> Option<&Binding> {
+        self.backends.iter().find(|(name, _)| name == backend).map(|(_, binding)| binding)
+    }
+
+    /// The line of a device: first in, first out.
+    pub fn line(&self, device: &str) -> Vec<&Job> {
+        let here =
+            |job: &&Job| job.status == Status::Queued && self.binding(&job.backend).is_some_and(|b| b.device == device);
+        self.live().into_iter().filter(here).collect()
+    }
+
+    pub fn position(&self, job: &Job) -> u64 {
+        let line = match self.binding(&job.backend) {
+            Some(binding) => self.line(&binding.device),
+            None => {
+                self.live().into_iter().filter(|j| j.status == Status::Queued && j.backend == job.backend).collect()
+            }
+        };
+        line.iter().position(|other| other.id == job.id).map_or(0, |before| before as u64 + 1)
+    }
+
+    /// The job that runs as this attempt.
+    pub fn running(&self, id: JobId, attempt: u32) -> Option<&Job> {
+        self.rows.jobs.get(&id).filter(|job| job.status == Status::Processing && job.attempt == attempt)
+    }
+
+    pub fn decide(&mut self, command: Command, now: Timestamp) -> Answer {
+        self.now = now;
+        let answer = match command {
+            Command::Submit(new) => self.submit(*new),
+            Command::Cancel(id) => self.cancel(id),
+            Command::Retry(id) => self.retry(id),
+            Command::Delete(id) => self.delete(id),
+            Command::Turn { device, finished, claim } => {
+                finished.into_iter().for_each(|finished| self.finish(*finished));
+                Ok(Reply::Turn(if claim { self.claim(&device).map(Box::new) } else { None }))
+            }
+            Command::Remember { job, attempt, note } => {
+                self.remember(job, attempt, note);
+                Ok(Reply::Done)
+            }
+            Command::Settled { device, job, attempt } => {
+                self.settle(&device, job, attempt);
+                Ok(Reply::Done)
+            }
+            Command::Recover => {
+                self.recover();
+                Ok(Reply::Done)
+            }
+            Command::CreateMessage(new) => self.create(*new),
+            Command::PatchMessage { id, content, extra_metadata } => {
+                self.patch(id, content, extra_metadata.unwrap_or_default())
+            }
+            Command::DeleteMessage(id) => self.forget(id),
+        };
+        self.rows.floor = self.live().first().map_or(self.rows.ticket + 1, |job| job.ticket);
+        answer
+    }
+
+    fn put(&mut self, mut job: Job, event: Transition) -> Reply {
+        (job.seq, job.updated_at) = (self.rows.seq + 1, self.now);
+        self.rows.jobs.insert(job.id, job.clone());
+        let queue_position = self.position(&job);
+        let note = job.message_id.and_then(|id| self.rows.messages.get_mut(&id));
+        if let Some(note) = note.filter(|note| note.reporter == Some(job.id)) {
+            note.report(&job, queue_position);
+        }
+        self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position });
+        Reply::Job(Arc::new(job), queue_position)
+    }
+
+    fn say(&mut self, body: Body) {
+        self.rows.seq += 1;
+        self.rows.events.push(Event { seq: self.rows.seq, at: self.now, body });
+    }
+}

@@ -1,0 +1,149 @@
+//! What a random run is made of. A step says what is to be tried; which job or attempt it hits depends on how far the run is.
+
+use easel_core::Outcome;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use crate::common::{BACKENDS, DEVICES};
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Submit(Wish),
+    Cancel(Index),
+    CancelWhatRuns(&'static str),
+    Retry(Index),
+    Delete(Index),
+    Turn { device: &'static str, ending: Option<Ending>, claim: bool },
+    Remember(Whose),
+    Settle { device: &'static str, whose: Whose },
+    Recover,
+    CreateMessage(u128),
+    PatchMessage { id: u128, content: Option<String>, extra: Option<u8> },
+    DeleteMessage(u128),
+    Boundary(Boundary),
+}
+
+/// A job that somebody wants.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub backend: &'static str,
+    pub owner: &'static str,
+    pub key: Option<(&'static str, &'static str)>,
+    pub message: Option<u128>,
+    pub conversation: Option<&'static str>,
+    pub max_attempts: u32,
+}
+
+/// How an attempt is said to have ended.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    pub whose: Whose,
+    pub outcome: Outcome,
+    pub clean: bool,
+    pub progress: u8,
+}
+
+/// The attempt that a device's row names, or one that was claimed at any time, or one that never was.
+#[derive(Clone, Debug)]
+pub enum Whose {
+    OnDevice(&'static str),
+    Any(Index),
+    Never(Index),
+}
+
+/// What becomes of the batch so far.
+#[derive(Clone, Debug)]
+pub enum Boundary {
+    /// It commits.
+    Commit,
+    /// It does not.
+    Fail,
+    /// It does not, and its commands are tried one by one.
+    Singly,
+    /// The process dies before the commit, and the next one has its backends laid out like this.
+    Crash(usize),
+}
+
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..120)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = any::<Index>;
+    let device = || select(&DEVICES[..]);
+    prop_oneof![
+        8 => wish().prop_map(Step::Submit),
+        2 => index().prop_map(Step::Cancel),
+        2 => device().prop_map(Step::CancelWhatRuns),
+        2 => index().prop_map(Step::Retry),
+        1 => index().prop_map(Step::Delete),
+        12 => (device(), any::<bool>()).prop_flat_map(|(device, claim)| {
+            prop::option::of(ending(device)).prop_map(move |ending| Step::Turn { device, ending, claim })
+        }),
+        2 => device().prop_flat_map(whose).prop_map(Step::Remember),
+        3 => device().prop_flat_map(|device| whose(device).prop_map(move |whose| Step::Settle { device, whose })),
+        1 => Just(Step::Recover),
+        2 => message().prop_map(Step::CreateMessage),
+        1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
+            .prop_map(|(id, content, extra)| Step::PatchMessage { id, content, extra }),
+        1 => message().prop_map(Step::DeleteMessage),
+        6 => boundary().prop_map(Step::Boundary),
+    ]
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let key = prop::option::weighted(0.4, (select(&["k0", "k1", "k2"][..]), select(&["one", "other"][..])));
+    (
+        select(&BACKENDS[..]),
+        select(&["ann", "ben"][..]),
+        key,
+        prop::option::of(message()),
+        prop::option::of(select(&["c0", "c1", "c10"][..])),
+        1u32..4,
+    )
+        .prop_map(|(backend, owner, key, message, conversation, max_attempts)| Wish {
+            backend,
+            owner,
+            key,
+            message,
+            conversation,
+            max_attempts,
+        })
+}
+
+fn ending(device: &'static str) -> impl Strategy<Value = Ending> {
+    let outcome = prop_oneof![
+        4 => Just(Outcome::Complete),
+        2 => Just(Outcome::Error),
+        1 => Just(Outcome::Timeout),
+        1 => Just(Outcome::Stalled),
+        1 => Just(Outcome::Trapped),
+        1 => Just(Outcome::Cancelled),
+        2 => Just(Outcome::Lost),
+        2 => Just(Outcome::Interrupted),
+        1 => Just(Outcome::Unavailable),
+    ];
+    (whose(device), outcome, prop::bool::weighted(0.8), 0u8..=100)
+        .prop_map(|(whose, outcome, clean, progress)| Ending { whose, outcome, clean, progress })
+}
+
+fn whose(device: &'static str) -> impl Strategy<Value = Whose> {
+    prop_oneof![
+        5 => Just(Whose::OnDevice(device)),
+        1 => any::<Index>().prop_map(Whose::Any),
+        1 => any::<Index>().prop_map(Whose::Never),
+    ]
+}
+
+fn message() -> impl Strategy<Value = u128> {
+    0u128..3
+}
+
+fn boundary() -> impl Strategy<Value = Boundary> {
+    prop_oneof![
+        6 => Just(Boundary::Commit),
+        1 => Just(Boundary::Fail),
+        1 => Just(Boundary::Singly),
+        2 => (0usize..3).prop_map(Boundary::Crash),
+    ]
+}

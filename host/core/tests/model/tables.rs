@@ -1,0 +1,149 @@
+//! A store in memory: rows, and what a commit does to them. What it applies is what the real store is handed.
+
+use std::collections::{BTreeMap, HashSet};
+
+use easel_core::command::{Names, NewMessage};
+use easel_core::draft::MessageHead;
+use easel_core::message::report;
+use easel_core::state::Binding;
+use easel_core::{
+    Change, Cold, Command, Device, Draft, Event, Job, JobId, KeyUse, Message, MessageId, State, Ticket, Timestamp,
+};
+use serde_json::{Map, Value};
+
+/// All the rows there are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tables {
+    pub jobs: BTreeMap<JobId, Job>,
+    pub messages: BTreeMap<MessageId, Note>,
+    pub keys: BTreeMap<(String, String), KeyUse>,
+    pub devices: BTreeMap<String, Device>,
+    pub events: Vec<Event>,
+    pub seq: u64,
+    pub ticket: Ticket,
+    pub floor: Ticket,
+}
+
+/// A message and the newest job that reports to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    pub message: Message,
+    pub reporter: Option<JobId>,
+}
+
+impl Note {
+    pub fn new(new: NewMessage, seq: u64, now: Timestamp) -> Self {
+        let NewMessage { id, conversation_id, role, content, extra_metadata, owner } = new;
+        let (ticket, created_at, updated_at) = (seq, now, now);
+        let message =
+            Message { id, ticket, conversation_id, role, content, extra_metadata, owner, created_at, updated_at, seq };
+        Self { message, reporter: None }
+    }
+
+    /// Merges one level deep, which is as deep as these tests go.
+    pub fn merge(&mut self, content: Option<String>, extra: Map<String, Value>, seq: u64, now: Timestamp) {
+        self.message.extra_metadata.extend(extra);
+        self.message.content = content.unwrap_or_else(|| self.message.content.clone());
+        (self.message.seq, self.message.updated_at) = (seq, now);
+    }
+
+    /// What `job` writes when it is the newest here.
+    pub fn report(&mut self, job: &Job, queue_position: u64) {
+        let Value::Object(extra) = report(job, queue_position) else { panic!("a report is an object") };
+        self.reporter = Some(job.id);
+        self.merge(None, extra, job.seq, job.updated_at);
+    }
+}
+
+/// What has been loaded for a batch: a second load would undo what the batch did.
+#[derive(Default)]
+pub struct Loaded {
+    jobs: HashSet<JobId>,
+    messages: HashSet<MessageId>,
+    keys: HashSet<(String, String)>,
+}
+
+impl Tables {
+    /// Nothing but devices.
+    pub fn new(devices: Vec<Device>) -> Self {
+        Self {
+            devices: devices.into_iter().map(|device| (device.name.clone(), device)).collect(),
+            floor: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Loads the cold rows that `command` names.
+    pub fn load(&self, command: &Command, loaded: &mut Loaded, cold: &mut Cold) {
+        let mut names = Names::default();
+        command.name_into(&mut names);
+        for key in names.keys {
+            let Some(used) = self.keys.get(&key).filter(|_| loaded.keys.insert(key.clone())) else { continue };
+            cold.keys.insert(key, used.clone());
+            names.jobs.push(used.job);
+        }
+        for id in names.jobs {
+            let ended = self.jobs.get(&id).filter(|job| job.status.ended() && loaded.jobs.insert(id));
+            cold.jobs.extend(ended.map(|job| (id, job.clone().into())));
+        }
+        for id in names.messages {
+            let Some(Note { message, .. }) = self.messages.get(&id).filter(|_| loaded.messages.insert(id)) else {
+                continue;
+            };
+            let head = MessageHead { conversation_id: message.conversation_id.clone(), owner: message.owner.clone() };
+            cold.messages.insert(id, head);
+        }
+    }
+
+    /// Writes all that `draft` changed.
+    pub fn commit(&mut self, draft: &Draft) {
+        self.events.extend(draft.events.clone());
+        for change in draft.changes.clone() {
+            self.apply(change);
+        }
+        (self.seq, self.ticket, self.floor) = (draft.state.seq, draft.state.ticket, draft.state.floor());
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::NewJob(job) => assert!(self.jobs.insert(job.id, Job::clone(&job)).is_none(), "a first row is new"),
+            Change::Job(job) => {
+                assert!(self.jobs.insert(job.id, Job::clone(&job)).is_some(), "another row replaces one")
+            }
+            Change::DeleteJob(id) => assert!(self.jobs.remove(&id).is_some(), "what goes was there"),
+            Change::Device(device) => assert!(self.devices.insert(device.name.clone(), device).is_some()),
+            Change::Key(used) => {
+                let key = (used.owner.clone(), used.key.clone());
+                assert!(self.keys.insert(key, used).is_none(), "a key is used once");
+            }
+            Change::CreateMessage(new, seq) => {
+                let note = Note::new(*new, seq, self.at(seq));
+                assert!(self.messages.insert(note.message.id, note).is_none(), "a message is created once");
+            }
+            Change::PatchMessage { id, content, extra_metadata, seq } => {
+                let now = self.at(seq);
+                self.messages.get_mut(&id).expect("what is patched is there").merge(content, extra_metadata, seq, now);
+            }
+            Change::DeleteMessage(id) => assert!(self.messages.remove(&id).is_some(), "what goes was there"),
+            Change::Report { message, job, queue_position, first } => {
+                if let Some(note) =
+                    self.messages.get_mut(&message).filter(|note| first || note.reporter == Some(job.id))
+                {
+                    note.report(&job, queue_position);
+                }
+            }
+        }
+    }
+
+    /// When the event of this number was decided.
+    fn at(&self, seq: u64) -> Timestamp {
+        self.events.iter().find(|event| event.seq == seq).expect("a change names its event").at
+    }
+
+    /// What a host finds that starts on these rows: it reads nothing below the floor.
+    pub fn state(&self, backends: Vec<(String, Binding)>) -> State {
+        let mut state = State::new(self.seq, self.ticket, self.devices.values().cloned().collect(), backends);
+        state.restore(self.jobs.values().filter(|job| job.ticket >= self.floor && !job.status.ended()).cloned());
+        state
+    }
+}

@@ -1,0 +1,217 @@
+//! A core, a store and the naive model, driven in step.
+
+use easel_core::command::{Command, NewJob};
+use easel_core::{Cold, Draft, Event, Finished, JobId, State, Timestamp, decide};
+use serde_json::json;
+
+use crate::audit::Audit;
+use crate::checks::the_state_agrees;
+use crate::common::{LIMITS, backends, devices, finished, job_id, message_id, new_job, new_message, object};
+use crate::naive::{Answer, Naive};
+use crate::steps::{Boundary, Ending, Step, Whose, Wish};
+use crate::tables::{Loaded, Tables};
+
+pub struct World {
+    /// What is durable.
+    rows: Tables,
+    /// What readers see: the state as committed.
+    state: State,
+    /// The batch in the making.
+    draft: Draft,
+    loaded: Loaded,
+    batch: Vec<(Command, Timestamp, Answer)>,
+    /// The model, as of the draft and as of the last commit.
+    naive: Naive,
+    committed: Naive,
+    audit: Audit,
+    /// Whatever was asked for and claimed at any time, taken back or not.
+    jobs: Vec<JobId>,
+    claims: Vec<(JobId, u32)>,
+    now: Timestamp,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let rows = Tables::new(devices());
+        let state = rows.state(backends(0));
+        let naive = Naive { rows: rows.clone(), backends: backends(0), now: 0 };
+        Self {
+            draft: Draft::new(state.clone(), Cold::default()),
+            loaded: Loaded::default(),
+            batch: Vec::new(),
+            committed: naive.clone(),
+            audit: Audit::default(),
+            jobs: Vec::new(),
+            claims: Vec::new(),
+            now: 0,
+            rows,
+            state,
+            naive,
+        }
+    }
+
+    /// The durable log.
+    pub fn events(&self) -> &[Event] {
+        &self.rows.events
+    }
+
+    /// What was answered to the batch in the making.
+    pub fn answers(&self) -> impl Iterator<Item = &Answer> {
+        self.batch.iter().map(|(_, _, answer)| answer)
+    }
+
+    /// Tries one step.
+    pub fn take(&mut self, step: Step) {
+        match step {
+            Step::Boundary(Boundary::Commit) => self.commit(),
+            Step::Boundary(Boundary::Fail) => self.take_back(),
+            Step::Boundary(Boundary::Singly) => self.commit_singly(),
+            Step::Boundary(Boundary::Crash(layout)) => self.crash(layout),
+            step => {
+                let Some(command) = self.command(step) else { return };
+                self.now += 1;
+                let answer = self.ask(&command, self.now);
+                self.batch.push((command, self.now, answer));
+            }
+        }
+    }
+
+    /// Decides in the core and in the model. What is refused or comes too late leaves no trace.
+    fn ask(&mut self, command: &Command, now: Timestamp) -> Answer {
+        self.rows.load(command, &mut self.loaded, &mut self.draft.cold);
+        let futile = self.comes_too_late(command);
+        let before = (self.draft.changes.len(), self.draft.events.len());
+        let answer = decide(&mut self.draft, command.clone(), LIMITS, now);
+        assert_eq!(answer, self.naive.decide(command.clone(), now), "{command:?}");
+        if answer.is_err() || futile {
+            assert_eq!(before, (self.draft.changes.len(), self.draft.events.len()), "{command:?} left a trace");
+        }
+        the_state_agrees(&self.draft.state, &self.naive);
+        assert!(self.draft.cold.jobs.keys().all(|id| self.draft.state.job(*id).is_none()), "what is live is not cold");
+        answer
+    }
+
+    fn comes_too_late(&self, command: &Command) -> bool {
+        match command {
+            Command::Turn { finished: Some(f), claim: false, .. } => self.naive.running(f.job, f.attempt).is_none(),
+            Command::Remember { job, attempt, .. } => self.naive.running(*job, *attempt).is_none(),
+            _ => false,
+        }
+    }
+
+    fn commit(&mut self) {
+        let before = self.rows.clone();
+        self.rows.commit(&self.draft);
+        assert_eq!(self.rows, self.naive.rows, "what is durable is what was decided");
+        for (command, _, answer) in &self.batch {
+            self.audit.told(command, answer);
+        }
+        self.audit.committed(&before, &self.rows);
+        self.state = self.draft.state.clone();
+        self.committed = self.naive.clone();
+        self.begin();
+    }
+
+    /// The batch never was: readers of the committed state have seen nothing of it.
+    fn take_back(&mut self) {
+        self.naive = self.committed.clone();
+        the_state_agrees(&self.state, &self.naive);
+        self.begin();
+    }
+
+    /// A batch comes to what its commands come to one by one.
+    fn commit_singly(&mut self) {
+        let (together, batch) = (self.draft.events.clone(), std::mem::take(&mut self.batch));
+        self.take_back();
+        for (command, now, answer) in batch {
+            assert_eq!(self.ask(&command, now), answer);
+            self.batch.push((command, now, answer));
+            self.commit();
+        }
+        assert!(self.rows.events.ends_with(&together));
+    }
+
+    /// The process dies, and another starts on what is durable.
+    pub fn crash(&mut self, layout: usize) {
+        self.take_back();
+        self.naive.backends = backends(layout);
+        self.state = self.rows.state(backends(layout));
+        the_state_agrees(&self.state, &self.naive);
+        self.begin();
+        self.take(Step::Recover);
+        self.commit();
+        assert!(self.rows.devices.values().all(|device| device.live.is_none()), "nothing runs after a recovery");
+    }
+
+    fn begin(&mut self) {
+        self.draft = Draft::new(self.state.clone(), Cold::default());
+        self.loaded = Loaded::default();
+        self.batch.clear();
+    }
+
+    /// What a step comes to as things are; none if there is nothing that it could hit.
+    fn command(&mut self, step: Step) -> Option<Command> {
+        let any = |jobs: &Vec<JobId>, index: proptest::sample::Index| (!jobs.is_empty()).then(|| *index.get(jobs));
+        Some(match step {
+            Step::Submit(wish) => Command::Submit(Box::new(self.wanted(wish))),
+            Step::Cancel(index) => Command::Cancel(any(&self.jobs, index)?),
+            Step::CancelWhatRuns(device) => Command::Cancel(self.naive.rows.devices[device].live.as_ref()?.job),
+            Step::Retry(index) => Command::Retry(any(&self.jobs, index)?),
+            Step::Delete(index) => Command::Delete(any(&self.jobs, index)?),
+            Step::Turn { device, ending, claim } => {
+                let finished = ending.and_then(|ending| self.ended(ending)).map(Box::new);
+                Command::Turn { device: device.into(), finished, claim }
+            }
+            Step::Remember(whose) => {
+                let (job, attempt) = self.attempt(&whose)?;
+                Command::Remember { job, attempt, note: format!("note {}", self.now) }
+            }
+            Step::Settle { device, whose } => {
+                let (job, attempt) = self.attempt(&whose)?;
+                Command::Settled { device: device.into(), job, attempt }
+            }
+            Step::Recover => Command::Recover,
+            Step::CreateMessage(id) => Command::CreateMessage(Box::new(new_message(id))),
+            Step::PatchMessage { id, content, extra } => {
+                let extra_metadata = extra.map(|n| if n == 0 { serde_json::Map::new() } else { object("n", json!(n)) });
+                Command::PatchMessage { id: message_id(id), content, extra_metadata }
+            }
+            Step::DeleteMessage(id) => Command::DeleteMessage(message_id(id)),
+            Step::Boundary(_) => return None,
+        })
+    }
+
+    fn wanted(&mut self, wish: Wish) -> NewJob {
+        let n = self.jobs.len() as u128;
+        self.jobs.push(job_id(n));
+        NewJob {
+            backend: wish.backend.into(),
+            owner: wish.owner.into(),
+            key: wish.key.map(|(key, digest)| (key.into(), digest.into())),
+            message_id: wish.message.map(message_id),
+            conversation_id: wish.conversation.map(Into::into),
+            max_attempts: wish.max_attempts,
+            ..new_job(n)
+        }
+    }
+
+    fn ended(&mut self, ending: Ending) -> Option<Finished> {
+        let (job, attempt) = self.attempt(&ending.whose)?;
+        Some(Finished { clean: ending.clean, progress: ending.progress, ..finished(job, attempt, ending.outcome) })
+    }
+
+    fn attempt(&mut self, whose: &Whose) -> Option<(JobId, u32)> {
+        let devices = self.naive.rows.devices.values();
+        self.claims.extend(devices.filter_map(|device| device.live.as_ref()).map(|live| (live.job, live.attempt)));
+        self.claims.sort();
+        self.claims.dedup();
+        let any = |index: &proptest::sample::Index| (!self.claims.is_empty()).then(|| *index.get(&self.claims));
+        match whose {
+            Whose::OnDevice(name) => {
+                self.naive.rows.devices[*name].dirty.as_ref().map(|dirty| (dirty.job, dirty.attempt))
+            }
+            Whose::Any(index) => any(index),
+            Whose::Never(index) => any(index).map(|(job, attempt)| (job, attempt + 1)),
+        }
+    }
+}

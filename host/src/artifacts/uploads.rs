@@ -1,0 +1,265 @@
+//! Uploads: bytes that came before the job that will use them.
+//!
+//! An upload is there once its `.json` is: that is written last, after the bytes are durable. A job does not move the
+//! upload but links to it, so one upload can serve many jobs, and expiring it takes nothing from them.
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use easel_core::{Input, JobId};
+use futures_util::{Stream, StreamExt as _};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
+use uuid::Uuid;
+
+use super::{Files, FilesError, disk, name};
+
+/// What is known about an upload.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Its identity.
+    pub id: Uuid,
+    /// Bytes.
+    pub size: u64,
+    /// The media type that it was sent as.
+    pub mime: String,
+    /// Of the bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Files {
+    /// Takes an upload of at most `max` bytes. It is durable when this returns; otherwise nothing of it is left.
+    pub async fn save_upload<E: Display>(
+        &self,
+        mime: &str,
+        body: impl Stream<Item = Result<Bytes, E>>,
+        max: u64,
+    ) -> Result<Upload, FilesError> {
+        let id = Uuid::now_v7();
+        let path = self.upload_path(id);
+        let draft = disk::Draft::at(&path);
+        let (size, sha256) = receive(&path, body, max).await?;
+        let upload = Upload { id, size, mime: mime.to_owned(), sha256 };
+        let (about, uploads) = (self.about(id), self.uploads());
+        let text =
+            serde_json::to_vec(&upload).map_err(|error| FilesError::io("describe", &about)(io::Error::other(error)))?;
+        disk::blocking(move || {
+            disk::write_whole(&about, &text)?;
+            disk::sync_directory(&uploads)
+        })
+        .await?;
+        draft.keep();
+        Ok(upload)
+    }
+
+    /// What is known about an upload; none if there is no such upload (any more).
+    pub async fn upload(&self, id: Uuid) -> Result<Option<Upload>, FilesError> {
+        let about = self.about(id);
+        disk::blocking(move || {
+            let text = match fs::read(&about) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(FilesError::io("read", &about)(error)),
+            };
+            serde_json::from_slice(&text).map(Some).map_err(|error| FilesError::io("read", &about)(error.into()))
+        })
+        .await
+    }
+
+    /// Makes an upload the input `name` of a job: a durable link that the upload's end does not touch.
+    pub async fn adopt(&self, upload: Uuid, job: JobId, name: &str) -> Result<Input, FilesError> {
+        let name = name::check(name)?.to_owned();
+        let known = self.upload(upload).await?.ok_or(FilesError::NoUpload(upload))?;
+        let (from, inputs, directory) = (self.upload_path(upload), self.inputs(), self.inputs_of(job));
+        let to = directory.join(&name);
+        let taken = name::refused(&name, "the job has another input of this name");
+        disk::blocking(move || {
+            disk::create_directory(&directory)?;
+            match link(&from, &to) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(taken),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FilesError::NoUpload(upload)),
+                Err(error) => return Err(FilesError::io("link an upload to", &to)(error)),
+            }
+            disk::sync_directory(&directory)?;
+            disk::sync_directory(&inputs)
+        })
+        .await?;
+        Ok(Input { name, upload, mime: known.mime, size: known.size, sha256: known.sha256 })
+    }
+
+    /// Removes the uploads that are older than that, unfinished ones too. How many files went.
+    pub async fn expire_uploads(&self, older_than: Duration) -> Result<usize, FilesError> {
+        let uploads = self.uploads();
+        disk::blocking(move || {
+            let now = SystemTime::now();
+            let mut gone = 0;
+            for entry in fs::read_dir(&uploads).map_err(FilesError::io("read", &uploads))? {
+                let entry = entry.map_err(FilesError::io("read", &uploads))?;
+                let path = entry.path();
+                let written = entry.metadata().and_then(|data| data.modified());
+                let written = written.map_err(FilesError::io("look at", &path))?;
+                // A clock that was set back makes files from the future: those are young.
+                if now.duration_since(written).is_ok_and(|age| age > older_than) && disk::remove_file(&path)? {
+                    gone += 1;
+                }
+            }
+            Ok(gone)
+        })
+        .await
+    }
+
+    fn upload_path(&self, id: Uuid) -> PathBuf {
+        self.uploads().join(id.to_string())
+    }
+
+    fn about(&self, id: Uuid) -> PathBuf {
+        self.uploads().join(format!("{id}.json"))
+    }
+}
+
+/// Writes the body to `path`, durably: its size and its hash.
+async fn receive<E: Display>(
+    path: &Path,
+    body: impl Stream<Item = Result<Bytes, E>>,
+    max: u64,
+) -> Result<(u64, String), FilesError> {
+    let mut file = tokio::fs::File::create_new(path).await.map_err(FilesError::io("create", path))?;
+    let mut hash = Sha256::new();
+    let mut size: u64 = 0;
+    let mut body = std::pin::pin!(body);
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| FilesError::BrokenOff(error.to_string()))?;
+        size = size.saturating_add(chunk.len() as u64);
+        if size > max {
+            return Err(FilesError::TooLarge { max });
+        }
+        hash.update(&chunk);
+        file.write_all(&chunk).await.map_err(FilesError::io("write", path))?;
+    }
+    file.flush().await.map_err(FilesError::io("write", path))?;
+    file.sync_all().await.map_err(FilesError::io("sync", path))?;
+    Ok((size, format!("{:x}", hash.finalize())))
+}
+
+/// A second name for a file; a second file where the file system has no such thing.
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
+            let mut copy = fs::File::create_new(to)?;
+            io::copy(&mut fs::File::open(from)?, &mut copy)?;
+            copy.sync_all()
+        }
+        linked => linked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+    use crate::artifacts::sweep::tests::{data, job};
+
+    type Chunk = Result<Bytes, &'static str>;
+
+    fn body(chunks: &[Chunk]) -> impl Stream<Item = Chunk> + use<> {
+        stream::iter(chunks.to_vec())
+    }
+
+    fn count(directory: &Path) -> usize {
+        fs::read_dir(directory).unwrap().count()
+    }
+
+    #[tokio::test]
+    async fn an_upload_is_found_again_with_its_hash() {
+        let (_dir, files) = data();
+        let sent = body(&[Ok("ab".into()), Ok("c".into())]);
+
+        let upload = files.save_upload("text/plain", sent, 3).await.unwrap();
+
+        assert_eq!((upload.size, upload.mime.as_str()), (3, "text/plain"));
+        assert!(upload.sha256.starts_with("ba7816bf8f01cfea"), "{}", upload.sha256);
+        assert_eq!(files.upload(upload.id).await.unwrap(), Some(upload));
+        assert_eq!(files.upload(Uuid::now_v7()).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_is_too_large_leaves_nothing() {
+        let (_dir, files) = data();
+        let sent = body(&[Ok("ab".into()), Ok("cd".into())]);
+
+        let error = files.save_upload("text/plain", sent, 3).await.unwrap_err();
+
+        assert!(matches!(error, FilesError::TooLarge { max: 3 }), "{error}");
+        assert_eq!(count(&files.uploads()), 0);
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_breaks_off_leaves_nothing() {
+        let (_dir, files) = data();
+        let sent = body(&[Ok("ab".into()), Err("the client went away")]);
+
+        let error = files.save_upload("text/plain", sent, 30).await.unwrap_err();
+
+        assert!(error.to_string().contains("the client went away"), "{error}");
+        assert_eq!(count(&files.uploads()), 0);
+    }
+
+    #[tokio::test]
+    async fn an_upload_whose_request_is_dropped_leaves_nothing() {
+        let (_dir, files) = data();
+        let endless = stream::once(async { Ok::<_, &str>("ab".into()) }).chain(stream::pending());
+
+        let taken = tokio::time::timeout(Duration::from_millis(50), files.save_upload("a/b", endless, 30)).await;
+
+        assert!(taken.is_err());
+        assert_eq!(count(&files.uploads()), 0);
+    }
+
+    #[tokio::test]
+    async fn a_job_keeps_its_input_when_the_upload_expires() {
+        let (_dir, files) = data();
+        let upload = files.save_upload("image/png", body(&[Ok("abc".into())]), 3).await.unwrap();
+
+        let input = files.adopt(upload.id, job(1), "init").await.unwrap();
+        let gone = files.expire_uploads(Duration::ZERO).await.unwrap();
+
+        assert_eq!((input.upload, input.size, input.mime), (upload.id, 3, upload.mime));
+        assert_eq!((gone, files.upload(upload.id).await.unwrap()), (2, None));
+        assert_eq!(fs::read(files.input_path(job(1), "init")).unwrap(), b"abc");
+    }
+
+    #[tokio::test]
+    async fn a_young_upload_does_not_expire() {
+        let (_dir, files) = data();
+        let upload = files.save_upload("image/png", body(&[Ok("abc".into())]), 3).await.unwrap();
+
+        assert_eq!(files.expire_uploads(Duration::from_hours(24)).await.unwrap(), 0);
+        assert!(files.upload(upload.id).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_input_needs_an_upload_and_a_name_of_its_own() {
+        let (_dir, files) = data();
+        let upload = files.save_upload("image/png", body(&[Ok("abc".into())]), 3).await.unwrap().id;
+        let nobody = Uuid::now_v7();
+
+        let refused = files.adopt(nobody, job(1), "init").await.unwrap_err();
+        assert!(matches!(refused, FilesError::NoUpload(id) if id == nobody), "{refused}");
+
+        for name in ["../../x", "", ".hidden", "a/b"] {
+            let refused = files.adopt(upload, job(1), name).await.unwrap_err();
+            assert!(matches!(refused, FilesError::BadName { .. }), "{refused}");
+        }
+        files.adopt(upload, job(1), "init").await.unwrap();
+        let refused = files.adopt(upload, job(1), "init").await.unwrap_err();
+        assert!(refused.to_string().contains("another input"), "{refused}");
+        files.adopt(upload, job(2), "init").await.unwrap();
+    }
+}

@@ -1,0 +1,173 @@
+//! What a guest holds while it works on a job: the attempt itself and the files that it makes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use easel_core::Job;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+
+use super::journal::Journal;
+use super::{InputFile, News, Task, text};
+use crate::artifacts::{ArtifactWriter, AttemptFiles, WriteError};
+
+/// A longer note is cut.
+const LONGEST_NOTE: usize = 4 * 1024;
+
+/// A longer stage is cut, in characters.
+const LONGEST_STAGE: usize = 200;
+
+/// A larger preview is dropped.
+const LARGEST_PREVIEW: usize = 1024 * 1024;
+
+/// One attempt, as the guest sees it.
+pub struct Attempt {
+    pub(super) job: Arc<Job>,
+    pub(super) files: AttemptFiles,
+    pub(super) inputs: Vec<InputFile>,
+    deadline: Instant,
+    cancel: CancellationToken,
+    news: mpsc::Sender<News>,
+    /// What it remembered; before that, what the attempt before it did.
+    pub(super) note: Option<String>,
+}
+
+impl Attempt {
+    /// The attempt of a task, and the log that it writes to.
+    pub(super) fn of(task: Task) -> (Self, Journal) {
+        let Task { job, files, inputs, deadline, cancel, kill: _, news } = task;
+        let journal = Journal::Job(news.clone());
+        let note = job.note.clone();
+        (Self { job, files, inputs, deadline, cancel, news, note }, journal)
+    }
+
+    pub(super) fn remaining_ms(&self) -> u64 {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    pub(super) async fn report(&self, percent: Option<f32>, stage: Option<String>) {
+        let (percent, stage) = (percent.and_then(presentable), stage.as_deref().map(short));
+        self.tell(News::Report { percent, stage }).await;
+    }
+
+    pub(super) async fn preview(&self, mime: String, image: Vec<u8>) {
+        match check_preview(&mime, &image) {
+            Ok(()) => self.tell(News::Preview { mime, image: Bytes::from(image) }).await,
+            Err(reason) => {
+                let message = format!("a preview was dropped: {reason}");
+                self.tell(News::Log { level: Level::WARN, message }).await;
+            }
+        }
+    }
+
+    /// Stores a note. Whether it is durable now; if not, there is nobody to store it and the guest must not go on.
+    pub(super) async fn remember(&mut self, note: String) -> bool {
+        let note = text::cut(note, LONGEST_NOTE);
+        let (done, stored) = oneshot::channel();
+        self.tell(News::Remember { note: note.clone(), done }).await;
+        let stored = stored.await.is_ok();
+        self.note = Some(note);
+        stored
+    }
+
+    async fn tell(&self, news: News) {
+        // Nobody listens any more when the attempt is being ended.
+        drop(self.news.send(news).await);
+    }
+}
+
+/// A percentage that can be shown. What is not a number tells nothing, and is dropped.
+fn presentable(percent: f32) -> Option<f32> {
+    percent.is_finite().then(|| percent.clamp(0.0, 100.0))
+}
+
+/// A stage that fits on a line.
+fn short(stage: &str) -> String {
+    let cut: String = stage.chars().take(LONGEST_STAGE).collect();
+    text::line(&cut, 4 * LONGEST_STAGE)
+}
+
+/// Whether a preview may be shown. Browsers sniff: only bytes that are the image that they claim to be get there.
+fn check_preview(mime: &str, image: &[u8]) -> Result<(), String> {
+    if image.len() > LARGEST_PREVIEW {
+        return Err(format!("it has {} bytes, and {LARGEST_PREVIEW} are allowed", image.len()));
+    }
+    let is = match imagesize::image_type(image) {
+        Ok(imagesize::ImageType::Png) => "image/png",
+        Ok(imagesize::ImageType::Jpeg) => "image/jpeg",
+        Ok(imagesize::ImageType::Webp) => "image/webp",
+        Ok(imagesize::ImageType::Gif) => "image/gif",
+        Ok(imagesize::ImageType::Heif(imagesize::Compression::Av1)) => "image/avif",
+        _ => return Err("it is no PNG, JPEG, WebP, GIF or AVIF".into()),
+    };
+    if is == mime { Ok(()) } else { Err(format!("it is {is} and not {}", text::line(mime, 64))) }
+}
+
+/// A file in the making, as the guest sees it.
+pub struct File {
+    /// None after an error: then it can only be dropped.
+    writer: Option<ArtifactWriter>,
+}
+
+impl File {
+    pub(super) fn new(writer: ArtifactWriter) -> Self {
+        Self { writer: Some(writer) }
+    }
+
+    pub(super) async fn write(&mut self, chunk: &[u8]) -> Result<(), WriteError> {
+        let mut writer = self.writer.take().ok_or_else(broken)?;
+        writer.write(chunk).await?;
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    pub(super) async fn finish(self) -> Result<(), WriteError> {
+        self.writer.ok_or_else(broken)?.finish().await
+    }
+}
+
+fn broken() -> WriteError {
+    WriteError::Other("an earlier write of this artifact failed: drop it".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_between_nothing_and_everything_or_none_at_all() {
+        for (told, shown) in [(42.5, Some(42.5)), (-1.0, Some(0.0)), (1e30, Some(100.0)), (100.0, Some(100.0))] {
+            assert_eq!(presentable(told), shown, "{told}");
+        }
+        for told in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(presentable(told), None, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_stage_is_short_and_on_one_line() {
+        assert_eq!(short("sampling 8/20"), "sampling 8/20");
+        assert_eq!(short("a\nb"), "a\\nb");
+        assert_eq!(short(&"ä".repeat(1000)), "ä".repeat(200));
+    }
+
+    #[test]
+    fn a_preview_must_be_the_image_that_it_claims_to_be() {
+        let gif = b"GIF89a\x01\0\x01\0\0\0\0;";
+        assert_eq!(check_preview("image/gif", gif), Ok(()));
+        assert!(check_preview("image/png", gif).unwrap_err().contains("image/gif"));
+        assert!(check_preview("text/html", b"<script>").is_err());
+        assert!(check_preview("image/png", b"<script>").is_err());
+        assert!(check_preview("image/png", b"").is_err());
+        let mut large = gif.to_vec();
+        large.resize(LARGEST_PREVIEW + 1, 0);
+        assert!(check_preview("image/gif", &large).unwrap_err().contains("bytes"));
+    }
+}

@@ -1,0 +1,213 @@
+//! The five calls of a component: each in a store of its own, each with an end.
+//!
+//! A guest that computes yields at every tick of the epoch, one that waits for the host is at an await: so the select
+//! below always gets its turn, whatever the guest does, and dropping the call then unwinds it. Store and call live and
+//! die in one future, which runs as a task of its own: a panic in there is a trap of this guest and nothing more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime::Store;
+
+use super::attempt::Attempt;
+use super::bindings::easel::backend::types as wit;
+use super::bindings::{Backend as Instance, BackendPre};
+use super::egress::Policy;
+use super::journal::Journal;
+use super::sandbox::{self, Grant, HostState};
+use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, Task, text};
+
+/// A component says who it is at once, or it is none.
+const DESCRIBE: Duration = Duration::from_secs(5);
+
+/// `describe` needs next to nothing, and nobody has judged the component yet.
+const DESCRIBE_MEMORY: usize = 64 * 1024 * 1024;
+
+/// Twice what the contract gives a component to look whether its engine is there.
+const PROBE: Duration = Duration::from_secs(20);
+
+/// What the contract gives `settle` and `unload`, unless the attempts themselves get less.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// The largest result.
+const RESULT: usize = 64 * 1024;
+
+/// The largest catalogue.
+const CATALOG: usize = 1024 * 1024;
+
+/// A longer message for a user is cut.
+const MESSAGE: usize = 4 * 1024;
+
+/// A longer chain of causes is cut.
+const CHAIN: usize = 8 * 1024;
+
+/// A component that was checked, with everything that it is granted.
+#[derive(Clone)]
+pub(super) struct Guest {
+    pub(super) name: String,
+    pub(super) pre: BackendPre<HostState>,
+    pub(super) memory: usize,
+    pub(super) policy: Arc<Policy>,
+    pub(super) config: Arc<str>,
+    pub(super) timeout: Duration,
+}
+
+/// What surrounds one call.
+struct Frame {
+    kill: Kill,
+    deadline: Instant,
+    journal: Journal,
+}
+
+impl Guest {
+    pub(super) async fn describe(&self) -> Result<wit::Description, Ended> {
+        let quiet = Self {
+            memory: self.memory.min(DESCRIBE_MEMORY),
+            policy: Arc::new(Policy::nothing(&self.name)),
+            config: "{}".into(),
+            ..self.clone()
+        };
+        let frame = quiet.frame(Kill::new(), DESCRIBE);
+        quiet.call(frame, |guest, store| Box::pin(async move { guest.call_describe(store).await })).await
+    }
+
+    pub(super) async fn probe(&self) -> Result<EngineInfo, Ended> {
+        let frame = self.frame(Kill::new(), PROBE);
+        let answer = self.call(frame, |guest, store| Box::pin(async move { guest.call_probe(store).await })).await;
+        match answer {
+            Ok(Ok(info)) => engine_info(info),
+            Ok(Err(failure)) => Err(Ended::Failed(failure.into())),
+            // Nobody holds this kill: it was the clock.
+            Err(Ended::Killed) => Err(Ended::Failed(Failure {
+                kind: FailureKind::Unavailable,
+                message: format!("the backend did not say within {} s whether its engine is there", PROBE.as_secs()),
+                retry_after: None,
+            })),
+            Err(ended) => Err(ended),
+        }
+    }
+
+    pub(super) async fn run(&self, task: Task) -> Ended {
+        let (kill, deadline) = (task.kill.clone(), task.deadline);
+        let (attempt, journal) = Attempt::of(task);
+        let answer = self
+            .call(Frame { kill, deadline, journal }, |guest, store| {
+                Box::pin(async move {
+                    let attempt = store.data_mut().table.push(attempt)?;
+                    guest.call_run(store, attempt).await
+                })
+            })
+            .await;
+        match answer {
+            Ok(Ok(result)) => match check_object(&result, RESULT) {
+                Ok(_) => Ended::Returned(result),
+                Err(reason) => Ended::BadResult(format!("the result of run {reason}")),
+            },
+            Ok(Err(failure)) => Ended::Failed(failure.into()),
+            Err(ended) => ended,
+        }
+    }
+
+    pub(super) async fn settle(&self, lost: Option<Lost>, kill: Kill, journal: Journal) -> Result<(), Ended> {
+        let lost =
+            lost.map(|lost| wit::Lost { job_id: lost.job_id.to_string(), attempt: lost.attempt, note: lost.note });
+        let frame = Frame { journal, ..self.frame(kill, SETTLE.min(self.timeout)) };
+        let answer = self
+            .call(frame, |guest, store| Box::pin(async move { guest.call_settle(store, lost.as_ref()).await }))
+            .await?;
+        answer.map_err(|failure| Ended::Failed(failure.into()))
+    }
+
+    pub(super) async fn unload(&self) -> Result<(), Ended> {
+        let frame = self.frame(Kill::new(), SETTLE.min(self.timeout));
+        let answer = self.call(frame, |guest, store| Box::pin(async move { guest.call_unload(store).await })).await?;
+        answer.map_err(|failure| Ended::Failed(failure.into()))
+    }
+
+    /// The frame of a call that is no job's.
+    fn frame(&self, kill: Kill, most: Duration) -> Frame {
+        Frame { kill, deadline: Instant::now() + most, journal: Journal::Host(self.name.clone()) }
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        frame: Frame,
+        call: impl for<'a> FnOnce(&'a Instance, &'a mut Store<HostState>) -> BoxFuture<'a, wasmtime::Result<T>>
+        + Send
+        + 'static,
+    ) -> Result<T, Ended> {
+        let Frame { kill, deadline, journal } = frame;
+        if kill.is_set() {
+            return Err(Ended::Killed);
+        }
+        let (memory, egress, config) = (self.memory, self.policy.clone(), self.config.clone());
+        let grant = Grant { memory, egress, config, journal, deadline, kill: kill.clone() };
+        let pre = self.pre.clone();
+        let whole = async move {
+            let mut store = sandbox::store(pre.engine(), grant);
+            let answer = match pre.instantiate_async(&mut store).await {
+                Ok(instance) => call(&instance, &mut store).await,
+                Err(error) => Err(error),
+            };
+            answer.map_err(|error| chain(&error, &store))
+        };
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                // An answer that is there counts, even if somebody lost patience at the same moment.
+                biased;
+                answer = whole => answer.map_err(|chain| if kill.is_set() { Ended::Killed } else { Ended::Trapped(chain) }),
+                () = kill.wait() => Err(Ended::Killed),
+                () = tokio::time::sleep_until(deadline) => Err(Ended::Killed),
+            }
+        });
+        match AbortOnDropHandle::new(task).await {
+            Ok(answer) => answer,
+            Err(error) => Err(Ended::Trapped(format!("the host failed in this call: {error}"))),
+        }
+    }
+}
+
+/// The causes of a trap, the one that the guest could not say first.
+fn chain(error: &wasmtime::Error, store: &Store<HostState>) -> String {
+    let chain = match store.data().limits.exceeded() {
+        Some(cause) => format!("{cause}: {error:#}"),
+        None => format!("{error:#}"),
+    };
+    text::cut(chain, CHAIN)
+}
+
+fn engine_info(info: wit::EngineInfo) -> Result<EngineInfo, Ended> {
+    let catalog = check_object(&info.catalog, CATALOG)
+        .map_err(|reason| Ended::BadResult(format!("the catalog of probe {reason}")))?;
+    Ok(EngineInfo { summary: text::line(&info.summary, MESSAGE), catalog })
+}
+
+/// The JSON object that `json` is. The error continues a sentence about it.
+fn check_object(json: &str, most: usize) -> Result<serde_json::Value, String> {
+    if json.len() > most {
+        return Err(format!("has {} bytes, and {most} are allowed", json.len()));
+    }
+    match serde_json::from_str(json) {
+        Ok(value @ serde_json::Value::Object(_)) => Ok(value),
+        Ok(_) => Err("is JSON, but no object".into()),
+        Err(error) => Err(format!("is not JSON: {error}")),
+    }
+}
+
+impl From<wit::Failure> for Failure {
+    fn from(failure: wit::Failure) -> Self {
+        let kind = match failure.kind {
+            wit::FailureKind::Invalid => FailureKind::Invalid,
+            wit::FailureKind::Unavailable => FailureKind::Unavailable,
+            wit::FailureKind::OutOfMemory => FailureKind::OutOfMemory,
+            wit::FailureKind::Cancelled => FailureKind::Cancelled,
+            wit::FailureKind::Failed => FailureKind::Failed,
+            wit::FailureKind::Other(name) => FailureKind::Other(text::line(&name, MESSAGE)),
+        };
+        let message = text::paragraph(&failure.message, MESSAGE);
+        Self { kind, message, retry_after: failure.retry_after_ms.map(Duration::from_millis) }
+    }
+}

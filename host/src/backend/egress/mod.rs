@@ -1,0 +1,188 @@
+//! All the network that a guest gets: HTTP requests to the hosts that the operator listed.
+//!
+//! The threat is a component, or whoever feeds it, that reaches what the operator never meant it to: the cloud's
+//! metadata service, a router's page, another port of the engine's machine. Two layers, and both are needed. `policy`
+//! compares what the guest asked for with `allow_hosts`; but a listed name can resolve to any address, and to another
+//! one a moment later. So `dial` resolves a name once, judges the addresses, and connects to exactly those: what was
+//! checked is what is dialled. Redirects are not followed here; the guest's next request is judged like its first.
+//!
+//! A denied request is an error that the guest can handle, and a line in the log with the configuration that would
+//! allow it, because whoever reads that line usually wants just that.
+
+mod body;
+mod dial;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme};
+use http_body_util::BodyExt as _;
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+pub(super) use policy::Policy;
+
+use super::journal::Journal;
+
+/// The longest wait for a connection. An engine is near, or it is away.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Denials that one call may write to the logs: a guest that tries for ever fills nothing.
+const MOST_DENIALS: u32 = 20;
+
+type Response = http::Response<WasiBody>;
+type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+/// The way out for one call of a guest.
+pub(super) struct Egress {
+    policy: Arc<Policy>,
+    journal: Journal,
+    deadline: Instant,
+    /// Shared with the requests that are under way: only there it shows which are denied.
+    denials: Arc<AtomicU32>,
+}
+
+impl Egress {
+    /// The way out until `deadline`.
+    pub(super) fn new(policy: Arc<Policy>, journal: Journal, deadline: Instant) -> Self {
+        Self { policy, journal, deadline, denials: Arc::default() }
+    }
+}
+
+impl WasiHttpHooks for Egress {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<(Response, Driver), Error>> + Send> {
+        let waits = Waits::of(options.unwrap_or_default(), self.deadline);
+        let (policy, journal, denials) = (self.policy.clone(), self.journal.clone(), self.denials.clone());
+        Box::new(async move {
+            match exchange(&policy, request, waits).await {
+                Ok(response) => Ok(response),
+                Err(Refused::Denied(denied)) => {
+                    if denials.fetch_add(1, Ordering::Relaxed) < MOST_DENIALS {
+                        journal.warn_operator(policy.backend(), &denied.to_string()).await;
+                    }
+                    Err(denied.error())
+                }
+                Err(Refused::Failed(error)) => Err(error),
+            }
+        })
+    }
+
+    // What follows is ordinary while an engine is away, and the guest is told: no cause for a line in the host's log.
+
+    fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {
+        tracing::debug!(error = error as &dyn std::error::Error, "a guest's request failed");
+        ErrorCode::HttpProtocolError
+    }
+
+    fn p2_error_from_connect(&mut self, error: &std::io::Error) -> ErrorCode {
+        tracing::debug!(error = error as &dyn std::error::Error, "a guest's request failed");
+        ErrorCode::ConnectionRefused
+    }
+}
+
+/// Why there is no response.
+enum Refused {
+    Denied(policy::Denied),
+    Failed(Error),
+}
+
+impl From<policy::Denied> for Refused {
+    fn from(denied: policy::Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// How long each stage of an exchange may take: what the guest asked for, but no longer than its call lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waits {
+    connect: Duration,
+    first_byte: Duration,
+    between_bytes: Duration,
+}
+
+impl Waits {
+    fn of(options: RequestOptions, deadline: Instant) -> Self {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let within = |asked: Option<Duration>, most: Duration| asked.unwrap_or(most).min(most).min(left);
+        Self {
+            connect: within(options.connect_timeout, CONNECT),
+            // An engine may think for minutes before its first byte; the attempt's own deadline is the bound.
+            first_byte: within(options.first_byte_timeout, left),
+            between_bytes: within(options.between_bytes_timeout, left),
+        }
+    }
+}
+
+/// One request and its response, as far as its head; the rest follows while the driver is polled.
+async fn exchange(
+    policy: &Policy,
+    mut request: http::Request<WasiBody>,
+    waits: Waits,
+) -> Result<(Response, Driver), Refused> {
+    let (host, port) = destination(request.uri())?;
+    policy.check(&host, port)?;
+    if request.uri().scheme() != Some(&Scheme::HTTP) {
+        let reason = "https is not supported yet: use http".to_owned();
+        return Err(Error::InternalError(Some(reason)).into());
+    }
+    let stream = tokio::time::timeout(waits.connect, dial::connect(policy, &host, port))
+        .await
+        .map_err(|_| Error::ConnectionTimeout)??;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(Error::from)?;
+    // Ends with the driver, and that with the response: dropping a store closes its connections.
+    let connection = AbortOnDropHandle::new(tokio::spawn(connection));
+
+    // The request line has no host in it, unless one talks to a proxy.
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
+    let response = tokio::time::timeout(waits.first_byte, sender.send_request(request))
+        .await
+        .map_err(|_| Error::ConnectionReadTimeout)?
+        .map_err(Error::from)?;
+    let response = response.map(|incoming| body::Steady::new(incoming, waits.between_bytes).boxed_unsync());
+    let driver = async move {
+        // What goes wrong from here on shows in the body, where the guest reads it.
+        drop(connection.await);
+        Ok(())
+    };
+    Ok((response, Box::new(driver)))
+}
+
+/// The host and the port that a request is for.
+fn destination(uri: &http::Uri) -> Result<(String, u16), Error> {
+    let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
+    // `user@host`: some read the one part, some the other.
+    if authority.as_str().contains('@') {
+        return Err(Error::HttpRequestUriInvalid);
+    }
+    let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let port = match explicit_port(authority) {
+        Some(digits) => digits.parse().map_err(|_| Error::HttpRequestUriInvalid)?,
+        None => default,
+    };
+    Ok((authority.host().to_owned(), port))
+}
+
+/// The digits after the host, if there are any. `port_u16` would take what is no number for absent.
+fn explicit_port(authority: &Authority) -> Option<&str> {
+    authority.as_str().strip_prefix(authority.host())?.strip_prefix(':').filter(|digits| !digits.is_empty())
+}

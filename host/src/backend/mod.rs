@@ -1,0 +1,111 @@
+//! Backends: other people's components, run in a box.
+//!
+//! - [`Registry`]: the backends of this host. `workshop` turns bytes into a component that may run and says what it
+//!   lacks, `settings` and `schema` check what the operator and the users give it.
+//! - [`Backend`]: one of them, with the five calls of the contract. `calls` gives each an end, `sandbox` a store with
+//!   limits, `engine` the clock that interrupts it.
+//! - What a guest can ask of the host: `services` translates, `attempt`, `blob`, `journal` and `egress` answer.
+//!
+//! What is trusted: the operator's configuration, the data directory. What is not: everything that a component says,
+//! returns or asks for. It is bounded and checked here, so that nobody further in has to.
+
+mod attempt;
+mod bindings;
+mod blob;
+mod calls;
+mod egress;
+mod engine;
+mod error;
+mod journal;
+mod kill;
+mod outcome;
+mod registry;
+mod sandbox;
+mod schema;
+mod services;
+mod settings;
+mod task;
+#[cfg(test)]
+mod tests;
+mod text;
+mod workshop;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use calls::Guest;
+pub use error::LoadError;
+use journal::Journal;
+pub use kill::Kill;
+pub use outcome::{Description, Ended, EngineInfo, Failure, FailureKind};
+pub use registry::Registry;
+pub use schema::ParamsError;
+use schema::{Quote, Schema};
+pub use task::{InputFile, Lost, News, Task};
+
+/// A component under a name, with all that it is granted.
+pub struct Backend {
+    /// The operator's name for it.
+    pub name: String,
+    /// The device that it takes.
+    pub device: String,
+    /// `sha256:HEX` of the component.
+    pub digest: String,
+    /// What the component says about itself.
+    pub description: Description,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// How long an attempt may go without news.
+    pub stall: Duration,
+    /// How many charged attempts a job has, unless it says so itself.
+    pub max_attempts: u32,
+    /// How many bytes of artifacts one attempt may write.
+    pub artifact_quota: u64,
+    allow_hosts: Vec<String>,
+    params: Schema,
+    guest: Guest,
+}
+
+impl Backend {
+    /// The params with the defaults of the component's schema, if they are valid for it.
+    pub fn check_params(&self, params: &Value) -> Result<Value, ParamsError> {
+        self.params.complete(params, "params", Quote::Values)
+    }
+
+    /// Runs one attempt in a fresh store. Returns in any case, at the task's deadline at the latest; artifacts that
+    /// are unfinished then are gone. Use the task's `Kill` rather than dropping this future: that stops the guest too,
+    /// but up to a tick of the epoch later.
+    pub async fn run(&self, task: Task) -> Ended {
+        self.guest.run(task).await
+    }
+
+    /// Asks whether the engine is there. Up to 20 seconds; then it is unavailable.
+    pub async fn probe(&self) -> Result<EngineInfo, Ended> {
+        self.guest.probe().await
+    }
+
+    /// Lets the component bring its device to idle. Up to a minute, or `timeout` if that is less; then it is killed.
+    pub async fn settle(&self, lost: Option<Lost>, kill: Kill, news: mpsc::Sender<News>) -> Result<(), Ended> {
+        self.guest.settle(lost, kill, Journal::Job(news)).await
+    }
+
+    /// Lets the component free its device's memory. Ends as `settle` does.
+    pub async fn unload(&self) -> Result<(), Ended> {
+        self.guest.unload().await
+    }
+
+    /// All the network that it gets.
+    pub fn allow_hosts(&self) -> &[String] {
+        &self.allow_hosts
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The guest holds secrets, and the rest is long.
+        f.debug_struct("Backend").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}

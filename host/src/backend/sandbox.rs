@@ -1,0 +1,251 @@
+//! The box that a guest runs in: a fresh store for each call, with nothing in it that was not granted.
+//!
+//! Nothing survives a call, so nothing has to be cleaned, and one job cannot leave anything for the next. WASI is
+//! there in full, because a std guest imports all of it, and grants nothing: no files, no environment, no sockets, no
+//! names. Every quantity that a guest can grow has a limit here: a store without limits cannot be made.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::Kill;
+use super::egress::{Egress, Policy};
+use super::journal::Journal;
+
+/// Bytes that a guest may hand to the host in one call. An artifact is written in chunks, so this is generous.
+const HOSTCALL_BYTES: usize = 32 * 1024 * 1024;
+
+/// Things that a guest may hold of the host at a time: attempts, files, requests, bodies, clocks.
+const HANDLES: usize = 1024;
+
+/// Bytes of random numbers that a guest may ask for in one call.
+const RANDOM_BYTES: u64 = 1024 * 1024;
+
+/// Entries that all tables may have together.
+const TABLE_ENTRIES: usize = 1_000_000;
+
+/// What one call may use.
+pub(super) struct Grant {
+    pub(super) memory: usize,
+    pub(super) egress: Arc<Policy>,
+    /// The operator's table, as JSON.
+    pub(super) config: Arc<str>,
+    pub(super) journal: Journal,
+    pub(super) deadline: Instant,
+    pub(super) kill: Kill,
+}
+
+/// Everything that the host knows of a guest while a call lasts.
+pub(super) struct HostState {
+    pub(super) config: Arc<str>,
+    pub(super) journal: Journal,
+    pub(super) table: ResourceTable,
+    pub(super) limits: Limits,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    egress: Egress,
+}
+
+/// A store for one call.
+pub(super) fn store(engine: &Engine, grant: Grant) -> Store<HostState> {
+    let Grant { memory, egress, config, journal, deadline, kill } = grant;
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES);
+    let mut wasi = WasiCtx::builder();
+    wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(RANDOM_BYTES);
+    let state = HostState {
+        egress: Egress::new(egress, journal.clone(), deadline),
+        config,
+        journal,
+        table,
+        limits: Limits::new(memory),
+        wasi: wasi.build(),
+        http: WasiHttpCtx::new(),
+    };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.limits);
+    store.set_hostcall_fuel(HOSTCALL_BYTES);
+    store.set_max_component_handles(HANDLES);
+    store.set_epoch_deadline(1);
+    // Yielding by tokio's own means puts the guest behind everybody who is ready; wasmtime's would put it first again.
+    store.epoch_deadline_callback(move |_| {
+        Ok(if kill.is_set() {
+            UpdateDeadline::Interrupt
+        } else {
+            UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+        })
+    });
+    store
+}
+
+impl WasiView for HostState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for HostState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.egress }
+    }
+}
+
+/// How much of the machine a guest may take. The memory limit is for all its memories together: wasmtime's own limiter
+/// counts each by itself, and a component may have many.
+pub(super) struct Limits {
+    memory: Budget,
+    table: Budget,
+}
+
+struct Budget {
+    most: usize,
+    used: usize,
+    /// What the last growth took: returned if it fails after all.
+    last: usize,
+    refused: bool,
+}
+
+impl Budget {
+    fn new(most: usize) -> Self {
+        Self { most, used: 0, last: 0, refused: false }
+    }
+
+    fn take(&mut self, current: usize, desired: usize) -> bool {
+        self.last = desired.saturating_sub(current);
+        let wanted = self.used.saturating_add(self.last);
+        self.refused = wanted > self.most;
+        if !self.refused {
+            self.used = wanted;
+        }
+        !self.refused
+    }
+
+    fn give_back(&mut self) {
+        // What was refused was never taken.
+        if !self.refused {
+            self.used = self.used.saturating_sub(self.last);
+            self.last = 0;
+        }
+    }
+}
+
+impl Limits {
+    fn new(memory: usize) -> Self {
+        Self { memory: Budget::new(memory), table: Budget::new(TABLE_ENTRIES) }
+    }
+
+    /// What the guest asked for last and did not get: most guests trap on that without a word about the cause.
+    pub(super) fn exceeded(&self) -> Option<String> {
+        if self.memory.refused {
+            let mib = self.memory.most / (1024 * 1024);
+            return Some(format!("the component needs more memory than the {mib} MiB that it may have"));
+        }
+        self.table.refused.then(|| format!("the component's tables need more than {TABLE_ENTRIES} entries"))
+    }
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.memory.take(current, desired))
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory.give_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.table.take(current, desired))
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.table.give_back();
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        100
+    }
+
+    fn memories(&self) -> usize {
+        16
+    }
+
+    fn tables(&self) -> usize {
+        64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use wasmtime::Trap;
+    use wasmtime::component::{Component, Linker};
+
+    use super::*;
+    use crate::backend::engine;
+
+    /// A component whose start function is `loop br 0 end`.
+    const SPINNING: &[u8] = b"\0asm\x0d\0\x01\0\
+        \x01\x20\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x08\x01\0\x0a\x09\x01\x07\0\x03\x40\x0c\0\x0b\x0b\
+        \x02\x04\x01\0\0\0";
+
+    #[tokio::test]
+    async fn a_guest_that_spins_lets_others_run_until_it_is_interrupted() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine::start(dir.path()).unwrap();
+        let component = Component::new(&engine, SPINNING).unwrap();
+        let pre = Linker::<HostState>::new(&engine).instantiate_pre(&component).unwrap();
+        let kill = Kill::new();
+        let grant = Grant {
+            memory: 0,
+            egress: Arc::new(Policy::nothing("spinning")),
+            config: "{}".into(),
+            journal: Journal::Host("spinning".into()),
+            deadline: Instant::now(),
+            kill: kill.clone(),
+        };
+        let mut store = store(&engine, grant);
+        let spinning = tokio::spawn(async move { pre.instantiate_async(&mut store).await.map(drop) });
+        // From another thread: this one is the guest's as long as it does not yield.
+        let killer = kill.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(2));
+            killer.now();
+        });
+
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!kill.is_set() && !spinning.is_finished());
+        kill.now();
+
+        let ended = tokio::time::timeout(Duration::from_secs(5), spinning).await.unwrap().unwrap();
+        assert_eq!(ended.unwrap_err().downcast_ref::<Trap>(), Some(&Trap::Interrupt));
+    }
+
+    #[test]
+    fn all_memories_share_one_limit() {
+        let mut limits = Limits::new(100);
+        assert!(limits.memory_growing(0, 60, None).unwrap());
+        assert!(!limits.memory_growing(0, 60, None).unwrap());
+        assert!(limits.exceeded().unwrap().contains("memory"));
+        assert!(limits.memory_growing(0, 40, None).unwrap());
+        assert_eq!(limits.exceeded(), None);
+        assert!(!limits.memory_growing(60, 61, None).unwrap());
+    }
+
+    #[test]
+    fn a_growth_that_fails_after_all_is_returned_and_a_refused_one_is_not() {
+        let mut limits = Limits::new(100);
+        assert!(limits.memory_growing(0, 100, None).unwrap());
+        limits.memory_grow_failed(wasmtime::format_err!("the system has no more")).unwrap();
+        assert!(limits.memory_growing(0, 90, None).unwrap());
+        assert!(!limits.memory_growing(0, 20, None).unwrap());
+        limits.memory_grow_failed(wasmtime::format_err!("refused")).unwrap();
+        assert!(!limits.memory_growing(0, 20, None).unwrap());
+    }
+}

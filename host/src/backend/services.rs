@@ -1,0 +1,157 @@
+//! The imports of `wit/`, answered. Only translation: what an answer means is decided in `attempt`, `blob` and
+//! `journal`.
+//!
+//! An error of these functions is a trap. It is kept for two things: a handle that the guest does not have, which
+//! correct bindings cannot produce, and a note that could not be made durable, since the guest would go on as if it
+//! were.
+
+use tracing::Level;
+use wasmtime::component::Resource;
+
+use super::attempt::{Attempt, File};
+use super::bindings::easel::backend::host::{self, ArtifactError};
+use super::bindings::easel::backend::types;
+use super::blob::Blob;
+use super::sandbox::HostState;
+use crate::artifacts::WriteError;
+
+type Answer<T> = wasmtime::Result<T>;
+
+impl types::Host for HostState {}
+
+impl host::Host for HostState {
+    async fn log(&mut self, level: host::Level, message: String) -> Answer<()> {
+        let level = match level {
+            host::Level::Trace => Level::TRACE,
+            host::Level::Debug => Level::DEBUG,
+            host::Level::Info => Level::INFO,
+            host::Level::Warn => Level::WARN,
+            host::Level::Error => Level::ERROR,
+        };
+        self.journal.write(level, &message).await;
+        Ok(())
+    }
+
+    async fn config(&mut self) -> Answer<String> {
+        Ok(self.config.to_string())
+    }
+}
+
+impl host::HostAttempt for HostState {
+    async fn job_id(&mut self, this: Resource<Attempt>) -> Answer<String> {
+        Ok(self.table.get(&this)?.job.id.to_string())
+    }
+
+    async fn number(&mut self, this: Resource<Attempt>) -> Answer<u32> {
+        Ok(self.table.get(&this)?.job.attempt)
+    }
+
+    async fn params(&mut self, this: Resource<Attempt>) -> Answer<String> {
+        Ok(self.table.get(&this)?.job.params.text().to_owned())
+    }
+
+    async fn inputs(&mut self, this: Resource<Attempt>) -> Answer<Vec<Resource<Blob>>> {
+        let inputs = self.table.get(&this)?.inputs.clone();
+        inputs.into_iter().map(|input| Ok(self.table.push(Blob::new(input))?)).collect()
+    }
+
+    async fn dependencies(&mut self, _: Resource<Attempt>) -> Answer<String> {
+        // No job depends on another yet.
+        Ok("[]".to_owned())
+    }
+
+    async fn remaining_ms(&mut self, this: Resource<Attempt>) -> Answer<u64> {
+        Ok(self.table.get(&this)?.remaining_ms())
+    }
+
+    async fn cancelled(&mut self, this: Resource<Attempt>) -> Answer<bool> {
+        Ok(self.table.get(&this)?.cancelled())
+    }
+
+    async fn report(&mut self, this: Resource<Attempt>, percent: Option<f32>, stage: Option<String>) -> Answer<()> {
+        self.table.get(&this)?.report(percent, stage).await;
+        Ok(())
+    }
+
+    async fn preview(&mut self, this: Resource<Attempt>, mime: String, image: Vec<u8>) -> Answer<()> {
+        self.table.get(&this)?.preview(mime, image).await;
+        Ok(())
+    }
+
+    async fn create_artifact(
+        &mut self,
+        this: Resource<Attempt>,
+        name: String,
+        mime: String,
+    ) -> Answer<Result<Resource<File>, ArtifactError>> {
+        match self.table.get(&this)?.files.create(&name, &mime) {
+            Ok(writer) => Ok(Ok(self.table.push(File::new(writer))?)),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    async fn remember(&mut self, this: Resource<Attempt>, note: String) -> Answer<()> {
+        if self.table.get_mut(&this)?.remember(note).await {
+            Ok(())
+        } else {
+            Err(wasmtime::format_err!("the host could not store what was to be remembered"))
+        }
+    }
+
+    async fn recall(&mut self, this: Resource<Attempt>) -> Answer<Option<String>> {
+        Ok(self.table.get(&this)?.note.clone())
+    }
+
+    async fn drop(&mut self, this: Resource<Attempt>) -> Answer<()> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+impl host::HostArtifact for HostState {
+    async fn write(&mut self, this: Resource<File>, chunk: Vec<u8>) -> Answer<Result<(), ArtifactError>> {
+        Ok(self.table.get_mut(&this)?.write(&chunk).await.map_err(Into::into))
+    }
+
+    async fn finish(&mut self, this: Resource<File>) -> Answer<Result<(), ArtifactError>> {
+        Ok(self.table.delete(this)?.finish().await.map_err(Into::into))
+    }
+
+    async fn drop(&mut self, this: Resource<File>) -> Answer<()> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+impl host::HostBlob for HostState {
+    async fn name(&mut self, this: Resource<Blob>) -> Answer<String> {
+        Ok(self.table.get(&this)?.about().name.clone())
+    }
+
+    async fn mime(&mut self, this: Resource<Blob>) -> Answer<String> {
+        Ok(self.table.get(&this)?.about().mime.clone())
+    }
+
+    async fn size(&mut self, this: Resource<Blob>) -> Answer<u64> {
+        Ok(self.table.get(&this)?.about().size)
+    }
+
+    async fn read(&mut self, this: Resource<Blob>, offset: u64, max: u32) -> Answer<Result<Vec<u8>, String>> {
+        Ok(self.table.get(&this)?.read(offset, max).await)
+    }
+
+    async fn drop(&mut self, this: Resource<Blob>) -> Answer<()> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+impl From<WriteError> for ArtifactError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::BadName(reason) => Self::BadName(reason),
+            WriteError::Quota => Self::Quota,
+            WriteError::Other(reason) => Self::Other(reason),
+        }
+    }
+}

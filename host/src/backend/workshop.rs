@@ -1,0 +1,181 @@
+//! From bytes to a component that may run: compiled, linked with what it is granted, asked who it is.
+//!
+//! Everything that can be wrong with a component is found here and said in words, so that what is left for a job is
+//! what only a job can show. A component is kept under its digest before it runs for the first time: what an attempt
+//! left behind is settled by the very component that left it, even if the operator has replaced the file since.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use super::bindings::{self, BackendPre};
+use super::sandbox::HostState;
+use super::schema::Schema;
+use super::{Description, Guest, LoadError, engine, text};
+use crate::artifacts;
+use crate::config;
+
+const CONTRACT: &str = "easel:backend@0.1.0";
+
+const EXPORTS: [&str; 5] = ["describe", "probe", "run", "settle", "unload"];
+
+/// The longest summary.
+const SUMMARY: usize = 1024;
+
+pub(super) struct Workshop {
+    engine: Engine,
+    /// For components that get no network: `wasi:http` is not even there.
+    offline: Linker<HostState>,
+    online: Linker<HostState>,
+    directory: PathBuf,
+}
+
+/// A component as it came: where from, and what it is.
+pub(super) struct Source {
+    pub(super) label: String,
+    pub(super) bytes: Cow<'static, [u8]>,
+    /// Of the bytes, in hexadecimal.
+    pub(super) hex: String,
+}
+
+impl Source {
+    fn new(label: String, bytes: Cow<'static, [u8]>) -> Self {
+        let hex = format!("{:x}", Sha256::digest(&bytes));
+        Self { label, bytes, hex }
+    }
+
+    /// The component that an operator chose.
+    pub(super) fn configured(backend: &str, component: &config::Component) -> Result<Self, LoadError> {
+        let name = match component {
+            config::Component::File(path) => return Self::file(backend, path),
+            config::Component::Builtin(name) => name,
+        };
+        let bytes: &'static [u8] = match name.as_str() {
+            "flux-stub" => include_bytes!(env!("EASEL_GUEST_FLUX_STUB")),
+            "forge" => include_bytes!(env!("EASEL_GUEST_FORGE")),
+            _ => return Err(unfit(backend, format!("builtin:{name}"), "is not part of this host".into())),
+        };
+        Ok(Self::new(format!("builtin:{name}"), Cow::Borrowed(bytes)))
+    }
+
+    fn file(backend: &str, path: &Path) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable {
+            backend: backend.to_owned(),
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self::new(path.display().to_string(), bytes.into()))
+    }
+}
+
+impl Workshop {
+    /// A workshop that keeps components, and what they compile to, in `directory`.
+    pub(super) fn open(directory: PathBuf) -> Result<Self, LoadError> {
+        let broken = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
+        let engine = engine::start(&directory.join("cache")).map_err(broken)?;
+        let mut offline = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut offline).map_err(broken)?;
+        bindings::Backend::add_to_linker::<_, HasSelf<_>>(&mut offline, |state| state).map_err(broken)?;
+        let mut online = offline.clone();
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut online).map_err(broken)?;
+        Ok(Self { engine, offline, online, directory })
+    }
+
+    /// Keeps a component under its digest.
+    pub(super) fn keep(&self, backend: &str, source: &Source) -> Result<(), LoadError> {
+        let path = self.path_of(&source.hex);
+        // A whole file or none is ever under this name, so the length tells.
+        if path.metadata().is_ok_and(|kept| kept.len() == source.bytes.len() as u64) {
+            return Ok(());
+        }
+        artifacts::write_durably(&path, &source.bytes)
+            .map_err(|source| LoadError::Unkept { backend: backend.to_owned(), source })
+    }
+
+    /// The component that was kept under a digest (`sha256:HEX`).
+    pub(super) fn kept(&self, backend: &str, digest: &str) -> Result<Source, LoadError> {
+        let hex = digest.strip_prefix("sha256:").filter(|hex| is_digest(hex));
+        let hex = hex.ok_or_else(|| unfit(backend, digest.to_owned(), "is no digest of a component".into()))?;
+        let source = Source::file(backend, &self.path_of(hex))?;
+        if source.hex == hex {
+            Ok(source)
+        } else {
+            Err(unfit(backend, source.label, "is damaged: its digest is not its name".into()))
+        }
+    }
+
+    /// Compiles and links a component. The error says which import or export is missing.
+    pub(super) async fn link(
+        &self,
+        backend: &str,
+        source: &Source,
+        online: bool,
+    ) -> Result<BackendPre<HostState>, LoadError> {
+        let refused = |reason: String| unfit(backend, source.label.clone(), reason);
+        let (engine, bytes) = (self.engine.clone(), source.bytes.clone());
+        let compiled = tokio::task::spawn_blocking(move || Component::new(&engine, bytes)).await;
+        let component = compiled
+            .map_err(|error| refused(format!("cannot be compiled: {error}")))?
+            .map_err(|error| refused(format!("is not a component that this host can run: {error:#}")))?;
+
+        let wants_http =
+            component.component_type().imports(&self.engine).any(|(name, _)| name.starts_with("wasi:http/"));
+        if wants_http && !online {
+            return Err(refused(format!(
+                "imports wasi:http, but backend.{backend}.allow_hosts is empty: add the hosts that it may reach"
+            )));
+        }
+        let missing: Vec<_> =
+            EXPORTS.into_iter().filter(|name| component.get_export_index(None, name).is_none()).collect();
+        if !missing.is_empty() {
+            return Err(refused(format!("lacks the export {} of {CONTRACT}", missing.join(", "))));
+        }
+        let linker = if online { &self.online } else { &self.offline };
+        let linked = linker
+            .instantiate_pre(&component)
+            .map_err(|error| refused(format!("imports what this host does not offer: {error:#}")))?;
+        BackendPre::new(linked).map_err(|error| refused(format!("does not fit {CONTRACT}: {error:#}")))
+    }
+
+    fn path_of(&self, hex: &str) -> PathBuf {
+        self.directory.join(format!("{hex}.wasm"))
+    }
+}
+
+/// Asks a component who it is: its description, and its two schemas compiled.
+pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description, Schema, Schema), LoadError> {
+    let refused = |reason: String| unfit(&guest.name, label.to_owned(), reason);
+    let said = guest.describe().await.map_err(|ended| refused(format!("does not describe itself: {ended}")))?;
+    if !is_name(&said.name) {
+        return Err(refused(format!("calls itself {:?}: a name is [a-z][a-z0-9-]*", text::line(&said.name, 64))));
+    }
+    let schema = |which: &str, text: &str| {
+        Schema::parse(text).map_err(|reason| refused(format!("has a {which} schema that {reason}")))
+    };
+    let params = schema("params", &said.params_schema)?;
+    let config = schema("config", &said.config_schema)?;
+    let description = Description {
+        name: said.name,
+        version: text::line(&said.version, 64),
+        summary: text::line(&said.summary, SUMMARY),
+        params_schema: params.value.clone(),
+        config_schema: config.value.clone(),
+    };
+    Ok((description, params, config))
+}
+
+fn unfit(backend: &str, component: String, reason: String) -> LoadError {
+    LoadError::Unfit { backend: backend.to_owned(), component, reason }
+}
+
+fn is_digest(hex: &str) -> bool {
+    hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(allowed)
+}

@@ -1,0 +1,80 @@
+//! How one job is shown while somebody waits for it: a bar in a terminal, a line for each change elsewhere. On stderr,
+//! since stdout is for what the job made.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::view::Job;
+
+/// The job as it was last shown.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    last: String,
+}
+
+impl Bar {
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::new(100).with_style(waiting());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar, last: String::new() }
+    }
+
+    pub(super) fn job(&mut self, job: &Job) {
+        match &*job.status {
+            "processing" => self.progress(job.progress, job.stage.as_deref().unwrap_or("started")),
+            "queued" => match job.why_waiting() {
+                Some(why) => self.wait(format!("place {} in line, waits for {why}", job.queue_position)),
+                None => self.place(job.queue_position, None),
+            },
+            _ => self.wait(job.why_waiting().map_or_else(|| job.status.to_string(), |why| format!("waits for {why}"))),
+        }
+    }
+
+    pub(super) fn place(&mut self, place: u64, of: Option<u64>) {
+        self.wait(match of {
+            Some(length) => format!("place {place} of {length} in line"),
+            None => format!("place {place} in line"),
+        });
+    }
+
+    pub(super) fn progress(&mut self, percent: f64, stage: &str) {
+        self.bar.set_style(running());
+        self.bar.set_position(percent.clamp(0.0, 100.0) as u64);
+        self.bar.set_message(stage.to_owned());
+        self.tell("processing".to_owned());
+    }
+
+    pub(super) fn wait(&mut self, text: String) {
+        self.bar.set_style(waiting());
+        self.bar.set_message(text.clone());
+        self.tell(text);
+    }
+
+    /// Without a terminal a log reads along: each change is said once, and percents are no change.
+    fn tell(&mut self, text: String) {
+        if self.bar.is_hidden() && text != self.last {
+            eprintln!("{text}");
+            self.last = text;
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The style of something that has a known end.
+pub(super) fn running() -> ProgressStyle {
+    style("{bar:32.cyan/dim} {pos:>3}%  {wide_msg}").progress_chars("━╸─")
+}
+
+fn waiting() -> ProgressStyle {
+    style("{spinner:.yellow} {wide_msg}")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,178 @@
+//! The HTTP client: one host, one token, answers kept as they came.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, Url};
+use serde::de::DeserializeOwned;
+
+use super::Usage;
+use super::print;
+use super::problem::{ClientError, Refusal};
+
+/// Which host, as whom, and for whom the output is. Every command takes these.
+#[derive(Debug, clap::Args)]
+pub(super) struct Remote {
+    /// The host to talk to
+    #[arg(long, global = true, env = "EASEL_SERVER", value_name = "URL", value_parser = server_url)]
+    #[arg(default_value = "http://127.0.0.1:7420", help_heading = "Client options")]
+    pub(super) server: Url,
+    /// Who you are, where the host asks for it
+    #[arg(long, global = true, env = "EASEL_TOKEN", hide_env_values = true, help_heading = "Client options")]
+    pub(super) token: Option<String>,
+    /// Print JSON, as the host sends it
+    #[arg(long, global = true, help_heading = "Client options")]
+    pub(super) json: bool,
+}
+
+fn server_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("{error}: write http://HOST:PORT"))?;
+    match url.scheme() {
+        "http" if url.query().is_none() && url.fragment().is_none() => Ok(url),
+        "https" => Err("https:// is not supported yet: reach the host through http://".to_owned()),
+        _ => Err("write http://HOST:PORT".to_owned()),
+    }
+}
+
+/// A host, ready to be asked.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    root: Url,
+    /// The root as users write it.
+    server: String,
+    authorization: Option<HeaderValue>,
+}
+
+/// An answer: the text for `--json`, and the typed form for everything else.
+#[derive(Debug)]
+pub(super) struct Body {
+    text: String,
+    server: String,
+}
+
+impl Client {
+    pub(super) fn new(remote: &Remote) -> anyhow::Result<Self> {
+        let authorization = match remote.token.as_deref().filter(|token| !token.is_empty()) {
+            Some(token) => {
+                let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+                    .map_err(|_| Usage("--token: has characters that no token has".to_owned()))?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+            None => None,
+        };
+        let headers: HeaderMap = authorization.iter().map(|value| (AUTHORIZATION, value.clone())).collect();
+        let http = reqwest::Client::builder()
+            .default_headers(headers)
+            // The host is almost always this machine, and refuses what came through a proxy that it does not know.
+            .no_proxy()
+            // A redirect would take the token along to whoever it names.
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(5))
+            // Between two reads, so that a large picture may take its time and a dead host may not.
+            .read_timeout(Duration::from_secs(30))
+            .build()?;
+        let root = remote.server.clone();
+        let server = root.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { http, root, server, authorization })
+    }
+
+    /// The host's address.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
+    }
+
+    /// The URL of a resource. Whatever a segment holds, it stays one segment.
+    pub(super) fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.root.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+
+    /// What the host means by a path such as an artifact's. Only a path: the token must not follow to another host.
+    pub(super) fn on_server(&self, path: &str) -> anyhow::Result<Url> {
+        ensure!(path.starts_with('/') && !path.starts_with("//"), "the host sent {path:?} where a path belongs");
+        Ok(Url::parse(&format!("{}{path}", self.server))?)
+    }
+
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
+    pub(super) async fn get(&self, segments: &[&str]) -> Result<Body, ClientError> {
+        self.ask(self.request(Method::GET, self.url(segments.iter().copied()))).await
+    }
+
+    pub(super) async fn post(&self, segments: &[&str]) -> Result<Body, ClientError> {
+        self.ask(self.request(Method::POST, self.url(segments.iter().copied()))).await
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Body, ClientError> {
+        let response = self.send(request).await?;
+        let text = response.text().await.map_err(|error| ClientError::of_connection(&self.server, &error))?;
+        Ok(Body { text, server: self.server.clone() })
+    }
+
+    /// Sends a request; any answer that is not a success is an error that says why.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request.send().await.map_err(|error| ClientError::of_connection(&self.server, &error))?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(ClientError::Refused(Refusal::of(response).await))
+        }
+    }
+}
+
+impl Body {
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_str(&self.text)
+            .map_err(|error| ClientError::Garbled { server: self.server.clone(), cause: error.to_string() })
+    }
+
+    /// Prints the answer: as it came for `--json`, else as `human` tells it.
+    pub(super) fn print<T: DeserializeOwned>(&self, json: bool, human: impl FnOnce(T) -> String) -> anyhow::Result<()> {
+        if json { print::line(self.text.trim_end()) } else { print::line(human(self.parse()?)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(server: &str) -> Client {
+        let server = server_url(server).expect("a URL");
+        Client::new(&Remote { server, token: None, json: false }).expect("a client")
+    }
+
+    #[test]
+    fn whatever_a_user_takes_for_an_id_stays_one_segment() {
+        let url = client("http://h:1/easel/").url(["v1", "jobs", "a/../b?c"]);
+        assert_eq!(url.as_str(), "http://h:1/easel/v1/jobs/a%2F..%2Fb%3Fc");
+    }
+
+    #[test]
+    fn an_artifact_is_fetched_from_the_host_and_from_nowhere_else() {
+        let client = client("http://h:1");
+        assert_eq!(client.on_server("/v1/x").expect("a path").as_str(), "http://h:1/v1/x");
+        for elsewhere in ["http://evil/x", "//evil/x", "x", "@evil/x", ""] {
+            client.on_server(elsewhere).expect_err("is refused");
+        }
+    }
+
+    #[test]
+    fn a_server_is_an_http_address() {
+        for address in ["h:1", "ftp://h", "https://h", "http://h?x=1", ""] {
+            server_url(address).expect_err("is refused");
+        }
+    }
+}

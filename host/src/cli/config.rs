@@ -1,0 +1,49 @@
+//! `easel config check`: is the configuration one that a host would start with?
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::client::Remote;
+use super::print;
+use crate::config::{Config, DEFAULT_FILE, Overrides};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check the configuration without starting anything
+    Check {
+        /// The configuration [default: easel.toml, if there is one]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+pub(super) fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
+    let Command::Check { config: file } = command;
+    let config = Config::load(file.as_deref(), &Overrides::default())?;
+    if remote.json {
+        let backends: Vec<_> = config.backends.keys().collect();
+        return print::line(json!({
+            "ok": true, "source": source(file.as_deref()), "listen": config.listen, "data": config.data,
+            "default_backend": config.default_backend, "backends": backends,
+        }));
+    }
+    print::line(format_args!("{}: valid", source(file.as_deref())))?;
+    print::line(print::fields([
+        ("listen", config.listen.to_string()),
+        ("data", config.data.display().to_string()),
+        ("devices", config.devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(", ")),
+        ("backends", config.backends.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+        ("default", config.default_backend),
+    ]))
+}
+
+/// Where the configuration came from, as a user would say it.
+pub(super) fn source(file: Option<&Path>) -> String {
+    match file {
+        Some(file) => file.display().to_string(),
+        None if Path::new(DEFAULT_FILE).exists() => DEFAULT_FILE.to_owned(),
+        None => format!("defaults (there is no {DEFAULT_FILE} here)"),
+    }
+}

@@ -1,0 +1,51 @@
+//! `easel device list`: what each GPU is doing.
+
+use clap::Subcommand;
+use console::style;
+use serde_json::Value;
+
+use super::client::{Client, Remote};
+use super::print::Table;
+use super::text::Text;
+use super::view::{Device, Devices, holds};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the devices
+    List,
+}
+
+pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
+    let Command::List = command;
+    let answer = Client::new(remote)?.get(&["v1", "devices"]).await?;
+    answer.print(remote.json, |Devices { devices }: Devices| table(&devices))
+}
+
+/// The devices as a table, one line each.
+pub(super) fn table(devices: &[Device]) -> String {
+    let mut table = Table::new(["DEVICE", "STATE", "BACKEND", "JOB"]);
+    for device in devices {
+        let job = match &device.job {
+            Value::String(id) => Text::of(id),
+            job => job.get("id").and_then(Value::as_str).map(Text::of).unwrap_or_default(),
+        };
+        table.row([
+            device.name.to_string(),
+            state(device),
+            device.backend.as_ref().map(Text::to_string).unwrap_or_default(),
+            job.to_string(),
+        ]);
+    }
+    table.to_string()
+}
+
+/// All that holds of the device, since a paused one may still be finishing its job.
+fn state(device: &Device) -> String {
+    let states = [
+        holds(&device.busy).then(|| style("busy").cyan()),
+        holds(&device.dirty).then(|| style("dirty").red()),
+        holds(&device.paused).then(|| style("paused").yellow()),
+    ];
+    let states: Vec<_> = states.into_iter().flatten().map(|state| state.to_string()).collect();
+    if states.is_empty() { style("idle").green().to_string() } else { states.join(", ") }
+}

@@ -1,0 +1,58 @@
+//! `easel doctor`: everything that a host needs of its machine, looked at in the order in which it would be missed.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use super::check::{Check, Verdict};
+use super::client::Remote;
+use super::config::source;
+use super::{print, probes};
+use crate::config::{Config, Overrides};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration [default: easel.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory, if not the configured one
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+pub(super) async fn run(remote: &Remote, args: &Args) -> anyhow::Result<()> {
+    let checks = examine(remote, args).await?;
+    if remote.json {
+        print::line(serde_json::to_string(&checks)?)?;
+    } else {
+        for check in &checks {
+            print::line(check)?;
+        }
+    }
+    match checks.iter().filter(|check| check.verdict == Verdict::Fail).count() {
+        0 => Ok(()),
+        failed => bail!("{} failed", print::count(failed, "check")),
+    }
+}
+
+async fn examine(remote: &Remote, args: &Args) -> anyhow::Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    let flags = Overrides { data: args.data.clone(), ..Overrides::default() };
+    let config = match Config::load(args.config.as_deref(), &flags) {
+        Ok(config) => {
+            checks.push(Check::ok("configuration", source(args.config.as_deref())));
+            config
+        }
+        // The rest is still worth a look: with the defaults, as a host would start without that file.
+        Err(error) => {
+            checks.push(Check::fail("configuration", error.to_string(), "correct the key that it names"));
+            Config { data: args.data.clone().unwrap_or(Config::default().data), ..Config::default() }
+        }
+    };
+    checks.extend(probes::directory(&config));
+    checks.push(probes::lock(&config));
+    checks.push(probes::secrets(&config));
+    checks.push(probes::engine(&config).await);
+    checks.push(probes::host(remote).await?);
+    Ok(checks)
+}

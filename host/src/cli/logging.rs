@@ -1,0 +1,37 @@
+//! The log: to stderr, for people or (`EASEL_LOG_FORMAT=json`) for machines, filtered by `EASEL_LOG`.
+
+use std::env::{self, VarError};
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::EnvFilter;
+
+use super::Usage;
+
+/// Libraries whose `info` is about themselves. What the user says about them comes later and wins.
+const QUIET: &str = "wasmtime=warn,wasmtime_wasi=warn,wasmtime_wasi_http=warn,cranelift_codegen=warn,\
+                     cranelift_wasm=warn,surrealdb=warn,surrealdb_core=warn,surrealkv=warn,hyper=warn,warp=warn";
+
+/// Starts the log. Called once, before anything else could log.
+pub fn log_to_stderr() -> anyhow::Result<()> {
+    let wanted = variable("EASEL_LOG")?.unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(format!("{QUIET},{wanted}"))
+        .map_err(|error| Usage(format!("EASEL_LOG: {error}: write a level such as \"debug\", or \"easel=debug\"")))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none());
+    match variable("EASEL_LOG_FORMAT")?.as_deref() {
+        None | Some("text") => log.init(),
+        Some("json") => log.json().init(),
+        Some(other) => return Err(Usage(format!("EASEL_LOG_FORMAT: {other:?}: write \"text\" or \"json\"")).into()),
+    }
+    Ok(())
+}
+
+fn variable(name: &str) -> Result<Option<String>, Usage> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Usage(format!("{name}: is not UTF-8"))),
+    }
+}

@@ -1,0 +1,121 @@
+//! The command line: what can be said, and who answers it.
+//!
+//! `serve` and `doctor` work on this machine; everything else is a client of the HTTP and WebSocket interface and can do
+//! nothing that any other client could not. Results go to stdout and everything else to stderr, so that a command's
+//! output can be piped without a second thought.
+
+mod backend;
+mod bar;
+mod check;
+mod client;
+mod config;
+mod device;
+mod doctor;
+mod exit;
+#[cfg(test)]
+mod fake_host;
+mod feed;
+mod follow;
+mod frame;
+mod jobs;
+mod logging;
+mod patience;
+mod print;
+mod probes;
+mod problem;
+mod queue;
+mod save;
+mod serve;
+mod show;
+mod submit;
+mod text;
+mod upload;
+mod view;
+mod watch;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Usage, exit_code};
+pub use logging::log_to_stderr;
+
+use client::Remote;
+
+/// One GPU, many people, any backend.
+#[derive(Debug, Parser)]
+#[command(name = "easel", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the host
+    Serve(serve::Args),
+    /// Put a job in line
+    Submit(submit::Args),
+    /// List jobs, the newest first
+    Jobs(jobs::ListArgs),
+    /// Show a job in full
+    Show(jobs::JobArgs),
+    /// Print what the backend logged about a job
+    Log(jobs::JobArgs),
+    /// Cancel a job, whether it waits or runs
+    Cancel(jobs::JobArgs),
+    /// Put a job that has ended back in line
+    Retry(jobs::JobArgs),
+    /// Follow everything that happens, until Ctrl-C
+    Watch,
+    /// See the queue
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// See the GPUs
+    #[command(subcommand)]
+    Device(device::Command),
+    /// See the backends
+    #[command(subcommand)]
+    Backend(backend::Command),
+    /// Check that this machine is fit to run a host, and say what to do where it is not
+    Doctor(doctor::Args),
+    /// Work on easel.toml
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(answer(cli.command, &cli.remote))
+}
+
+async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(&args).await,
+        Command::Submit(args) => submit::run(remote, args).await,
+        Command::Jobs(args) => jobs::list(remote, &args).await,
+        Command::Show(args) => jobs::show(remote, &args).await,
+        Command::Log(args) => jobs::log(remote, &args).await,
+        Command::Cancel(args) => jobs::cancel(remote, &args).await,
+        Command::Retry(args) => jobs::retry(remote, &args).await,
+        Command::Watch => watch::run(remote).await,
+        Command::Queue(command) => queue::run(remote, &command).await,
+        Command::Device(command) => device::run(remote, &command).await,
+        Command::Backend(command) => backend::run(remote, &command).await,
+        Command::Doctor(args) => doctor::run(remote, &args).await,
+        Command::Config(command) => config::run(remote, &command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+}

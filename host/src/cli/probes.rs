@@ -1,0 +1,162 @@
+//! How the doctor finds out. Nothing here changes anything: what is written is a temporary file that is gone at once.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bytesize::ByteSize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::check::Check;
+use super::client::{Client, Remote};
+use super::problem::ClientError;
+use crate::config::Config;
+
+/// Below this much room pictures stop soon; below the other, commits do.
+const LITTLE_ROOM: ByteSize = ByteSize::gib(5);
+const NO_ROOM: ByteSize = ByteSize::mib(256);
+/// A disk that needs longer for one fsync is a hard disk, a network, or in trouble.
+const SLOW_SYNC: Duration = Duration::from_millis(5);
+const SYNCS: usize = 50;
+
+/// The data directory: there, writable, roomy, quick.
+pub(super) fn directory(config: &Config) -> Vec<Check> {
+    let data = config.data.as_path();
+    let here = nearest(data);
+    let sync = match median_sync(here) {
+        Ok(sync) => sync,
+        Err(error) => {
+            let advice = format!("make {} a directory that this user can write to, or pass --data", here.display());
+            return vec![Check::fail("data", format!("cannot write to {}: {error}", here.display()), advice)];
+        }
+    };
+    let there = match data == here {
+        true => Check::ok("data", format!("{} is writable", data.display())),
+        false => Check::ok("data", format!("{} will be made in {}", data.display(), here.display())),
+    };
+    vec![there, room(here), fsync(sync)]
+}
+
+/// The directory itself, or the one in which it would be made.
+fn nearest(path: &Path) -> &Path {
+    path.ancestors()
+        .map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path })
+        .find(|path| path.exists())
+        .unwrap_or(path)
+}
+
+fn room(directory: &Path) -> Check {
+    let free = match rustix::fs::statvfs(directory) {
+        Ok(disk) => ByteSize(disk.f_bavail.saturating_mul(disk.f_frsize)),
+        Err(error) => return Check::warn("disk", format!("cannot tell how full it is: {error}"), "look with `df`"),
+    };
+    let finding = format!("{free} free");
+    match free {
+        free if free < NO_ROOM => Check::fail("disk", finding, "make room: a host cannot accept jobs on a full disk"),
+        free if free < LITTLE_ROOM => Check::warn("disk", finding, "make room: pictures and the log grow"),
+        _ => Check::ok("disk", finding),
+    }
+}
+
+fn fsync(median: Duration) -> Check {
+    let finding = format!("{:.2} ms, the median of {SYNCS}", median.as_secs_f64() * 1000.0);
+    if median <= SLOW_SYNC {
+        Check::ok("fsync", finding)
+    } else {
+        Check::warn("fsync", finding, "put the data directory on a local SSD: every accepted job waits for one")
+    }
+}
+
+fn median_sync(directory: &Path) -> io::Result<Duration> {
+    let mut file = tempfile::tempfile_in(directory)?;
+    let mut times = Vec::with_capacity(SYNCS);
+    for _ in 0..SYNCS {
+        file.write_all(&[0; 512])?;
+        let start = Instant::now();
+        file.sync_data()?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times.get(SYNCS / 2).copied().unwrap_or_default())
+}
+
+/// Whether a host has the store open. The store's own lock tells; the file alone does not, since a crash leaves it.
+pub(super) fn lock(config: &Config) -> Check {
+    let Some(path) = config.database.directory(&config.data).map(|store| store.join("LOCK")) else {
+        return Check::warn("store", "in memory", "set `database` for jobs that survive a restart");
+    };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Check::ok("store", "not made yet"),
+        Err(error) => {
+            let advice = format!("let this user read {}", path.display());
+            return Check::warn("store", format!("cannot tell who has it open: {error}"), advice);
+        }
+    };
+    match file.try_lock() {
+        Ok(()) => Check::ok("store", "free"),
+        Err(TryLockError::WouldBlock) => Check::ok("store", format!("open in {}", holder(&path))),
+        Err(TryLockError::Error(error)) => {
+            let advice = "put the data directory on a file system that knows locks";
+            Check::fail("store", format!("cannot be locked: {error}"), advice)
+        }
+    }
+}
+
+fn holder(lock: &Path) -> String {
+    let pid = std::fs::read_to_string(lock).ok().and_then(|text| text.trim().parse::<u32>().ok());
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+/// Whether every secret that a backend names can be read here.
+pub(super) fn secrets(config: &Config) -> Check {
+    let mut count = 0;
+    for (backend, its) in &config.backends {
+        for (name, secret) in &its.secrets {
+            count += 1;
+            if let Err(error) = secret.read() {
+                let advice = format!("set it, or change backend.{backend}.secrets.{name}");
+                return Check::fail("secrets", format!("{:#}", anyhow::Error::from(error)), advice);
+            }
+        }
+    }
+    match count {
+        0 => Check::ok("secrets", "none are needed"),
+        count => Check::ok("secrets", format!("{count} can be read")),
+    }
+}
+
+/// Whether the default backend's engine listens.
+pub(super) async fn engine(config: &Config) -> Check {
+    let name = &config.default_backend;
+    let hosts = config.backends.get(name).map(|backend| backend.allow_hosts.as_slice()).unwrap_or_default();
+    for host in hosts {
+        let cause = match timeout(Duration::from_secs(3), TcpStream::connect(host)).await {
+            Ok(Ok(_)) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        let advice = format!("start the engine, or correct backend.{name}.allow_hosts and its config");
+        return Check::fail("engine", format!("{name} cannot reach {host}: {cause}"), advice);
+    }
+    match hosts.is_empty() {
+        true => Check::ok("engine", format!("{name} needs none")),
+        false => Check::ok("engine", format!("{name} reaches {}", hosts.join(", "))),
+    }
+}
+
+/// Whether a host runs, and whether it would take a job.
+pub(super) async fn host(remote: &Remote) -> anyhow::Result<Check> {
+    let client = Client::new(remote)?;
+    let server = client.server();
+    Ok(match client.get(&["readyz"]).await {
+        Ok(_) => Check::ok("host", format!("ready at {server}")),
+        Err(ClientError::Unreachable { cause, .. }) => {
+            let advice = "start one with `easel serve`, or pass --server URL";
+            Check::warn("host", format!("none at {server}: {cause}"), advice)
+        }
+        Err(error) => Check::fail("host", format!("{server} is not ready: {error}"), "see what it logs"),
+    })
+}

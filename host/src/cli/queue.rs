@@ -1,0 +1,48 @@
+//! `easel queue status`: is it open, how long is it, who is being served.
+
+use clap::Subcommand;
+
+use super::client::{Client, Remote};
+use super::text::Text;
+use super::view::{Pause, Queue};
+use super::{device, jobs, print};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Say whether the queue is open, how long it is, and what runs
+    Status,
+}
+
+pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
+    let Command::Status = command;
+    let answer = Client::new(remote)?.get(&["v1", "queue"]).await?;
+    answer.print(remote.json, |queue: Queue| {
+        let mut page = print::fields([
+            ("queue", queue.paused.as_ref().map_or_else(|| "open".to_owned(), paused)),
+            ("waiting", print::count(queue.length, "job")),
+            ("running", print::count(queue.processing.len(), "job")),
+            ("mean time", queue.mean_seconds.map(print::seconds).unwrap_or_default()),
+        ]);
+        if !queue.devices.is_empty() {
+            page += &format!("\n\n{}", device::table(&queue.devices));
+        }
+        if !queue.processing.is_empty() {
+            page += &format!("\n\n{}", jobs::table(&queue.processing));
+        }
+        page
+    })
+}
+
+fn paused(pause: &Pause) -> String {
+    let mut text = "paused".to_owned();
+    if let Some(reason) = pause.reason.as_ref().map(Text::one_line) {
+        text += &format!(": {reason}");
+    }
+    if let Some(by) = pause.by.as_ref().map(Text::one_line) {
+        text += &format!(", by {by}");
+    }
+    if let Some(since) = pause.since {
+        text += &format!(", {}", print::ago(since));
+    }
+    text
+}

@@ -1,0 +1,129 @@
+//! Saving what a job made: whole or not at all, checked, and never over a file that is already there.
+
+use std::fs::Permissions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use reqwest::Method;
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use super::client::Client;
+use super::patience::outlast;
+use super::problem::ClientError;
+use super::view::{Artifact, Job};
+
+/// How long the host may be away in the middle of a download.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Saves each artifact of the job into the directory and returns where.
+pub(super) async fn artifacts(client: &Client, job: &Job, directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(directory).with_context(|| format!("--out {}", directory.display()))?;
+    let mut paths = Vec::with_capacity(job.artifacts.len());
+    for artifact in &job.artifacts {
+        let saved = save(client, artifact, directory, &file_name(&job.id, &artifact.name)).await;
+        paths.push(saved.with_context(|| format!("artifact {}", artifact.name))?);
+    }
+    Ok(paths)
+}
+
+/// The end of the job's id tells jobs apart (its beginning is the time), and the name tells its artifacts apart. The
+/// name is the host's word, so nothing in it may lead out of the directory.
+fn file_name(job: &str, artifact: &str) -> String {
+    let tail = job.rsplit('-').next().unwrap_or(job);
+    let tail: String = tail.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect();
+    let leads_out = |character: char| matches!(character, '/' | '\\' | ':') || character.is_control();
+    format!("{tail}-{artifact}").replace(leads_out, "_")
+}
+
+async fn save(client: &Client, artifact: &Artifact, directory: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let (file, sha256) = outlast(PATIENCE, async || download(client, artifact, directory).await).await??;
+    ensure!(sha256 == *artifact.sha256, "arrived damaged: its SHA-256 is {sha256}, not {}", artifact.sha256);
+    keep(file, directory, name)
+}
+
+/// Streams the artifact into a nameless file beside its place. The outer error is of the connection and worth another
+/// try, the inner one is of this machine and is not.
+async fn download(
+    client: &Client,
+    artifact: &Artifact,
+    directory: &Path,
+) -> Result<anyhow::Result<(NamedTempFile, String)>, ClientError> {
+    let mut file = match temporary(directory) {
+        Ok(file) => file,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let url = match client.on_server(&artifact.url) {
+        Ok(url) => url,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut response = client.send(client.request(Method::GET, url)).await?;
+    let mut hash = Sha256::new();
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| ClientError::of_connection(client.server(), &error))?
+    {
+        hash.update(&chunk);
+        if let Err(error) = file.write_all(&chunk) {
+            return Ok(Err(error.into()));
+        }
+    }
+    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Ok((file, sha256)))
+}
+
+/// A file with the permissions of any other that the user makes; temporary ones are private by default.
+fn temporary(directory: &Path) -> std::io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(".easel-").permissions(Permissions::from_mode(0o666)).tempfile_in(directory)
+}
+
+/// Gives the file its name, or that name with a number if it is taken.
+fn keep(mut file: NamedTempFile, directory: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let (stem, extension) = name.rsplit_once('.').map_or((name, String::new()), |(stem, e)| (stem, format!(".{e}")));
+    for number in 1_u32.. {
+        let path = directory.join(match number {
+            1 => name.to_owned(),
+            _ => format!("{stem}-{number}{extension}"),
+        });
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(path),
+            Err(taken) if taken.error.kind() == ErrorKind::AlreadyExists => file = taken.file,
+            Err(failed) => return Err(failed.error).with_context(|| path.display().to_string()),
+        }
+    }
+    anyhow::bail!("{name}: every name like it is taken")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_after_the_jobs_random_end_and_stays_in_its_directory() {
+        let id = "0199aaaa-bbbb-7ccc-8ddd-eeee12345678";
+        assert_eq!(file_name(id, "0.png"), "12345678-0.png");
+        assert_eq!(file_name(id, "../../x"), "12345678-.._.._x");
+        assert_eq!(file_name("", "/etc/passwd"), "-_etc_passwd");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_overwritten() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let keep_one = || keep(temporary(directory.path()).expect("a file"), directory.path(), "a.png").expect("kept");
+        assert_eq!(keep_one(), directory.path().join("a.png"));
+        assert_eq!(keep_one(), directory.path().join("a-2.png"));
+        assert_eq!(keep_one(), directory.path().join("a-3.png"));
+    }
+
+    #[test]
+    fn a_saved_file_can_be_read_by_others_as_the_umask_says() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let usual = directory.path().join("usual");
+        std::fs::write(&usual, "").expect("a file");
+        let path = keep(temporary(directory.path()).expect("a file"), directory.path(), "a").expect("kept");
+        let mode = |path: &Path| std::fs::metadata(path).expect("metadata").permissions().mode();
+        assert_eq!(mode(&path), mode(&usual));
+    }
+}

@@ -1,0 +1,36 @@
+//! `easel serve`: the flags that win over the configuration, and then the host itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::config::{Config, Database, ForgeUrl, Overrides};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration [default: easel.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// The directory of everything that lasts [default: ./easel-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The store, if not in the data directory: surrealkv://PATH, or mem:// for one that forgets
+    #[arg(long, value_name = "URL")]
+    database: Option<Database>,
+    /// Send jobs to the Stable Diffusion WebUI Forge at this address
+    #[arg(long, value_name = "URL")]
+    forge: Option<ForgeUrl>,
+}
+
+pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
+    let flags = Overrides {
+        listen: args.listen,
+        data: args.data.clone(),
+        database: args.database.clone(),
+        forge: args.forge.clone(),
+    };
+    let config = Config::load(args.config.as_deref(), &flags)?;
+    crate::serve::run(config).await
+}

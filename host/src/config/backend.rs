@@ -1,0 +1,152 @@
+//! What an operator grants one backend: a component, a device, the network, secrets and limits.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+use super::parse;
+
+/// The components that are part of the executable, as `builtin:NAME` names them.
+pub const BUILTINS: [&str; 2] = ["flux-stub", "forge"];
+
+/// A component under a name, with all that it is granted.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backend {
+    /// What runs.
+    pub component: Component,
+    /// The device that it takes. Always one of [`Config::devices`](super::Config::devices).
+    pub device: String,
+    /// All the network that it gets, each as `HOST:PORT`; empty: none.
+    #[serde(default)]
+    pub allow_hosts: Vec<String>,
+    /// The table that the component reads as its configuration.
+    #[serde(default)]
+    pub config: serde_json::Map<String, serde_json::Value>,
+    /// What is put into that table when the component is loaded, so that it need not stand in a file.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
+    /// How long one attempt may take.
+    #[serde(default = "limits::timeout", with = "humantime_serde")]
+    pub timeout: Duration,
+    /// How long an attempt may go without news from the guest.
+    #[serde(default = "limits::stall", with = "humantime_serde")]
+    pub stall: Duration,
+    /// How much memory the guest may have.
+    #[serde(default = "limits::memory", deserialize_with = "parse::size")]
+    pub memory: ByteSize,
+    /// How many bytes of artifacts one attempt may write.
+    #[serde(default = "limits::artifact_quota", deserialize_with = "parse::size")]
+    pub artifact_quota: ByteSize,
+    /// How often and how soon a failed attempt is repeated.
+    #[serde(default)]
+    pub retry: Retry,
+}
+
+impl Backend {
+    /// An embedded component with the default limits and no network.
+    pub fn builtin(name: &str, device: &str) -> Self {
+        Self {
+            component: Component::Builtin(name.to_owned()),
+            device: device.to_owned(),
+            allow_hosts: Vec::new(),
+            config: serde_json::Map::new(),
+            secrets: BTreeMap::new(),
+            timeout: limits::timeout(),
+            stall: limits::stall(),
+            memory: limits::memory(),
+            artifact_quota: limits::artifact_quota(),
+            retry: Retry::default(),
+        }
+    }
+}
+
+/// What a backend gets when nobody chose.
+mod limits {
+    use std::time::Duration;
+
+    use bytesize::ByteSize;
+
+    pub(super) fn timeout() -> Duration {
+        Duration::from_mins(10)
+    }
+
+    pub(super) fn stall() -> Duration {
+        Duration::from_mins(2)
+    }
+
+    pub(super) fn memory() -> ByteSize {
+        ByteSize::mib(512)
+    }
+
+    pub(super) fn artifact_quota() -> ByteSize {
+        ByteSize::mib(256)
+    }
+}
+
+/// Where a component comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Component {
+    /// `builtin:NAME`: one of [`BUILTINS`].
+    Builtin(String),
+    /// A `.wasm` file.
+    File(PathBuf),
+}
+
+/// Where a secret is read from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "parse::SecretTable")]
+pub enum Secret {
+    /// An environment variable of the host.
+    Env(String),
+    /// A file, without the white space at its end.
+    File(PathBuf),
+}
+
+/// A secret that cannot be read. It says what is missing where, never what was found.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The variable is not set, or is not text.
+    #[error("environment variable {0} is not set, or is not UTF-8")]
+    Env(String),
+    /// The file is not there, is not ours to read, or is not text.
+    #[error("file {}", .0.display())]
+    File(PathBuf, #[source] io::Error),
+}
+
+impl Secret {
+    /// Reads the secret as it is now.
+    pub fn read(&self) -> Result<String, SecretError> {
+        match self {
+            Self::Env(name) => env::var(name).map_err(|_| SecretError::Env(name.clone())),
+            Self::File(path) => std::fs::read_to_string(path)
+                .map(|text| text.trim_end().to_owned())
+                .map_err(|error| SecretError::File(path.clone(), error)),
+        }
+    }
+}
+
+/// How often and how soon a failed attempt is repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// How many charged attempts a job has, unless it says so itself.
+    pub attempts: u32,
+    /// The wait before the second attempt; it doubles from there.
+    #[serde(with = "humantime_serde")]
+    pub base: Duration,
+    /// The longest wait.
+    #[serde(with = "humantime_serde")]
+    pub max: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 3, base: Duration::from_secs(2), max: Duration::from_mins(2) }
+    }
+}

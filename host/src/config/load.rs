@@ -1,0 +1,179 @@
+//! The layers: defaults, file, environment, flags.
+//!
+//! The environment is passed in rather than read here, so that every rule about it can be tested without changing the
+//! process that runs the tests.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use figment::providers::{Format, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::{Backend, Component, Config, ConfigError, Database, rules};
+
+/// The file that is read when none is named; it need not be there.
+pub const DEFAULT_FILE: &str = "easel.toml";
+
+const PREFIX: &str = "EASEL_";
+
+/// `EASEL_…` variables that mean something else than a key: what clients use, the log, and the build.
+const NOT_KEYS: [&str; 6] = ["TOKEN", "SERVER", "LOG", "LOG_FORMAT", "BIN", "FAKES"];
+/// The same for a whole family: what the tests read.
+const NOT_KEYS_PREFIX: &str = "TEST_";
+
+/// What the flags of `easel serve` say; they win over everything.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--listen`
+    pub listen: Option<SocketAddr>,
+    /// `--data`
+    pub data: Option<PathBuf>,
+    /// `--database`
+    pub database: Option<Database>,
+    /// `--forge`
+    pub forge: Option<ForgeUrl>,
+}
+
+/// The address of an engine, and the one host that its backend may therefore talk to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgeUrl {
+    url: String,
+    host: String,
+}
+
+impl FromStr for ForgeUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = reqwest::Url::parse(text).map_err(|error| format!("{error}: write http://HOST:PORT"))?;
+        let (Some(host), Some(port), "http" | "https") = (url.host_str(), url.port_or_known_default(), url.scheme())
+        else {
+            return Err("write http://HOST:PORT".to_owned());
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("keep the password out of the URL: set backend.forge.secrets in easel.toml".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("write http://HOST:PORT, at most with a path".to_owned());
+        }
+        Ok(Self { url: url.as_str().trim_end_matches('/').to_owned(), host: format!("{host}:{port}") })
+    }
+}
+
+impl Config {
+    /// Reads all layers and checks the result. Without `file`, `easel.toml` is read if there is one.
+    pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Self, ConfigError> {
+        let mut environment = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.into_string().ok().filter(|name| name.starts_with(PREFIX)) else { continue };
+            // A directory that is spelled almost like the one that was meant would be worse than none.
+            let value = value.into_string().map_err(|_| ConfigError::Unreadable {
+                from: format!("environment variable {name}"),
+                message: "is not UTF-8".to_owned(),
+            })?;
+            environment.push((name, value));
+        }
+        let unasked = Some(Path::new(DEFAULT_FILE)).filter(|file| file.exists());
+        Self::layered(file.or(unasked), environment, flags)
+    }
+
+    pub(super) fn layered(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &Overrides,
+    ) -> Result<Self, ConfigError> {
+        let mut layers = Figment::new();
+        match file {
+            Some(file) if !file.exists() => return Err(ConfigError::NoFile(file.to_owned())),
+            Some(file) => layers = layers.merge(Toml::file_exact(file)),
+            None => {}
+        }
+        for (name, value) in environment {
+            if let Some(variable) = Variable::of_a_key(name, value) {
+                layers = layers.merge(variable);
+            }
+        }
+        let mut config: Self = layers.extract()?;
+        if !layers.contains("default_backend") {
+            config.default_backend = only_backend(&config.backends)?;
+        }
+        config.apply(flags)?;
+        rules::check(&config)?;
+        Ok(config)
+    }
+
+    fn apply(&mut self, flags: &Overrides) -> Result<(), ConfigError> {
+        if let Some(listen) = flags.listen {
+            self.listen = listen;
+        }
+        if let Some(data) = &flags.data {
+            self.data.clone_from(data);
+        }
+        if let Some(database) = &flags.database {
+            self.database.clone_from(database);
+        }
+        if let Some(forge) = &flags.forge {
+            self.point_forge_at(forge)?;
+        }
+        Ok(())
+    }
+
+    /// What the file says about `forge` stays, limits and secrets above all; only where it points is the flag's.
+    fn point_forge_at(&mut self, forge: &ForgeUrl) -> Result<(), ConfigError> {
+        let Some(device) = self.devices.first() else {
+            return Err(rules::no_device());
+        };
+        let backend =
+            self.backends.entry("forge".to_owned()).or_insert_with(|| Backend::builtin("forge", &device.name));
+        backend.component = Component::Builtin("forge".to_owned());
+        backend.allow_hosts = vec![forge.host.clone()];
+        backend.config.insert("url".to_owned(), forge.url.clone().into());
+        "forge".clone_into(&mut self.default_backend);
+        Ok(())
+    }
+}
+
+fn only_backend(backends: &BTreeMap<String, Backend>) -> Result<String, ConfigError> {
+    let mut names = backends.keys();
+    match (names.next(), names.next()) {
+        (Some(only), None) => Ok(only.clone()),
+        (None, _) => Err(rules::no_backend()),
+        (Some(_), Some(_)) => Err(ConfigError::invalid(
+            "default_backend",
+            format!("is missing, and there is more than one backend: name one of {}", rules::names(backends.keys())),
+        )),
+    }
+}
+
+/// One variable of the environment as a layer of its own, so that an error can name it.
+struct Variable {
+    name: String,
+    key: String,
+    value: String,
+}
+
+impl Variable {
+    fn of_a_key(name: String, value: String) -> Option<Self> {
+        let rest = name.strip_prefix(PREFIX)?;
+        if NOT_KEYS.contains(&rest) || rest.starts_with(NOT_KEYS_PREFIX) {
+            return None;
+        }
+        let key = rest.to_lowercase().replace("__", ".");
+        Some(Self { name, key, value })
+    }
+}
+
+impl Provider for Variable {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(format!("environment variable {}", self.name))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let Ok(value) = self.value.parse::<Value>();
+        let dict = figment::util::nest(&self.key, value).into_dict().unwrap_or_default();
+        Ok(Profile::Default.collect(dict))
+    }
+}

@@ -1,0 +1,100 @@
+//! How single values are read, with errors that show by example what would have been right.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use bytesize::ByteSize;
+use figment::value::magic::RelativePathBuf;
+use serde::de::{Deserialize, Deserializer, Error};
+
+use super::{Component, Database, Secret};
+
+/// A path. One that stands in a file is relative to that file, so that a host can be started from anywhere; one from
+/// a flag or the environment is relative to where the host is started.
+pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    Ok(RelativePathBuf::deserialize(deserializer)?.relative())
+}
+
+/// A number of bytes, or a text such as `512MiB`.
+pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, expecting = "a size is a text such as \"512MiB\", or a number of bytes")]
+    enum Size {
+        Bytes(u64),
+        Text(String),
+    }
+    match Size::deserialize(deserializer)? {
+        Size::Bytes(bytes) => Ok(ByteSize(bytes)),
+        Size::Text(text) => text
+            .parse()
+            .map_err(|_| D::Error::custom(format!("{text:?} is not a size: write \"512MiB\", or a number of bytes"))),
+    }
+}
+
+impl FromStr for Database {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        if matches!(url, "mem://" | "memory") {
+            return Ok(Self::Memory);
+        }
+        let Some((scheme, path)) = url.split_once("://") else {
+            return Err(format!("{url:?} is not a database: write \"surrealkv://PATH\" or \"mem://\""));
+        };
+        match scheme {
+            // What follows a `?` would be options of the engine; the one that matters switches durability off.
+            "surrealkv" if !path.is_empty() && !path.contains('?') => Ok(Self::SurrealKv(path.into())),
+            "surrealkv" => Err("write surrealkv://PATH with a directory and no options".to_owned()),
+            "mem" => Err("write mem:// and nothing after it".to_owned()),
+            _ => Err(format!("{scheme}:// is not supported yet: use surrealkv://PATH or mem://")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Database {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (text, beside) = text_and_place(deserializer)?;
+        Ok(match text.parse().map_err(D::Error::custom)? {
+            Self::SurrealKv(path) => Self::SurrealKv(beside.join(path)),
+            other => other,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Component {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (text, beside) = text_and_place(deserializer)?;
+        Ok(match text.strip_prefix("builtin:") {
+            Some(name) => Self::Builtin(name.to_owned()),
+            None => Self::File(beside.join(text)),
+        })
+    }
+}
+
+/// A text, and the directory of the file that it stands in (empty if it stands in none).
+fn text_and_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, PathBuf), D::Error> {
+    let raw = RelativePathBuf::deserialize(deserializer)?;
+    let text = raw.original().to_str().ok_or_else(|| D::Error::custom("is not UTF-8"))?.to_owned();
+    let beside = raw.metadata_path().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+    Ok((text, beside))
+}
+
+/// `{ env = NAME }` or `{ file = PATH }`, before it is known to be exactly one of them.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretTable {
+    env: Option<String>,
+    file: Option<RelativePathBuf>,
+}
+
+impl TryFrom<SecretTable> for Secret {
+    type Error = &'static str;
+
+    fn try_from(table: SecretTable) -> Result<Self, Self::Error> {
+        match (table.env, table.file) {
+            (Some(name), None) => Ok(Self::Env(name)),
+            (None, Some(path)) => Ok(Self::File(path.relative())),
+            _ => Err("a secret is { env = \"NAME\" } or { file = \"PATH\" }"),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What a configuration must satisfy beyond its types. Every rule names its key and says what would satisfy it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use super::{BUILTINS, Backend, Component, Config, ConfigError, Queue, Retention, Web};
+
+type Checked = Result<(), ConfigError>;
+
+/// A guest is a 32-bit machine: more could never be used.
+const MOST_MEMORY: ByteSize = ByteSize::gib(4);
+
+pub(super) fn check(config: &Config) -> Checked {
+    listen(config)?;
+    web(&config.web)?;
+    queue(&config.queue)?;
+    retention(&config.retention)?;
+    devices(config)?;
+    for (name, value) in &config.backends {
+        backend(config, name, value)?;
+    }
+    default_backend(config)
+}
+
+fn listen(config: &Config) -> Checked {
+    let listen = config.listen;
+    ensure(listen.ip().to_canonical().is_loopback(), "listen", || {
+        format!(
+            "{listen} can be reached from elsewhere, which needs tokens, and tokens are not supported yet: listen on \
+             127.0.0.1:{}",
+            listen.port()
+        )
+    })
+}
+
+fn web(web: &Web) -> Checked {
+    let default = Web::default();
+    supported("web.trusted_proxies", web.trusted_proxies == default.trusted_proxies)?;
+    supported("web.base_path", web.base_path == default.base_path)?;
+    supported("web.public_url", web.public_url == default.public_url)?;
+    for host in &web.hosts {
+        ensure(is_host(host) || is_host_and_port(host), "web.hosts", || {
+            format!("{host:?} is not what a Host header says: write NAME or NAME:PORT")
+        })?;
+    }
+    for origin in &web.origins {
+        ensure(is_origin(origin), "web.origins", || {
+            format!("{origin:?} is not an origin: write https://NAME or https://NAME:PORT, without a path")
+        })?;
+    }
+    some_bytes("web.max_params", web.max_params)?;
+    some_bytes("web.max_upload", web.max_upload)
+}
+
+fn queue(queue: &Queue) -> Checked {
+    let default = Queue::default();
+    supported("queue.priority_worth", queue.priority_worth == default.priority_worth)?;
+    supported("queue.max_waiting_per_owner", queue.max_waiting_per_owner == default.max_waiting_per_owner)?;
+    ensure(queue.max_waiting > 0, "queue.max_waiting", || "must be at least 1".to_owned())
+}
+
+fn retention(retention: &Retention) -> Checked {
+    let default = Retention::default();
+    supported("retention.jobs", retention.jobs == default.jobs)?;
+    supported("retention.events", retention.events == default.events)?;
+    supported("retention.artifacts", retention.artifacts == default.artifacts)
+}
+
+fn devices(config: &Config) -> Checked {
+    let mut seen = BTreeSet::new();
+    for device in &config.devices {
+        name("device.name", &device.name)?;
+        ensure(seen.insert(&device.name), "device.name", || {
+            format!("there are two devices {:?}: a name is one device's", device.name)
+        })?;
+    }
+    if seen.is_empty() { Err(no_device()) } else { Ok(()) }
+}
+
+fn backend(config: &Config, its_name: &str, backend: &Backend) -> Checked {
+    let key = |field: &str| format!("backend.{its_name}.{field}");
+    name(&format!("backend.{its_name}"), its_name)?;
+    component(&key("component"), &backend.component)?;
+    ensure(config.devices.iter().any(|device| device.name == backend.device), key("device"), || {
+        let devices = names(config.devices.iter().map(|device| &device.name));
+        format!("there is no device {:?}: name one of {devices}, or add a [[device]]", backend.device)
+    })?;
+    for host in &backend.allow_hosts {
+        ensure(is_host_and_port(host), key("allow_hosts"), || {
+            format!("{host:?} is not HOST:PORT: write the host and the port, without http:// and without a path")
+        })?;
+    }
+    for secret in backend.secrets.keys() {
+        ensure(!backend.config.contains_key(secret), key(&format!("secrets.{secret}")), || {
+            format!("is also in backend.{its_name}.config: keep one of them")
+        })?;
+    }
+    some_time(&key("timeout"), backend.timeout)?;
+    some_time(&key("stall"), backend.stall)?;
+    some_bytes(&key("memory"), backend.memory)?;
+    ensure(backend.memory <= MOST_MEMORY, key("memory"), || format!("must be at most {MOST_MEMORY}"))?;
+    some_bytes(&key("artifact_quota"), backend.artifact_quota)?;
+    ensure(backend.retry.attempts > 0, key("retry.attempts"), || "must be at least 1".to_owned())?;
+    ensure(backend.retry.base <= backend.retry.max, key("retry.base"), || {
+        format!("must not be above {}", key("retry.max"))
+    })
+}
+
+fn component(key: &str, component: &Component) -> Checked {
+    match component {
+        Component::Builtin(name) => ensure(BUILTINS.contains(&name.as_str()), key, || {
+            format!("there is no builtin {name:?}: use one of {}, or the path of a .wasm file", names(BUILTINS))
+        }),
+        Component::File(path) => ensure(Path::is_file(path), key, || {
+            format!("there is no file {}: use its path, or builtin:NAME", path.display())
+        }),
+    }
+}
+
+fn default_backend(config: &Config) -> Checked {
+    ensure(config.backends.contains_key(&config.default_backend), "default_backend", || {
+        format!(
+            "there is no backend {:?}: name one of {}, or add [backend.{}]",
+            config.default_backend,
+            names(config.backends.keys()),
+            config.default_backend
+        )
+    })
+}
+
+pub(super) fn no_device() -> ConfigError {
+    ConfigError::invalid("device", "there is none: add one, or leave the key out and have gpu0")
+}
+
+pub(super) fn no_backend() -> ConfigError {
+    ConfigError::invalid("backend", "there is none: add one, or leave the key out and have flux-stub")
+}
+
+pub(super) fn names(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    names.into_iter().map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ")
+}
+
+fn ensure(holds: bool, key: impl Into<String>, rule: impl FnOnce() -> String) -> Checked {
+    if holds { Ok(()) } else { Err(ConfigError::invalid(key, rule())) }
+}
+
+fn supported(key: &str, is_default: bool) -> Checked {
+    ensure(is_default, key, || "not supported yet: leave it out".to_owned())
+}
+
+fn some_bytes(key: &str, size: ByteSize) -> Checked {
+    ensure(size.as_u64() > 0, key, || "must be more than 0 bytes".to_owned())
+}
+
+fn some_time(key: &str, time: Duration) -> Checked {
+    ensure(!time.is_zero(), key, || "must be more than 0 seconds".to_owned())
+}
+
+/// Names become parts of URLs, of file names and of metrics: one spelling that is safe in all of them.
+fn name(key: &str, name: &str) -> Checked {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    ensure((1..=64).contains(&name.len()) && name.bytes().all(allowed), key, || {
+        format!("{name:?} is not a name: 1 to 64 of a-z, 0-9 and -")
+    })
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        is_host(host) && digits && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
+/// A DNS name, an IPv4 address, or an IPv6 address in brackets.
+fn is_host(text: &str) -> bool {
+    if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inner.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !text.is_empty() && text.len() <= 253 && text.bytes().all(allowed)
+}
+
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, rest)| {
+        let known = matches!(scheme, "http" | "https") || scheme.ends_with("-extension");
+        known && (is_host(rest) || is_host_and_port(rest))
+    })
+}

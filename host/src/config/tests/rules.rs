@@ -1,0 +1,163 @@
+//! What is refused, under which key and with which advice.
+
+use super::*;
+
+#[test]
+fn the_store_lies_in_the_data_directory_unless_it_is_told_otherwise() {
+    let data = Path::new("/data");
+    assert_eq!(Database::InData.directory(data), Some("/data/store".into()));
+    assert_eq!(load("database = \"mem://\"").expect("valid").database.directory(data), None);
+    let config = load("database = \"surrealkv:///db\"").expect("valid");
+    assert_eq!(config.database.directory(data), Some("/db".into()));
+}
+
+#[test]
+fn database_servers_are_not_supported_yet() {
+    for scheme in ["ws", "wss", "http", "tikv", "rocksdb"] {
+        let error = refused(&format!("database = \"{scheme}://db:8000\""));
+        assert!(error.starts_with(&format!("database: {scheme}:// is not supported yet")), "{error}");
+    }
+}
+
+#[test]
+fn a_database_url_cannot_switch_durability_off() {
+    assert!(refused("database = \"surrealkv://db?sync=never\"").contains("no options"));
+    assert!(refused("database = \"surrealkv://\"").contains("with a directory"));
+    assert!(refused("database = \"db\"").contains("is not a database"));
+}
+
+#[test]
+fn listening_elsewhere_than_on_loopback_is_refused_without_tokens() {
+    for address in ["0.0.0.0:7420", "192.168.1.5:7420", "[::]:7420", "[::ffff:10.0.0.1]:7420"] {
+        let error = refused(&format!("listen = \"{address}\""));
+        assert!(error.starts_with("listen: ") && error.contains("tokens are not supported yet"), "{error}");
+    }
+    for address in ["127.0.0.1:0", "127.8.8.8:7420", "[::1]:7420"] {
+        load(&format!("listen = \"{address}\"")).expect("valid");
+    }
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_unless_it_is_the_default() {
+    for (toml, key) in [
+        ("[web]\ntrusted_proxies = [\"10.0.0.1\"]", "web.trusted_proxies"),
+        ("[web]\nbase_path = \"/easel\"", "web.base_path"),
+        ("[web]\npublic_url = \"https://a.example\"", "web.public_url"),
+        ("[queue]\npriority_worth = 11", "queue.priority_worth"),
+        ("[queue]\nmax_waiting_per_owner = 1", "queue.max_waiting_per_owner"),
+        ("[retention]\njobs = \"1d\"", "retention.jobs"),
+        ("[retention]\nevents = 1", "retention.events"),
+        ("[retention]\nartifacts = \"1GiB\"", "retention.artifacts"),
+    ] {
+        assert_eq!(refused(toml), format!("{key}: not supported yet: leave it out"));
+    }
+}
+
+#[test]
+fn names_are_short_and_safe_everywhere() {
+    let long = "a".repeat(65);
+    for name in ["", "GPU", "gpu_0", "gpu 0", "../x", "ä", long.as_str()] {
+        let error = refused(&format!("[[device]]\nname = {name:?}"));
+        assert!(error.starts_with("device.name: ") && error.contains("is not a name"), "{error}");
+    }
+    let error = refused("[backend.Forge]\ncomponent = \"builtin:forge\"\ndevice = \"gpu0\"");
+    assert!(error.starts_with("backend.Forge: "), "{error}");
+}
+
+#[test]
+fn two_devices_cannot_share_a_name() {
+    let error = refused("[[device]]\nname = \"gpu0\"\n[[device]]\nname = \"gpu0\"");
+    assert_eq!(error, "device.name: there are two devices \"gpu0\": a name is one device's");
+}
+
+#[test]
+fn there_is_at_least_one_device_and_one_backend() {
+    assert!(refused("device = []").starts_with("device: there is none"));
+    assert!(refused("backend = {}").starts_with("backend: there is none"));
+}
+
+#[test]
+fn a_backend_names_a_device_that_exists() {
+    let error = refused("[backend.forge]\ncomponent = \"builtin:forge\"\ndevice = \"gpu7\"");
+    assert!(error.starts_with("backend.forge.device: there is no device \"gpu7\": name one of gpu0"), "{error}");
+}
+
+#[test]
+fn the_default_backend_is_one_that_is_configured() {
+    let error = refused("default_backend = \"forge\"");
+    assert!(error.starts_with("default_backend: there is no backend \"forge\": name one of flux-stub"), "{error}");
+}
+
+#[test]
+fn a_component_is_a_builtin_that_exists_or_a_file_that_exists() {
+    let error = refused("[backend.x]\ncomponent = \"builtin:nope\"\ndevice = \"gpu0\"");
+    assert!(error.contains("there is no builtin \"nope\": use one of flux-stub, forge"), "{error}");
+    let error = refused("[backend.x]\ncomponent = \"nope.wasm\"\ndevice = \"gpu0\"");
+    assert_eq!(error, "backend.x.component: there is no file DIR/nope.wasm: use its path, or builtin:NAME");
+}
+
+#[test]
+fn allowed_hosts_are_a_host_and_a_port_and_nothing_else() {
+    for host in ["http://a:1", "a", "a:0", "a:99999", ":80", "a:80/x", "a b:1", "::1:80", "a:+1"] {
+        let error = refused(&with_forge(&format!("allow_hosts = [{host:?}]")));
+        assert!(error.starts_with("backend.forge.allow_hosts: "), "{host}: {error}");
+    }
+    load(&with_forge("allow_hosts = [\"127.0.0.1:7860\", \"[::1]:80\", \"api.example.org:443\"]")).expect("valid");
+}
+
+#[test]
+fn limits_of_a_backend_are_more_than_nothing() {
+    for (line, key) in [
+        ("memory = 0", "memory"),
+        ("memory = \"5GiB\"", "memory"),
+        ("artifact_quota = 0", "artifact_quota"),
+        ("timeout = \"0s\"", "timeout"),
+        ("stall = \"0s\"", "stall"),
+        ("retry = { attempts = 0 }", "retry.attempts"),
+        ("retry = { base = \"3m\" }", "retry.base"),
+    ] {
+        let error = refused(&with_forge(line));
+        assert!(error.starts_with(&format!("backend.forge.{key}: must ")), "{error}");
+    }
+}
+
+#[test]
+fn limits_of_the_host_are_more_than_nothing() {
+    for (toml, key) in [
+        ("[web]\nmax_params = 0", "web.max_params"),
+        ("[web]\nmax_upload = 0", "web.max_upload"),
+        ("[queue]\nmax_waiting = 0", "queue.max_waiting"),
+    ] {
+        assert!(refused(toml).starts_with(&format!("{key}: must be ")));
+    }
+}
+
+#[test]
+fn hosts_and_origins_are_what_a_browser_sends() {
+    assert!(refused("[web]\nhosts = [\"http://a\"]").starts_with("web.hosts: "));
+    load("[web]\nhosts = [\"easel.lan\", \"easel.lan:8080\"]").expect("valid");
+    for origin in ["a.example", "https://a.example/", "ftp://a", "*"] {
+        assert!(refused(&format!("[web]\norigins = [{origin:?}]")).starts_with("web.origins: "), "{origin}");
+    }
+    load("[web]\norigins = [\"https://a.example\", \"http://localhost:5173\"]").expect("valid");
+}
+
+#[test]
+fn a_secret_has_exactly_one_source_and_no_double() {
+    for secret in ["{}", "{ env = \"A\", file = \"b\" }", "{ value = \"x\" }"] {
+        let error = refused(&with_forge(&format!("secrets = {{ key = {secret} }}")));
+        assert!(error.starts_with("backend.forge.secrets.key"), "{error}");
+    }
+    let error = refused(&with_forge("config = { key = 1 }\nsecrets = { key = { env = \"A\" } }"));
+    assert_eq!(error, "backend.forge.secrets.key: is also in backend.forge.config: keep one of them");
+}
+
+#[test]
+fn a_secret_of_a_file_loses_the_line_end_that_editors_add() {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("secret");
+    std::fs::write(&path, "a b\n").expect("a file");
+    assert_eq!(Secret::File(path).read().expect("a secret"), "a b");
+    let error = Secret::Env("EASEL_TEST_NO_SUCH_VARIABLE".into()).read().expect_err("is not set");
+    assert_eq!(error.to_string(), "environment variable EASEL_TEST_NO_SUCH_VARIABLE is not set, or is not UTF-8");
+}

@@ -1,0 +1,170 @@
+//! One attempt: the component runs, its news is passed on, and the watchdog sees to it that it ends.
+
+use std::sync::Arc;
+
+use easel_core::{Claimed, ErrorKind, Finished, Job, Json, Outcome};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::outcome::{Verdict, error, judge};
+use super::watchdog::{Reason, Step, Watchdog};
+use super::{Dispatch, journal};
+use crate::artifacts::AttemptFiles;
+use crate::backend::{Backend, Ended, InputFile, Kill, Task};
+
+/// News that may wait before the component does.
+const NEWS: usize = 64;
+
+impl Dispatch {
+    /// Runs the attempt that was claimed; what came of it.
+    pub(super) async fn attempt(&self, claimed: Claimed, stop: &CancellationToken) -> Finished {
+        let Claimed { job, digest } = claimed;
+        let begun = Instant::now();
+        let (ended, reason, files) = match self.prepare(&job, &digest).await {
+            Ok((backend, files)) => {
+                let (ended, reason) = self.run_guest(&job, &backend, files.clone(), stop).await;
+                (Ok(ended), reason, Some(files))
+            }
+            Err(error) => (Err(error), None, None),
+        };
+        let mut verdict = match &ended {
+            Ok(ended) => judge(ended, reason),
+            Err(error) => not_started(error),
+        };
+        let mut artifacts = Vec::new();
+        let mut result = None;
+        if let (Ok(Ended::Returned(text)), Some(files)) = (&ended, files) {
+            match files.finished().await {
+                Ok(finished) => {
+                    artifacts = finished;
+                    result = serde_json::from_str(text).ok().map(|value| Json::of(&value));
+                }
+                Err(failed) => verdict = unsaved(&failed.into()),
+            }
+        }
+        self.tell(&job, &verdict, begun);
+        let progress = self.scheduler.hub().live(job.id).map_or(0, |live| live.percent);
+        Finished {
+            job: job.id,
+            attempt: job.attempt,
+            outcome: verdict.outcome,
+            clean: verdict.clean,
+            progress,
+            result,
+            artifacts,
+            error: verdict.error,
+        }
+    }
+
+    async fn prepare(&self, job: &Job, digest: &str) -> anyhow::Result<(Arc<Backend>, AttemptFiles)> {
+        let backend = self.registry.with_digest(&job.backend, digest).await?;
+        let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota).await?;
+        Ok((backend, files))
+    }
+
+    /// Runs the component until it ends; with why it was to end, if it was.
+    async fn run_guest(
+        &self,
+        job: &Arc<Job>,
+        backend: &Backend,
+        files: AttemptFiles,
+        stop: &CancellationToken,
+    ) -> (Ended, Option<Reason>) {
+        let mut dog = Watchdog::new(Instant::now(), backend.timeout, backend.stall);
+        let (news, mut inbox) = mpsc::channel(NEWS);
+        let (cancel, kill) = (CancellationToken::new(), Kill::new());
+        let mut running = Box::pin(backend.run(Task {
+            job: job.clone(),
+            files,
+            inputs: self.inputs(job),
+            deadline: dog.hard_deadline(self.shutdown_grace),
+            cancel: cancel.clone(),
+            kill: kill.clone(),
+            news,
+        }));
+        let mut head = self.scheduler.hub().watch_head();
+        // It may have been cancelled since it was claimed.
+        head.mark_changed();
+        let mut stopping = false;
+        let ended = loop {
+            let due = dog.next();
+            let step = tokio::select! {
+                biased;
+                Some(news) = inbox.recv() => {
+                    dog.news(Instant::now());
+                    journal::running(&self.scheduler, &self.files, job, news).await;
+                    // News never keeps the clock from being looked at.
+                    dog.due(Instant::now())
+                }
+                ended = &mut running => break ended,
+                () = sleep_until(due) => dog.due(Instant::now()),
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    dog.end(Reason::Shutdown, Instant::now(), self.shutdown_grace)
+                }
+                Ok(()) = head.changed() => {
+                    let cancelled = self.scheduler.state().job(job.id).is_some_and(|job| job.cancel_requested);
+                    if cancelled { dog.end(Reason::Cancelled, Instant::now(), self.shutdown_grace) } else { None }
+                }
+            };
+            match step {
+                Some(Step::Ask) => cancel.cancel(),
+                Some(Step::Kill) => {
+                    kill.now();
+                    break running.as_mut().await;
+                }
+                None => {}
+            }
+        };
+        drop(running);
+        while let Some(news) = inbox.recv().await {
+            journal::running(&self.scheduler, &self.files, job, news).await;
+        }
+        (ended, dog.reason())
+    }
+
+    fn inputs(&self, job: &Job) -> Vec<InputFile> {
+        let file = |input: &easel_core::Input| InputFile {
+            name: input.name.clone(),
+            mime: input.mime.clone(),
+            size: input.size,
+            path: self.files.input_path(job.id, &input.name),
+        };
+        job.inputs.iter().map(file).collect()
+    }
+
+    /// For the operator: how long the device was held, and the whole of what went wrong.
+    fn tell(&self, job: &Job, verdict: &Verdict, begun: Instant) {
+        let (device, held) = (&self.device, begun.elapsed());
+        match &verdict.error {
+            None => {
+                tracing::info!(job = %job.id, attempt = job.attempt, device, outcome = ?verdict.outcome, "held the device for {held:?}")
+            }
+            Some(error) => tracing::warn!(
+                job = %job.id, attempt = job.attempt, device, outcome = ?verdict.outcome,
+                "held the device for {held:?} and failed: {}: {}", error.message, error.detail
+            ),
+        }
+    }
+}
+
+/// The attempt could not even begin: nothing touched the device.
+fn not_started(failed: &anyhow::Error) -> Verdict {
+    let message = "Easel could not start this job.";
+    Verdict {
+        outcome: Outcome::Error,
+        clean: true,
+        error: error(ErrorKind::Failed, message, format!("{failed:#}"), true),
+    }
+}
+
+/// The component succeeded, but what it made is not safe on the disk.
+fn unsaved(failed: &anyhow::Error) -> Verdict {
+    let message = "Easel could not save what this job made.";
+    Verdict {
+        outcome: Outcome::Error,
+        clean: true,
+        error: error(ErrorKind::Failed, message, format!("{failed:#}"), true),
+    }
+}

@@ -1,0 +1,97 @@
+//! One task per device: claim, run, settle, finish.
+//!
+//! The outcome of an attempt and the claim of the next are one command, hence one transaction, so a busy device stands idle
+//! for one commit and no longer. A device that an attempt may have left busy takes no job until its backend says that it is
+//! at rest.
+
+mod attempt;
+mod journal;
+mod outcome;
+mod settle;
+mod watchdog;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use easel_core::{Command, Finished, Reply};
+use tokio_util::sync::CancellationToken;
+
+use crate::artifacts::Files;
+use crate::backend::Registry;
+use crate::scheduler::{Rejected, Scheduler};
+
+/// The longest pause between two tries of what cannot be given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A device, and what its jobs need.
+pub struct Dispatch {
+    /// The device.
+    pub device: String,
+    /// Where outcomes go and claims come from.
+    pub scheduler: Scheduler,
+    /// The backends.
+    pub registry: Arc<Registry>,
+    /// Their files.
+    pub files: Files,
+    /// What a running job gets to finish in when the host stops.
+    pub shutdown_grace: Duration,
+}
+
+impl Dispatch {
+    /// Runs jobs until `stop`; then the one that runs gets its grace, and its outcome is written before this returns.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut finished: Option<Finished> = None;
+        loop {
+            if finished.is_none() && !self.settle(&stop).await {
+                return;
+            }
+            let turn = Command::Turn {
+                device: self.device.clone(),
+                finished: finished.clone().map(Box::new),
+                claim: !stop.is_cancelled(),
+            };
+            match self.scheduler.send(turn).await {
+                Ok(Reply::Turn(Some(claimed))) => finished = Some(self.attempt(*claimed, &stop).await),
+                Ok(_) => {
+                    let idle = finished.take().is_none();
+                    if stop.is_cancelled() || (idle && !self.work(&stop).await) {
+                        return;
+                    }
+                }
+                Err(Rejected::Closing) => return,
+                // The outcome is still in hand: the disk may have room again in a moment.
+                Err(error) => {
+                    tracing::error!(device = self.device, "cannot write this device's turn, trying again: {error}");
+                    if !pause(Duration::from_secs(1), &stop).await && finished.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until there is a job to claim or something to settle; false when it is time to stop.
+    async fn work(&self, stop: &CancellationToken) -> bool {
+        let mut head = self.scheduler.hub().watch_head();
+        loop {
+            head.mark_unchanged();
+            let state = self.scheduler.state();
+            let dirty = state.device(&self.device).is_some_and(|device| !device.free());
+            if dirty || state.head(&self.device).is_some() {
+                return true;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return false,
+                changed = head.changed() => if changed.is_err() { return false },
+            }
+        }
+    }
+}
+
+/// Waits; false when it is time to stop.
+async fn pause(time: Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(time) => true,
+    }
+}

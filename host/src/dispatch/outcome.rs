@@ -1,0 +1,125 @@
+//! From how a call ended, and why it was to end, to the outcome of the attempt.
+
+use easel_core::{ErrorKind, JobError, Outcome};
+
+use super::watchdog::Reason;
+use crate::backend::{Ended, Failure, FailureKind};
+
+/// How an attempt ended, without what it made.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    /// Whether the device is certainly idle: the component came to an end by itself.
+    pub(super) clean: bool,
+    pub(super) error: Option<JobError>,
+}
+
+/// The verdict on an attempt that ended like this, after it was asked to end for `reason`.
+pub(super) fn judge(ended: &Ended, reason: Option<Reason>) -> Verdict {
+    match ended {
+        Ended::Returned(_) => Verdict { outcome: Outcome::Complete, clean: true, error: None },
+        Ended::Failed(failure) if failure.kind == FailureKind::Cancelled && reason.is_some() => ending(reason, true),
+        Ended::Failed(failure) => failed(failure),
+        Ended::Trapped(chain) => {
+            let message = "The backend crashed while it worked on this job.";
+            Verdict {
+                outcome: Outcome::Trapped,
+                clean: false,
+                error: error(ErrorKind::Trapped, message, chain.clone(), true),
+            }
+        }
+        Ended::Killed => ending(reason, false),
+        Ended::BadResult(why) => {
+            let message = "The backend broke its contract with Easel.";
+            Verdict {
+                outcome: Outcome::Error,
+                clean: true,
+                error: error(ErrorKind::Failed, message, why.clone(), false),
+            }
+        }
+    }
+}
+
+/// It ended because it was to end. Killed without a reason is killed by its hard deadline.
+fn ending(reason: Option<Reason>, clean: bool) -> Verdict {
+    let (outcome, kind, message) = match reason {
+        Some(Reason::Cancelled) => return Verdict { outcome: Outcome::Cancelled, clean, error: None },
+        Some(Reason::Shutdown) => return Verdict { outcome: Outcome::Interrupted, clean, error: None },
+        Some(Reason::Stalled) => {
+            (Outcome::Stalled, ErrorKind::Stalled, "The backend gave no sign of life for longer than it may.")
+        }
+        Some(Reason::Timeout) | None => (Outcome::Timeout, ErrorKind::Timeout, "The job took longer than it may."),
+    };
+    Verdict { outcome, clean, error: error(kind, message, message.to_owned(), true) }
+}
+
+fn failed(failure: &Failure) -> Verdict {
+    let (outcome, kind, retryable) = match failure.kind {
+        FailureKind::Invalid => (Outcome::Error, ErrorKind::Invalid, false),
+        FailureKind::Unavailable => (Outcome::Unavailable, ErrorKind::Unavailable, true),
+        FailureKind::OutOfMemory => (Outcome::Error, ErrorKind::OutOfMemory, true),
+        FailureKind::Cancelled => (Outcome::Error, ErrorKind::Cancelled, false),
+        FailureKind::Failed | FailureKind::Other(_) => (Outcome::Error, ErrorKind::Failed, true),
+    };
+    let detail = format!("the backend returned {:?}: {}", failure.kind, failure.message);
+    Verdict { outcome, clean: true, error: error(kind, &failure.message, detail, retryable) }
+}
+
+/// An error as users and operators see it.
+pub(super) fn error(kind: ErrorKind, message: &str, detail: String, retryable: bool) -> Option<JobError> {
+    Some(JobError { kind, message: message.to_owned(), detail, retryable })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(kind: FailureKind) -> Ended {
+        Ended::Failed(Failure { kind, message: "no".into(), retry_after: None })
+    }
+
+    #[test]
+    fn a_component_that_ends_by_itself_leaves_a_clean_device() {
+        for ended in [Ended::Returned("{}".into()), failure(FailureKind::Failed), Ended::BadResult("x".into())] {
+            assert!(judge(&ended, None).clean, "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn a_component_that_is_killed_or_traps_leaves_a_dirty_one() {
+        for ended in [Ended::Killed, Ended::Trapped("x".into())] {
+            assert!(!judge(&ended, Some(Reason::Cancelled)).clean, "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn each_reason_gives_its_own_outcome() {
+        let outcome = |reason| judge(&Ended::Killed, reason).outcome;
+        assert_eq!(outcome(Some(Reason::Cancelled)), Outcome::Cancelled);
+        assert_eq!(outcome(Some(Reason::Shutdown)), Outcome::Interrupted);
+        assert_eq!(outcome(Some(Reason::Stalled)), Outcome::Stalled);
+        assert_eq!(outcome(Some(Reason::Timeout)), Outcome::Timeout);
+        assert_eq!(outcome(None), Outcome::Timeout);
+    }
+
+    #[test]
+    fn a_component_that_cancels_itself_unasked_has_failed() {
+        let verdict = judge(&failure(FailureKind::Cancelled), None);
+        assert_eq!((verdict.outcome, verdict.error.unwrap().kind), (Outcome::Error, ErrorKind::Cancelled));
+        assert_eq!(judge(&failure(FailureKind::Cancelled), Some(Reason::Cancelled)).outcome, Outcome::Cancelled);
+    }
+
+    #[test]
+    fn each_kind_of_failure_keeps_its_name_and_its_message() {
+        for (kind, expected) in [
+            (FailureKind::Invalid, ErrorKind::Invalid),
+            (FailureKind::Unavailable, ErrorKind::Unavailable),
+            (FailureKind::OutOfMemory, ErrorKind::OutOfMemory),
+            (FailureKind::Failed, ErrorKind::Failed),
+            (FailureKind::Other("x".into()), ErrorKind::Failed),
+        ] {
+            let error = judge(&failure(kind), None).error.unwrap();
+            assert_eq!((error.kind, error.message.as_str()), (expected, "no"));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Bringing a device to rest after an attempt that was cut short.
+
+use std::time::Duration;
+
+use easel_core::{Command, Occupant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Dispatch, PATIENCE, journal, pause};
+use crate::backend::{Kill, Lost};
+
+impl Dispatch {
+    /// Settles the device if it is dirty, trying until it works; false when it is time to stop. A device that was left
+    /// clean is not touched: somebody else may be using the engine.
+    pub(super) async fn settle(&self, stop: &CancellationToken) -> bool {
+        let mut wait = Duration::from_secs(1);
+        loop {
+            let state = self.scheduler.state();
+            let Some(dirty) = state.device(&self.device).and_then(|device| device.dirty.clone()) else { return true };
+            let kill = Kill::new();
+            let settled = tokio::select! {
+                settled = self.settle_once(&dirty, kill.clone()) => settled,
+                () = stop.cancelled() => { kill.now(); return false }
+            };
+            match settled {
+                Ok(()) => {
+                    tracing::info!(device = self.device, job = %dirty.job, attempt = dirty.attempt, "the device is at rest")
+                }
+                Err(error) => {
+                    tracing::warn!(device = self.device, job = %dirty.job, attempt = dirty.attempt, "the device cannot be brought to rest, and takes no job until it is; trying again in {wait:?}: {error:#}");
+                    if !pause(wait, stop).await {
+                        return false;
+                    }
+                    wait = (wait * 2).min(PATIENCE);
+                }
+            }
+        }
+    }
+
+    async fn settle_once(&self, dirty: &Occupant, kill: Kill) -> anyhow::Result<()> {
+        let backend = self.registry.with_digest(&dirty.backend, &dirty.digest).await?;
+        let (news, mut inbox) = mpsc::channel(16);
+        let lost = Lost { job_id: dirty.job, attempt: dirty.attempt, note: dirty.note.clone() };
+        let settling = backend.settle(Some(lost), kill, news);
+        let listening = async {
+            while let Some(news) = inbox.recv().await {
+                journal::settling(&self.files, dirty, news).await;
+            }
+        };
+        let (settled, ()) = tokio::join!(settling, listening);
+        settled.map_err(|ended| anyhow::anyhow!("{ended}"))?;
+        self.scheduler
+            .send(Command::Settled { device: self.device.clone(), job: dirty.job, attempt: dirty.attempt })
+            .await?;
+        Ok(())
+    }
+}

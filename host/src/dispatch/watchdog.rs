@@ -1,0 +1,164 @@
+//! When a running attempt is to be ended, and why.
+//!
+//! Escalation is the same for every reason: the component is asked to cancel, gets a grace, and is killed. Only a stopping
+//! host does not ask: a job that can finish within the grace shall.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What an attempt that was asked to cancel gets to do so in. Engines cannot be interrupted while they load a model.
+const CANCEL_GRACE: Duration = Duration::from_secs(10);
+
+/// Why an attempt is to end before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Somebody cancelled the job.
+    Cancelled,
+    /// It took too long.
+    Timeout,
+    /// It gave no news for too long.
+    Stalled,
+    /// The host stops.
+    Shutdown,
+}
+
+/// What is to be done to the attempt now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Ask the component to cancel.
+    Ask,
+    /// Kill it.
+    Kill,
+}
+
+/// The clock of one attempt.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    deadline: Instant,
+    stall: Duration,
+    last_news: Instant,
+    ending: Option<(Reason, Instant)>,
+}
+
+impl Watchdog {
+    pub(super) fn new(now: Instant, timeout: Duration, stall: Duration) -> Self {
+        Self { deadline: now + timeout, stall, last_news: now, ending: None }
+    }
+
+    /// When the component is dead whatever happens: nothing escapes this one.
+    pub(super) fn hard_deadline(&self, shutdown_grace: Duration) -> Instant {
+        self.deadline + CANCEL_GRACE + shutdown_grace
+    }
+
+    /// The component said something.
+    pub(super) fn news(&mut self, now: Instant) {
+        self.last_news = now;
+    }
+
+    /// Somebody wants it to end. A person's wish overrules the host's; nothing else is overruled.
+    pub(super) fn end(&mut self, reason: Reason, now: Instant, shutdown_grace: Duration) -> Option<Step> {
+        match (self.ending, reason) {
+            (None, Reason::Shutdown) => {
+                self.ending = Some((reason, now + shutdown_grace));
+                None
+            }
+            (None, _) => {
+                self.ending = Some((reason, now + CANCEL_GRACE));
+                Some(Step::Ask)
+            }
+            (Some((Reason::Shutdown, kill_at)), Reason::Cancelled) => {
+                self.ending = Some((reason, kill_at.min(now + CANCEL_GRACE)));
+                Some(Step::Ask)
+            }
+            (Some(_), _) => None,
+        }
+    }
+
+    /// Why it is ending, if it is.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        self.ending.map(|(reason, _)| reason)
+    }
+
+    /// When to look again.
+    pub(super) fn next(&self) -> Instant {
+        match self.ending {
+            Some((_, kill_at)) => kill_at,
+            None => self.deadline.min(self.last_news + self.stall),
+        }
+    }
+
+    /// What is due at `now`.
+    pub(super) fn due(&mut self, now: Instant) -> Option<Step> {
+        match self.ending {
+            Some((_, kill_at)) => (now >= kill_at).then_some(Step::Kill),
+            None if now >= self.deadline => self.end(Reason::Timeout, now, Duration::ZERO),
+            None if now >= self.last_news + self.stall => self.end(Reason::Stalled, now, Duration::ZERO),
+            None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(600);
+    const STALL: Duration = Duration::from_secs(120);
+    const GRACE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn a_component_that_says_nothing_is_asked_and_then_killed() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        assert_eq!(dog.next(), start + STALL);
+        assert_eq!(dog.due(start + STALL - Duration::from_millis(1)), None);
+        assert_eq!(dog.due(start + STALL), Some(Step::Ask));
+        assert_eq!(dog.due(start + STALL), None);
+        assert_eq!(dog.due(start + STALL + CANCEL_GRACE), Some(Step::Kill));
+        assert_eq!(dog.reason(), Some(Reason::Stalled));
+    }
+
+    #[test]
+    fn a_component_that_drips_news_does_not_escape_its_deadline() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        for second in 0..600 {
+            assert_eq!(dog.due(start + Duration::from_secs(second)), None);
+            dog.news(start + Duration::from_secs(second));
+        }
+        assert_eq!(dog.due(start + TIMEOUT), Some(Step::Ask));
+        dog.news(start + TIMEOUT + CANCEL_GRACE);
+        assert_eq!(dog.due(start + TIMEOUT + CANCEL_GRACE), Some(Step::Kill));
+        assert_eq!(dog.reason(), Some(Reason::Timeout));
+    }
+
+    #[test]
+    fn a_stopping_host_does_not_ask_but_kills_after_its_grace() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        assert_eq!(dog.end(Reason::Shutdown, start, GRACE), None);
+        assert_eq!(dog.due(start + GRACE - Duration::from_millis(1)), None);
+        assert_eq!(dog.due(start + GRACE), Some(Step::Kill));
+        assert_eq!(dog.reason(), Some(Reason::Shutdown));
+    }
+
+    #[test]
+    fn a_cancel_overrules_a_stopping_host_without_winning_time() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        dog.end(Reason::Shutdown, start, Duration::from_secs(1));
+        assert_eq!(dog.end(Reason::Cancelled, start, GRACE), Some(Step::Ask));
+        assert_eq!(dog.reason(), Some(Reason::Cancelled));
+        assert_eq!(dog.due(start + Duration::from_secs(1)), Some(Step::Kill));
+    }
+
+    #[test]
+    fn a_second_cancel_changes_nothing() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        assert_eq!(dog.end(Reason::Cancelled, start, GRACE), Some(Step::Ask));
+        assert_eq!(dog.end(Reason::Cancelled, start + Duration::from_secs(5), GRACE), None);
+        assert_eq!(dog.due(start + CANCEL_GRACE), Some(Step::Kill));
+    }
+}

@@ -1,0 +1,140 @@
+//! Where news comes together: the ring of events and the table of running attempts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use bytes::Bytes;
+use easel_core::{Body, Event, JobId, Transition};
+use tokio::sync::watch;
+
+use super::live::{Live, Preview};
+use super::ring::{Gone, Logged, Ring};
+
+/// One for the whole process.
+#[derive(Debug)]
+pub struct Hub {
+    log: String,
+    ring: RwLock<Ring>,
+    head: watch::Sender<u64>,
+    live: Mutex<HashMap<JobId, Live>>,
+    version: watch::Sender<u64>,
+}
+
+impl Hub {
+    /// A hub for the log `log`, whose last event is `head`.
+    pub fn new(log: String, head: u64) -> Self {
+        Self {
+            log,
+            ring: RwLock::new(Ring::new(head)),
+            head: watch::Sender::new(head),
+            live: Mutex::default(),
+            version: watch::Sender::new(0),
+        }
+    }
+
+    /// The log's identity: the first half of each cursor.
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// Makes committed events known. The table of attempts changes first: whoever has seen an attempt's outcome finds no
+    /// progress of it here any more, and reports that come late find no entry to change.
+    pub fn publish(&self, events: Vec<Logged>) {
+        for logged in &events {
+            self.follow(&logged.event);
+        }
+        let Some(last) = events.last().map(|logged| logged.event.seq) else { return };
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        for logged in events {
+            ring.push(Arc::new(logged));
+        }
+        drop(ring);
+        self.head.send_replace(last);
+    }
+
+    fn follow(&self, event: &Event) {
+        let Body::Job { event, job, .. } = &event.body else { return };
+        match event {
+            Transition::Started => {
+                let version = self.bump();
+                let live = Live { job: job.id, attempt: job.attempt, percent: 0, stage: None, preview: None, version };
+                self.table().insert(job.id, live);
+            }
+            Transition::Cancelling | Transition::Moved => {}
+            _ => {
+                self.table().remove(&job.id);
+            }
+        }
+    }
+
+    /// The number of the last event.
+    pub fn head(&self) -> u64 {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).head()
+    }
+
+    /// Tells when the head moves.
+    pub fn watch_head(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// Tells when a running attempt says something.
+    pub fn watch_live(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// The events after `seq`, `limit` at the most, if they are in memory.
+    pub fn since(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Logged>>, Gone> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).since(seq, limit)
+    }
+
+    /// What a job's running attempt says.
+    pub fn live(&self, job: JobId) -> Option<Live> {
+        self.table().get(&job).cloned()
+    }
+
+    /// What all running attempts say.
+    pub fn all_live(&self) -> Vec<Live> {
+        self.table().values().cloned().collect()
+    }
+
+    /// An attempt reports. Changes nothing unless that attempt is the running one.
+    pub fn report(&self, job: JobId, attempt: u32, percent: Option<f32>, stage: Option<String>) {
+        self.change(job, attempt, |live| {
+            if let Some(percent) = percent {
+                live.percent = percent.clamp(0.0, 100.0) as u8;
+            }
+            if stage.is_some() {
+                live.stage = stage;
+            }
+        });
+    }
+
+    /// An attempt shows how far it is. Changes nothing unless that attempt is the running one.
+    pub fn preview(&self, job: JobId, attempt: u32, mime: String, image: Bytes) {
+        self.change(job, attempt, |live| {
+            let number = live.preview.as_ref().map_or(1, |preview| preview.number + 1);
+            live.preview = Some(Preview { number, mime, image });
+        });
+    }
+
+    fn change(&self, job: JobId, attempt: u32, change: impl FnOnce(&mut Live)) {
+        let mut table = self.table();
+        if let Some(live) = table.get_mut(&job).filter(|live| live.attempt == attempt) {
+            change(live);
+            live.version = self.bump();
+        }
+    }
+
+    fn bump(&self) -> u64 {
+        let mut version = 0;
+        self.version.send_modify(|newest| {
+            *newest += 1;
+            version = *newest;
+        });
+        version
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<JobId, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,40 @@
+//! What a running attempt says: latest wins, nothing of it is stored.
+
+use bytes::Bytes;
+use easel_core::JobId;
+
+/// A picture of how far it is.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// Which one: 1, 2, 3 …
+    pub number: u64,
+    /// Its media type.
+    pub mime: String,
+    /// Its bytes.
+    pub image: Bytes,
+}
+
+/// The state of one running attempt.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// The job.
+    pub job: JobId,
+    /// Its attempt.
+    pub attempt: u32,
+    /// Whole percent.
+    pub percent: u8,
+    /// What it is doing, in the backend's words.
+    pub stage: Option<String>,
+    /// The newest preview.
+    pub preview: Option<Preview>,
+    /// Grows with each change, over all jobs: what a follower has passed on already.
+    pub version: u64,
+}
+
+impl Live {
+    /// Where the newest preview is.
+    pub fn preview_url(&self) -> Option<String> {
+        let preview = self.preview.as_ref()?;
+        Some(format!("/v1/jobs/{}/preview?n={}", self.job, preview.number))
+    }
+}

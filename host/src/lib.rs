@@ -1,0 +1,14 @@
+//! Easel: a durable job host in front of a GPU.
+
+pub mod artifacts;
+pub mod backend;
+pub mod cli;
+pub mod config;
+mod dispatch;
+pub mod events;
+pub mod scheduler;
+pub mod serve;
+pub mod store;
+mod time;
+mod view;
+pub mod web;

@@ -1,0 +1,117 @@
+//! The scheduler: the only writer, of everything.
+//!
+//! Commands go in, one transaction at a time comes out, and then, in this order, the readers' state, the events and the
+//! callers learn of it: nobody sees what a crash could take back. Reading needs no writer: `state` is the last committed
+//! version of the queue, and ended jobs and messages come from the store.
+
+mod reads;
+mod writer;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use easel_core::decide::Limits;
+use easel_core::state::Binding;
+use easel_core::{Command, Device, Refusal, Reply, State};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::events::Hub;
+use crate::store::{Opened, Store};
+
+/// How many commands may wait for the writer before callers wait for room.
+const BACKLOG: usize = 4096;
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejected {
+    /// It cannot be.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be written; nothing has changed.
+    #[error("the store could not write: {0}")]
+    Store(String),
+    /// The host is stopping.
+    #[error("Easel is stopping")]
+    Closing,
+}
+
+/// A handle to the writer and to what it has committed.
+#[derive(Clone)]
+pub struct Scheduler {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: ArcSwap<State>,
+    hub: Arc<Hub>,
+    store: Store,
+    urgent: mpsc::Sender<Envelope>,
+    ordinary: mpsc::Sender<Envelope>,
+    closed: CancellationToken,
+}
+
+/// A command on its way to the writer.
+struct Envelope {
+    command: Command,
+    answer: oneshot::Sender<Result<Reply, Rejected>>,
+}
+
+/// What the configuration says and the store does not.
+pub struct Setup {
+    /// The devices, by name.
+    pub devices: Vec<String>,
+    /// The backends, by name, with where and what they run.
+    pub backends: Vec<(String, Binding)>,
+    /// Limits of the queue.
+    pub limits: Limits,
+}
+
+impl Scheduler {
+    /// Starts the writer on an opened store. The handle ends when the writer has: when `close` was called and all that
+    /// waited was written, or with an error when nobody can tell any more what the store holds.
+    pub fn start(opened: Opened, setup: Setup) -> (Self, JoinHandle<anyhow::Result<()>>) {
+        let Opened { store, seq, ticket, commits, jobs, devices } = opened;
+        let known = |name: String| {
+            devices.iter().find(|device| device.name == name).cloned().unwrap_or(Device { name, ..Device::default() })
+        };
+        let mut state = State::new(seq, ticket, setup.devices.into_iter().map(known).collect(), setup.backends);
+        state.restore(jobs);
+
+        let (urgent, urgent_inbox) = mpsc::channel(BACKLOG);
+        let (ordinary, ordinary_inbox) = mpsc::channel(BACKLOG);
+        let hub = Arc::new(Hub::new(store.id().to_owned(), seq));
+        let closed = CancellationToken::new();
+        let shared = Arc::new(Shared { state: ArcSwap::from_pointee(state), hub, store, urgent, ordinary, closed });
+        let writer = writer::Writer::new(shared.clone(), commits, setup.limits);
+        let task = tokio::spawn(writer.run(urgent_inbox, ordinary_inbox));
+        (Self { shared }, task)
+    }
+
+    /// The queue as of the last commit.
+    pub fn state(&self) -> Arc<State> {
+        self.shared.state.load_full()
+    }
+
+    /// The live news.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.shared.hub
+    }
+
+    /// Has `command` decided and written; returns once the commit is on disk.
+    pub async fn send(&self, command: Command) -> Result<Reply, Rejected> {
+        let lane = if command.urgent() { &self.shared.urgent } else { &self.shared.ordinary };
+        if self.shared.closed.is_cancelled() {
+            return Err(Rejected::Closing);
+        }
+        let (answer, answered) = oneshot::channel();
+        lane.send(Envelope { command, answer }).await.map_err(|_| Rejected::Closing)?;
+        answered.await.map_err(|_| Rejected::Closing)?
+    }
+
+    /// Lets the writer finish what waits, and end.
+    pub fn close(&self) {
+        self.shared.closed.cancel();
+    }
+}

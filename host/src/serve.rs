@@ -1,0 +1,152 @@
+//! The host, from the first file to the last commit: what starts in which order, and what stops.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use easel_core::decide::Limits;
+use easel_core::state::Binding;
+use easel_core::{Command, JobId};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::artifacts::Files;
+use crate::backend::Registry;
+use crate::config::{Config, Database};
+use crate::dispatch::Dispatch;
+use crate::scheduler::{Scheduler, Setup};
+use crate::store::{Location, Store};
+use crate::web;
+
+/// How long an upload that no job uses is kept.
+const UPLOADS: Duration = Duration::from_hours(24);
+/// Jobs whose rows are read at once while the files are swept.
+const SWEEP: usize = 256;
+
+/// Runs the host until it is told to stop, or until it must.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
+    let (data, _temporary) = data_directory(&config)?;
+    let opened = Store::open(&location(&config), &data).await?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    let files = Files::open(&data)?;
+    let registry = Arc::new(Registry::open(&config, &data).await?);
+
+    let store = opened.store.clone();
+    let (scheduler, mut writer) = Scheduler::start(opened, setup(&config, &registry));
+    scheduler.send(Command::Recover).await.context("cannot take up what was running")?;
+    sweep(&scheduler, &files).await.context("cannot sweep the files of lost attempts")?;
+
+    let mut devices = JoinSet::new();
+    for device in &config.devices {
+        let dispatch = Dispatch {
+            device: device.name.clone(),
+            scheduler: scheduler.clone(),
+            registry: registry.clone(),
+            files: files.clone(),
+            shutdown_grace: config.shutdown_grace,
+        };
+        devices.spawn(dispatch.run(stop.clone()));
+    }
+    let upkeep = tokio::spawn(expire_uploads(files.clone()));
+    let web_stop = CancellationToken::new();
+    let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files });
+    let mut web = tokio::spawn(web::serve(listener, host, web_stop.clone()));
+
+    println!("easel is ready at http://{address}");
+    tokio::select! {
+        () = stop.cancelled() => {}
+        // The writer ends by itself only when nobody can tell what the store holds: guessing would be worse than ending.
+        ended = &mut writer => return ended.context("the writer crashed")?,
+        ended = &mut web => { ended.context("the web server crashed")??; stop.cancel(); }
+    }
+
+    tracing::info!("stopping: no new job is started, the running one gets its grace");
+    while let Some(ended) = devices.join_next().await {
+        ended.context("a device's task crashed")?;
+    }
+    upkeep.abort();
+    web_stop.cancel();
+    if !web.is_finished() {
+        web.await.context("the web server crashed")??;
+    }
+    scheduler.close();
+    writer.await.context("the writer crashed")??;
+    store.close().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Fires at SIGINT or SIGTERM.
+fn stop_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let (stop, mut signals) = (stop.clone(), signal(kind).context("cannot listen for signals")?);
+        tokio::spawn(async move {
+            signals.recv().await;
+            stop.cancel();
+        });
+    }
+    Ok(stop)
+}
+
+/// The data directory; one that goes away with the returned guard if the store is in memory.
+fn data_directory(config: &Config) -> anyhow::Result<(PathBuf, Option<tempfile::TempDir>)> {
+    if config.database == Database::Memory {
+        let temporary = tempfile::tempdir().context("cannot create a temporary data directory")?;
+        return Ok((temporary.path().to_owned(), Some(temporary)));
+    }
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot create the data directory {}: choose another with --data", config.data.display()))?;
+    Ok((config.data.clone(), None))
+}
+
+fn location(config: &Config) -> Location {
+    let data: &Path = &config.data;
+    config.database.directory(data).map_or(Location::Memory, Location::SurrealKv)
+}
+
+fn setup(config: &Config, registry: &Registry) -> Setup {
+    let binding = |device: &str, digest: &str| Binding { device: device.to_owned(), digest: digest.to_owned() };
+    Setup {
+        devices: config.devices.iter().map(|device| device.name.clone()).collect(),
+        backends: registry
+            .iter()
+            .map(|backend| (backend.name.clone(), binding(&backend.device, &backend.digest)))
+            .collect(),
+        limits: Limits { max_waiting: config.queue.max_waiting as u64 },
+    }
+}
+
+/// Removes the files that no row names. Only before the host listens: a submission's inputs lie there before its row does.
+async fn sweep(scheduler: &Scheduler, files: &Files) -> anyhow::Result<()> {
+    let mut named: HashMap<JobId, Vec<u32>> = HashMap::new();
+    for ids in files.jobs().await?.chunks(SWEEP) {
+        for job in scheduler.jobs_by_id(ids).await? {
+            named.insert(job.id, job.artifacts.iter().map(|artifact| artifact.attempt).collect());
+        }
+    }
+    let swept = files.sweep(|job| named.get(&job).cloned()).await?;
+    if swept != Default::default() {
+        tracing::info!(jobs = swept.jobs, attempts = swept.attempts, "removed files that no job names");
+    }
+    Ok(())
+}
+
+async fn expire_uploads(files: Files) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        hourly.tick().await;
+        match files.expire_uploads(UPLOADS).await {
+            Ok(0) => {}
+            Ok(expired) => tracing::info!(expired, "removed uploads that no job used for a day"),
+            Err(error) => tracing::error!("cannot remove old uploads: {error}"),
+        }
+    }
+}

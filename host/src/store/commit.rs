@@ -1,0 +1,223 @@
+//! One batch, one transaction.
+//!
+//! Every commit moves the writer's row on, and fails unless the epoch there is ours: that fences a second writer, and
+//! gives the commits their order. The events of a commit are one row, keyed by the last of them. Documents, not
+//! transactions, are what a batch costs, so a job that changed twice is written once.
+
+use std::collections::HashMap;
+
+use easel_core::message::report;
+use easel_core::{Change, Draft, Event, Job, JobId, Message};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::read::{events_of, key_id, rows, with_messages};
+use super::{Store, StoreError};
+use crate::events::Logged;
+
+/// What the transaction throws when the writer's row is another's.
+const FENCED: &str = "easel: another writer has taken over";
+
+/// What came of a commit.
+#[derive(Debug)]
+pub enum Committed {
+    /// It took place: its events, ready to be told.
+    Yes(Vec<Logged>),
+    /// It did not, for this reason: nothing was written.
+    No(StoreError),
+}
+
+impl Store {
+    /// Writes all that `draft` changed, and its events, in one transaction. `commits` is the number of this commit: one more
+    /// than that of the last. Fails if there is another writer, or if nobody can tell whether the commit took place.
+    pub async fn commit(&self, draft: &Draft, commits: u64) -> Result<Committed, StoreError> {
+        let script = Script::of(draft);
+        let error = match self.run(script, draft, commits).await {
+            Ok(messages) => return Ok(Committed::Yes(with_messages(draft.events.clone(), messages))),
+            Err(error) if error.to_string().contains(FENCED) => return Err(StoreError::Fenced),
+            Err(error) => error,
+        };
+        match self.commits().await {
+            Ok(Some(found)) if found == commits => Ok(Committed::Yes(self.told(draft).await?)),
+            Ok(Some(found)) if found + 1 == commits => Ok(Committed::No(error)),
+            Ok(_) => Err(StoreError::Fenced),
+            Err(reading) => Err(StoreError::Unknown(format!("{error}; and then: {reading}"))),
+        }
+    }
+
+    async fn run(&self, script: Script, draft: &Draft, commits: u64) -> Result<Vec<Message>, StoreError> {
+        let writer = json!({
+            "epoch": self.epoch, "commits": commits, "seq": draft.state.seq, "ticket": draft.state.ticket,
+            "floor": draft.state.floor(),
+        });
+        let sql = format!(
+            "BEGIN;
+             IF (UPDATE ONLY meta:writer REPLACE $writer WHERE epoch = $writer.epoch RETURN VALUE epoch) = NONE {{ THROW '{FENCED}' }};
+             {} COMMIT;",
+            script.sql
+        );
+        let mut query = self.db.query(sql).bind(("writer", writer));
+        for (name, value) in script.values {
+            query = query.bind((name, value));
+        }
+        let mut response = query.await?.check()?;
+        if draft.events.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The row of the events comes last, and says what the merges came to.
+        let last = response.num_statements() - 2;
+        let messages: Option<Vec<Value>> = response.take(last)?;
+        rows("message", messages.unwrap_or_default())
+    }
+
+    /// The events of a commit that took place although its answer was lost.
+    async fn told(&self, draft: &Draft) -> Result<Vec<Logged>, StoreError> {
+        let Some(last) = draft.events.last().map(|event| event.seq) else { return Ok(Vec::new()) };
+        let sql = "SELECT list, messages FROM ONLY type::record('event', $last)";
+        let row: Option<Value> = self.db.query(sql).bind(("last", last)).await?.take(0)?;
+        events_of(row.unwrap_or_default())
+    }
+}
+
+/// Statements and the values that they name.
+#[derive(Default)]
+struct Script {
+    sql: String,
+    values: Vec<(String, Value)>,
+    messages: Vec<String>,
+}
+
+impl Script {
+    fn of(draft: &Draft) -> Self {
+        let mut script = Self::default();
+        script.jobs(&draft.changes);
+        for change in &draft.changes {
+            script.change(change, &draft.events);
+        }
+        script.events(&draft.events);
+        script
+    }
+
+    /// A name for `value`, to stand in a statement.
+    fn bind(&mut self, value: Value) -> String {
+        let name = format!("v{}", self.values.len());
+        self.values.push((name.clone(), value));
+        format!("${name}")
+    }
+
+    /// The rows of jobs: each as it is in the end, new ones in one statement.
+    fn jobs(&mut self, changes: &[Change]) {
+        let mut last: HashMap<JobId, Option<&Job>> = HashMap::new();
+        let mut order = Vec::new();
+        for change in changes {
+            let (id, new, job) = match change {
+                Change::NewJob(job) => (job.id, true, Some(job.as_ref())),
+                Change::Job(job) => (job.id, false, Some(job.as_ref())),
+                Change::DeleteJob(id) => (*id, false, None),
+                _ => continue,
+            };
+            if last.insert(id, job).is_none() {
+                order.push((id, new));
+            }
+        }
+        let mut fresh = Vec::new();
+        for (id, new) in order {
+            match (last.get(&id).copied().flatten(), new) {
+                (Some(job), true) => fresh.push(document(job)),
+                (Some(job), false) => {
+                    let (id, row) = (self.bind(json!(id)), document(job));
+                    let row = self.bind(row);
+                    self.sql += &format!("UPDATE type::record('job', {id}) REPLACE {row} RETURN NONE;\n");
+                }
+                // Made and deleted in one batch: there never was a row.
+                (None, true) => {}
+                (None, false) => {
+                    let id = self.bind(json!(id));
+                    self.sql += &format!("DELETE type::record('job', {id}) RETURN NONE;\n");
+                }
+            }
+        }
+        if !fresh.is_empty() {
+            let fresh = self.bind(Value::Array(fresh));
+            self.sql += &format!("INSERT INTO job {fresh} RETURN NONE;\n");
+        }
+    }
+
+    fn change(&mut self, change: &Change, events: &[Event]) {
+        let at = |seq| events.iter().find(|event| event.seq == seq).map(|event| event.at);
+        match change {
+            Change::NewJob(_) | Change::Job(_) | Change::DeleteJob(_) => {}
+            Change::Device(device) => {
+                let (id, row) = (self.bind(json!(device.name)), document(device));
+                let row = self.bind(row);
+                self.sql += &format!("UPSERT type::record('device', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::Key(used) => {
+                let id = self.bind(json!(key_id(&used.owner, &used.key)));
+                let row = self.bind(json!({
+                    "owner": used.owner, "key": used.key, "digest": used.digest, "job": used.job, "at": used.at,
+                }));
+                self.sql += &format!("CREATE type::record('key', {id}) CONTENT {row} RETURN NONE;\n");
+            }
+            Change::CreateMessage(new, seq) => {
+                let now = at(*seq);
+                let row = self.bind(json!({
+                    "ticket": seq, "conversation_id": new.conversation_id, "role": new.role, "content": new.content,
+                    "extra_metadata": new.extra_metadata, "owner": new.owner, "created_at": now, "updated_at": now, "seq": seq,
+                }));
+                let id = self.bind(json!(new.id));
+                self.message(&format!("CREATE ONLY type::record('message', {id}) CONTENT {row}"));
+            }
+            Change::PatchMessage { id, content, extra_metadata, seq } => {
+                let mut patch = Map::new();
+                patch.insert("extra_metadata".into(), json!(extra_metadata));
+                patch.insert("updated_at".into(), json!(at(*seq)));
+                patch.insert("seq".into(), json!(seq));
+                if let Some(content) = content {
+                    patch.insert("content".into(), json!(content));
+                }
+                let (id, patch) = (self.bind(json!(id)), self.bind(Value::Object(patch)));
+                self.message(&format!("UPDATE ONLY type::record('message', {id}) MERGE {patch}"));
+            }
+            Change::DeleteMessage(id) => {
+                let id = self.bind(json!(id));
+                self.sql += &format!("DELETE type::record('message', {id}) RETURN NONE;\n");
+            }
+            Change::Report { message, job, queue_position, first } => {
+                let id = self.bind(json!(message));
+                let reporter = self.bind(json!(job.id));
+                let patch = self.bind(json!({
+                    "extra_metadata": report(job, *queue_position), "updated_at": job.updated_at, "seq": job.seq,
+                    "reporter": job.id,
+                }));
+                // Of several jobs of one message only the newest writes: an older one finds another reporter there.
+                let rule = if *first { String::new() } else { format!(" WHERE reporter = {reporter}") };
+                self.sql += &format!("UPDATE type::record('message', {id}) MERGE {patch}{rule} RETURN NONE;\n");
+            }
+        }
+    }
+
+    /// A statement that leaves a message behind which an event will tell of.
+    fn message(&mut self, statement: &str) {
+        let name = format!("m{}", self.messages.len());
+        self.sql += &format!("LET ${name} = ({statement} RETURN *, record::id(id) AS id);\n");
+        self.messages.push(format!("${name}"));
+    }
+
+    fn events(&mut self, events: &[Event]) {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
+        let list = self.bind(json!(document(&events).to_string()));
+        let (first, last) = (self.bind(json!(first.seq)), self.bind(json!(last.seq)));
+        let messages = self.messages.join(", ");
+        self.sql += &format!(
+            "CREATE ONLY type::record('event', {last})
+             CONTENT {{ first: {first}, list: {list}, messages: [{messages}] }} RETURN VALUE messages;\n"
+        );
+    }
+}
+
+/// A value of the core as a document.
+fn document(value: &impl Serialize) -> Value {
+    // The core's types have string keys and finite numbers: there is nothing that JSON cannot say.
+    serde_json::to_value(value).unwrap_or_default()
+}

@@ -1,0 +1,65 @@
+//! What can go wrong with the store, and what to do about it.
+
+use std::path::PathBuf;
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds it.
+    #[error(
+        "the store at {} is in use by another process: stop that one, or start this one with another --data directory",
+        .0.display()
+    )]
+    Held(PathBuf),
+    /// A file or directory is not as it must be.
+    #[error("{what} {}: {error}: make sure that it is a directory that this user may write to", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A later version of Easel has been here.
+    #[error(
+        "the store has schema {found}, and this version of Easel knows up to {known}: install the newer Easel again"
+    )]
+    Newer {
+        /// What the store says.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+    /// The files in the data directory are those of another store's jobs.
+    #[error(
+        "the data directory {} belongs to store {expected}, but the database is store {found}: \
+         start Easel with the --data and --database that belong together",
+        data.display()
+    )]
+    Mismatch {
+        /// The data directory.
+        data: PathBuf,
+        /// The store that it was made with.
+        expected: String,
+        /// The store that was opened.
+        found: String,
+    },
+    /// Another writer has taken over.
+    #[error("another process has taken over this store: nothing was written")]
+    Fenced,
+    /// A commit failed, and nothing can be read to tell whether it did.
+    #[error("it is unknown whether a commit took place: {0}")]
+    Unknown(String),
+    /// The database says no.
+    #[error("the database failed: {0}")]
+    Database(#[from] surrealdb::Error),
+    /// A row is not what this program wrote.
+    #[error("a row of table {table} cannot be read: {error}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// Why.
+        error: serde_json::Error,
+    },
+}

@@ -1,0 +1,184 @@
+//! Reading rows. Scans of what grows have a floor or a limit, for the tombstones of a busy queue are never few.
+
+use easel_core::draft::MessageHead;
+use easel_core::{Device, Event, Job, JobId, KeyUse, Message, MessageId, Ticket};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Store, StoreError};
+use crate::events::Logged;
+
+/// What a list of jobs is to hold. Empty lists hold everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Any of these statuses.
+    pub status: Vec<String>,
+    /// Any of these backends.
+    pub backend: Vec<String>,
+    /// Any of these owners.
+    pub owner: Vec<String>,
+    /// Any of these conversations.
+    pub conversation_id: Vec<String>,
+    /// Any of these messages.
+    pub message_id: Vec<String>,
+}
+
+impl Store {
+    /// A job.
+    pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.jobs_by_id(&[id]).await?.pop())
+    }
+
+    /// The jobs of these ids, as far as there are any.
+    pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        self.by_id("job", ids.iter().map(ToString::to_string).collect()).await
+    }
+
+    /// The jobs that match, newest arrival first, of tickets below `before`.
+    pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        let columns = [
+            ("status", &filter.status),
+            ("backend", &filter.backend),
+            ("owner", &filter.owner),
+            ("conversation_id", &filter.conversation_id),
+            ("message_id", &filter.message_id),
+        ];
+        let asked = || columns.iter().filter(|(_, any)| !any.is_empty());
+        let mut sql = "SELECT *, record::id(id) AS id FROM job WHERE ticket < $before".to_owned();
+        for (column, any) in asked() {
+            // The planner walks an index for `=`; for `IN` it reads the whole table.
+            let rule = if any.len() == 1 {
+                format!(" AND {column} = ${column}[0]")
+            } else {
+                format!(" AND {column} IN ${column}")
+            };
+            sql.push_str(&rule);
+        }
+        sql.push_str(" ORDER BY ticket DESC LIMIT $limit");
+        let mut query =
+            self.db.query(sql).bind(("before", before.unwrap_or(i64::MAX as u64))).bind(("limit", limit as u64));
+        for (column, any) in asked() {
+            query = query.bind((*column, (*any).clone()));
+        }
+        rows("job", query.await?.take(0)?)
+    }
+
+    /// The jobs that have not ended; none has a ticket below `floor`.
+    pub(super) async fn live_jobs(&self, floor: Ticket) -> Result<Vec<Job>, StoreError> {
+        let sql = "SELECT *, record::id(id) AS id FROM job WHERE ticket >= $floor AND status IN ['pending', 'queued', 'processing']";
+        rows("job", self.db.query(sql).bind(("floor", floor)).await?.take(0)?)
+    }
+
+    pub(super) async fn devices(&self) -> Result<Vec<Device>, StoreError> {
+        rows("device", self.db.query("SELECT * FROM device").await?.take(0)?)
+    }
+
+    /// A message.
+    pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        Ok(self.by_id("message", vec![id.to_string()]).await?.pop())
+    }
+
+    /// What has to be known of these messages in order to decide.
+    pub async fn message_heads(&self, ids: &[MessageId]) -> Result<Vec<(MessageId, MessageHead)>, StoreError> {
+        let found: Vec<Message> = self.by_id("message", ids.iter().map(ToString::to_string).collect()).await?;
+        Ok(found
+            .into_iter()
+            .map(|message| (message.id, MessageHead { conversation_id: message.conversation_id, owner: message.owner }))
+            .collect())
+    }
+
+    /// The messages of a conversation in order, after the one with ticket `after`.
+    pub async fn conversation(&self, id: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let sql = "SELECT *, record::id(id) AS id FROM message WHERE conversation_id = $id AND ticket > $after
+                   ORDER BY ticket LIMIT $limit";
+        let query = self.db.query(sql).bind(("id", id.to_owned())).bind(("after", after)).bind(("limit", limit as u64));
+        rows("message", query.await?.take(0)?)
+    }
+
+    /// What these idempotency keys stand for.
+    pub async fn keys(&self, keys: &[(String, String)]) -> Result<Vec<KeyUse>, StoreError> {
+        let ids = keys.iter().map(|(owner, key)| key_id(owner, key)).collect();
+        let found: Vec<Value> = self.select("key", ids).await?;
+        found
+            .into_iter()
+            .map(|row| {
+                let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let job = serde_json::from_value(row.get("job").cloned().unwrap_or_default())
+                    .map_err(|error| StoreError::Row { table: "key", error })?;
+                let at = row.get("at").and_then(Value::as_i64).unwrap_or_default();
+                Ok(KeyUse { owner: text("owner"), key: text("key"), digest: text("digest"), job, at })
+            })
+            .collect()
+    }
+
+    /// The events after `seq`, at least one commit's if there is one, and about `limit`.
+    pub async fn events(&self, seq: u64, limit: usize) -> Result<Vec<Logged>, StoreError> {
+        let sql = "SELECT VALUE { list: list, messages: messages } FROM event:($after).. ORDER BY id LIMIT $limit";
+        let sql = sql.replace("($after)", &(seq + 1).to_string());
+        let found: Vec<Value> = self.db.query(sql).bind(("limit", limit as u64)).await?.take(0)?;
+        let mut logged = Vec::new();
+        for row in found {
+            logged.extend(events_of(row)?.into_iter().filter(|logged| logged.event.seq > seq));
+            if logged.len() >= limit {
+                break;
+            }
+        }
+        Ok(logged)
+    }
+
+    /// The number of the oldest event that is kept; none if there are none.
+    pub async fn oldest_event(&self) -> Result<Option<u64>, StoreError> {
+        let found: Option<u64> = self.db.query("SELECT VALUE first FROM event ORDER BY id LIMIT 1").await?.take(0)?;
+        Ok(found)
+    }
+
+    /// How many commits there have been, as far as can be read.
+    pub(super) async fn commits(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.db.query("SELECT VALUE commits FROM ONLY meta:writer").await?.take(0)?)
+    }
+
+    async fn by_id<T: DeserializeOwned>(&self, table: &'static str, ids: Vec<String>) -> Result<Vec<T>, StoreError> {
+        rows(table, self.select(table, ids).await?)
+    }
+
+    async fn select(&self, table: &'static str, ids: Vec<String>) -> Result<Vec<Value>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT *, record::id(id) AS id FROM $ids.map(|$id| type::record('{table}', $id)) WHERE record::exists(id)"
+        );
+        Ok(self.db.query(sql).bind(("ids", ids)).await?.take(0)?)
+    }
+}
+
+/// The record key of an idempotency key: what two owners call the same is not the same.
+pub(super) fn key_id(owner: &str, key: &str) -> String {
+    format!("{}:{owner}:{key}", owner.len())
+}
+
+/// The events of one commit's row.
+pub(super) fn events_of(row: Value) -> Result<Vec<Logged>, StoreError> {
+    let broken = |error| StoreError::Row { table: "event", error };
+    let list = row.get("list").and_then(Value::as_str).unwrap_or("[]");
+    let events: Vec<Event> = serde_json::from_str(list).map_err(broken)?;
+    let messages = row.get("messages").cloned().unwrap_or(Value::Array(Vec::new()));
+    let messages: Vec<Value> = serde_json::from_value(messages).map_err(broken)?;
+    let messages: Vec<Message> = rows("event", messages)?;
+    Ok(with_messages(events, messages))
+}
+
+/// Events, each with the message that it left behind.
+pub(super) fn with_messages(events: Vec<Event>, messages: Vec<Message>) -> Vec<Logged> {
+    let mut messages = messages.into_iter().peekable();
+    let mut logged = Vec::with_capacity(events.len());
+    for event in events {
+        let message = messages.next_if(|message| message.seq == event.seq);
+        logged.push(Logged::new(event, message));
+    }
+    logged
+}
+
+pub(super) fn rows<T: DeserializeOwned>(table: &'static str, found: Vec<Value>) -> Result<Vec<T>, StoreError> {
+    found.into_iter().map(|row| serde_json::from_value(row).map_err(|error| StoreError::Row { table, error })).collect()
+}

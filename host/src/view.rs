@@ -1,0 +1,139 @@
+//! What clients see of jobs, messages and devices: the shapes of the API, in one place for HTTP and WebSocket alike.
+
+use easel_core::{Attempt, Body, Device, Event, Job, JobError, Message, MessageChange, State, Status};
+use serde_json::{Value, json};
+
+use crate::events::{Cursor, Hub, Live, Logged};
+use crate::time;
+
+/// A job as it is now: place, reason for waiting, progress and preview included.
+pub fn job(job: &Job, state: &State, hub: &Hub) -> Value {
+    let waiting = state.waiting_for(job);
+    let (reason, detail) = match &waiting {
+        Some(waiting) => (json!(waiting.reason), json!(waiting.detail)),
+        None => (Value::Null, Value::Null),
+    };
+    let live = hub.live(job.id);
+    let mut view = row(job, state.position(job), live.as_ref());
+    merge(&mut view, json!({"params": job.params.value(), "waiting_for": reason, "waiting_detail": detail}));
+    view
+}
+
+/// The same for a list or a snapshot, where the params of hundreds of jobs would be in the way.
+pub fn job_without_params(found: &Job, state: &State, hub: &Hub) -> Value {
+    let mut view = job(found, state, hub);
+    if let Some(view) = view.as_object_mut() {
+        view.remove("params");
+    }
+    view
+}
+
+/// A job of a row and what goes with it, without its params.
+fn row(job: &Job, queue_position: u64, live: Option<&Live>) -> Value {
+    let live = live.filter(|live| job.runs(live.attempt));
+    let waits = (job.status == Status::Queued).then_some("turn");
+    json!({
+        "id": job.id, "status": job.status, "backend": job.backend, "device": job.device, "owner": job.owner, "user": null,
+        "inputs": job.inputs, "metadata": job.metadata.value(), "conversation_id": job.conversation_id,
+        "message_id": job.message_id, "batch_id": null, "depends_on": [], "not_before": null, "priority": 0,
+        "queue_position": queue_position, "waiting_for": waits, "waiting_detail": null,
+        "estimated_start_at": null, "estimated_end_at": null,
+        "progress": live.map_or(job.progress, |live| live.percent), "stage": live.and_then(|live| live.stage.clone()),
+        "preview": live.and_then(Live::preview_url), "cancel_requested": job.cancel_requested,
+        "attempt": job.attempt, "attempts_used": job.attempts_used, "max_attempts": job.max_attempts,
+        "attempts": job.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "artifacts": job.artifacts.iter().map(|artifact| artifact.view(job.id)).collect::<Vec<_>>(),
+        "result": job.result.as_ref().map(|result| result.value()), "error": job.error.as_ref().map(error),
+        "created_at": time::text(job.created_at), "queued_at": job.queued_at.map(time::text),
+        "started_at": job.started_at.map(time::text), "ended_at": job.ended_at.map(time::text),
+        "updated_at": time::text(job.updated_at), "seq": job.seq,
+    })
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    json!({
+        "number": attempt.number, "charged": attempt.charged, "backend_digest": attempt.backend_digest,
+        "started_at": time::text(attempt.started_at), "ended_at": attempt.ended_at.map(time::text),
+        "outcome": attempt.outcome, "error": attempt.error.as_ref().map(error),
+    })
+}
+
+fn error(error: &JobError) -> Value {
+    json!({"kind": error.kind, "message": error.message, "detail": error.detail, "retryable": error.retryable})
+}
+
+/// A message. What its job has told it since it was written (place, progress) is laid over what was written.
+pub fn message(message: &Message, state: &State, hub: &Hub) -> Value {
+    let mut metadata = Value::Object(message.extra_metadata.clone());
+    let reporter = metadata.get("job_id").and_then(|id| serde_json::from_value(id.clone()).ok());
+    if let Some(job) = reporter.and_then(|id| state.job(id)) {
+        let progress = hub.live(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.percent);
+        merge(&mut metadata, json!({"queue_position": state.position(job), "progress": progress}));
+    }
+    let mut view = stored_message(message);
+    merge(&mut view, json!({"extra_metadata": metadata}));
+    view
+}
+
+fn stored_message(message: &Message) -> Value {
+    json!({
+        "id": message.id, "conversation_id": message.conversation_id, "role": message.role, "content": message.content,
+        "extra_metadata": message.extra_metadata, "owner": message.owner, "created_at": time::text(message.created_at),
+        "updated_at": time::text(message.updated_at), "seq": message.seq,
+    })
+}
+
+/// A device.
+pub fn device(device: &Device, state: &State) -> Value {
+    let backend = device.live.as_ref().or(device.dirty.as_ref()).map(|occupant| occupant.backend.clone());
+    json!({
+        "name": device.name, "busy": device.live.is_some(), "dirty": device.live.is_none() && device.dirty.is_some(),
+        "paused": null, "backend": backend, "job": device.live.as_ref().map(|occupant| occupant.job),
+        "since": device.live.as_ref().map(|occupant| time::text(occupant.since)), "length": state.length(&device.name),
+    })
+}
+
+/// The queue: what runs, what waits, on which devices.
+pub fn queue(state: &State, hub: &Hub) -> Value {
+    let running = state.devices().filter_map(|device| state.job(device.live.as_ref()?.job));
+    json!({
+        "paused": null, "length": state.waiting(),
+        "processing": running.map(|found| job_without_params(found, state, hub)).collect::<Vec<_>>(),
+        "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": null,
+    })
+}
+
+/// A durable event, as a frame of the WebSocket and as a line of `GET /v1/events`. The same event gives the same text
+/// whenever it is asked for: nothing in it is looked up.
+pub fn event(logged: &Logged, log: &str) -> Value {
+    let Event { seq, at, body } = &logged.event;
+    let cursor = Cursor { log, seq: *seq }.to_string();
+    let at = time::text(*at);
+    match body {
+        Body::Job { event, job, queue_position } => json!({
+            "type": "job", "seq": seq, "cursor": cursor, "at": at, "event": event, "job": row(job, *queue_position, None),
+        }),
+        Body::Message { event, id, conversation_id, owner } => {
+            let message = match (&logged.message, event) {
+                (Some(message), MessageChange::Created | MessageChange::Changed) => stored_message(message),
+                _ => json!({"id": id, "conversation_id": conversation_id, "owner": owner}),
+            };
+            json!({"type": "message", "seq": seq, "cursor": cursor, "at": at, "event": event, "message": message})
+        }
+    }
+}
+
+/// What a job does right now, for the WebSocket.
+pub fn progress(job: &Job, live: &Live) -> Value {
+    json!({
+        "type": "progress", "job_id": job.id, "message_id": job.message_id, "conversation_id": job.conversation_id,
+        "attempt": live.attempt, "status": job.status, "progress": live.percent, "queue_position": 0,
+        "stage": live.stage, "estimated_end_at": null, "preview": live.preview_url(),
+    })
+}
+
+fn merge(into: &mut Value, from: Value) {
+    if let (Some(into), Value::Object(from)) = (into.as_object_mut(), from) {
+        into.extend(from);
+    }
+}

@@ -1,0 +1,54 @@
+//! `GET /v1/events`: the durable log over HTTP.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::query::Query;
+use super::{Answer, Host, Problem, reply};
+use crate::events::Cursor;
+use crate::view;
+
+/// How many events a page has, unless it is told otherwise, and at the most.
+const PAGE: (usize, usize) = (100, 1000);
+
+pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
+    query.only(&["since", "limit"])?;
+    let limit = query.limit(PAGE.0, PAGE.1)?;
+    let hub = host.scheduler.hub();
+    // The store may be ahead of what has been published: what lies beyond the head is for the next reader.
+    let head = hub.head();
+    let after = match query.one("since")? {
+        Some(text) => since(&host, text, head).await?,
+        None => host.scheduler.oldest_event().await?.map_or(head, |oldest| oldest.saturating_sub(1)),
+    };
+    let mut events = host.scheduler.events(after, limit).await?;
+    events.retain(|logged| logged.event.seq <= head);
+    let last = events.last().map_or(after, |logged| logged.event.seq);
+    let cursor = Cursor { log: hub.log(), seq: last }.to_string();
+    let next = (last < head).then_some(&cursor);
+    let events: Vec<Value> = events.iter().map(|logged| view::event(logged, hub.log())).collect();
+    Ok(reply::json(&json!({"events": events, "cursor": cursor, "next": next})))
+}
+
+/// The number behind a cursor, if the log still has what follows it.
+async fn since(host: &Host, text: &str, head: u64) -> Result<u64, Problem> {
+    let hub = host.scheduler.hub();
+    let Some(cursor) = Cursor::parse(text) else {
+        return Err(Problem::invalid("since", "since must be a cursor that the host gave out"));
+    };
+    let here = cursor.log == hub.log() && cursor.seq <= head;
+    let kept = here
+        && (hub.since(cursor.seq, 0).is_ok()
+            || host.scheduler.oldest_event().await?.is_some_and(|oldest| oldest <= cursor.seq + 1));
+    if kept {
+        Ok(cursor.seq)
+    } else {
+        Err(Problem::gone(
+            "the log does not have what follows this cursor: read what there is now (GET /v1/queue and \
+             GET /v1/conversations/ID/messages, or the snapshot of the WebSocket) and go on from the cursor that comes \
+             with it",
+        )
+        .in_field("since"))
+    }
+}

@@ -1,0 +1,29 @@
+//! Whether the host lives, and whether it is of use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::{Answer, Host, Problem, reply};
+
+/// A store that takes longer to read one row is not ready for anybody.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn alive(_: Arc<Host>) -> Answer {
+    Ok(reply::json(&json!({"status": "ok"})))
+}
+
+pub(super) async fn ready(host: Arc<Host>) -> Answer {
+    let default = &host.config.default_backend;
+    if host.registry.get(default).is_none() {
+        let detail = format!("the default backend {default} is not there");
+        return Err(Problem::unavailable(detail.clone(), detail));
+    }
+    match timeout(PATIENCE, host.scheduler.oldest_event()).await {
+        Ok(Ok(_)) => Ok(reply::json(&json!({"status": "ready"}))),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(Problem::unavailable("the store does not answer", "the store does not answer a read")),
+    }
+}

@@ -1,0 +1,146 @@
+//! Jobs: list, show, cancel, retry, delete, and what their backends logged.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use easel_core::{Command, Job, JobId, Refusal, Reply, Status};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::query::Query;
+use super::{Answer, Host, Problem, reply};
+use crate::artifacts::LogLine;
+use crate::scheduler::Rejected;
+use crate::store::JobFilter;
+use crate::{time, view};
+
+/// How many jobs a page has, unless it is told otherwise, and at the most: params come along, up to 64 KiB each.
+const PAGE: (usize, usize) = (50, 200);
+
+pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
+    let filters = ["status", "backend", "owner", "conversation_id", "message_id", "batch_id", "limit", "cursor"];
+    query.only(&filters)?;
+    if query.one("batch_id")?.is_some() {
+        return Err(Problem::not_supported_yet("batch_id").in_field("batch_id"));
+    }
+    let filter = JobFilter {
+        status: statuses(query.all("status"))?,
+        backend: query.all("backend"),
+        owner: query.all("owner"),
+        conversation_id: query.all("conversation_id"),
+        message_id: message_ids(&query.all("message_id"))?,
+    };
+    let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
+    // One more than asked for tells whether there is another page.
+    let mut jobs = host.scheduler.jobs(&filter, before, limit + 1).await?;
+    let more = jobs.len() > limit;
+    jobs.truncate(limit);
+    let next = jobs.last().filter(|_| more).map(|job| job.ticket.to_string());
+    let (state, hub) = (host.scheduler.state(), host.scheduler.hub());
+    let jobs: Vec<Value> = jobs.iter().map(|job| view::job(job, &state, hub)).collect();
+    Ok(reply::json(&json!({"jobs": jobs, "next": next})))
+}
+
+fn statuses(names: Vec<String>) -> Result<Vec<String>, Problem> {
+    use Status::{Cancelled, Complete, Error, Pending, Processing, Queued};
+
+    let known = [Pending, Queued, Processing, Complete, Error, Cancelled].map(Status::name);
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => {
+            let detail = format!("there is no status {name:?}; these are: {}", known.join(", "));
+            Err(Problem::invalid("status", detail))
+        }
+        None => Ok(names),
+    }
+}
+
+/// Ids as the store spells them.
+fn message_ids(ids: &[String]) -> Result<Vec<String>, Problem> {
+    ids.iter()
+        .map(|id| match id.parse::<Uuid>() {
+            Ok(id) => Ok(id.to_string()),
+            Err(_) => Err(Problem::invalid("message_id", format!("{id:?} is not a UUID"))),
+        })
+        .collect()
+}
+
+pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
+    let id = JobId(id);
+    // Of one state throughout, so that a job's status and its place fit together.
+    let state = host.scheduler.state();
+    let job = match state.job(id) {
+        Some(job) => job.clone(),
+        None => found(&host, id).await?,
+    };
+    Ok(reply::json(&view::job(&job, &state, host.scheduler.hub())))
+}
+
+pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
+    changed(host, Command::Cancel(JobId(id))).await
+}
+
+pub(super) async fn retry(host: Arc<Host>, id: Uuid) -> Answer {
+    changed(host, Command::Retry(JobId(id))).await
+}
+
+pub(super) async fn delete(host: Arc<Host>, id: Uuid) -> Answer {
+    let id = JobId(id);
+    to_the_end(async move {
+        ask(&host, Command::Delete(id)).await?;
+        // The job is gone, so its files are out of reach; if they stay, the next start removes them.
+        if let Err(error) = host.files.forget(id).await {
+            tracing::error!(job = %id, "cannot remove the files of a deleted job: {error}");
+        }
+        Ok(reply::done())
+    })
+    .await
+}
+
+pub(super) async fn log(host: Arc<Host>, id: Uuid) -> Answer {
+    let job = found(&host, JobId(id)).await?;
+    let lines = host.files.read_log(job.id).await?;
+    Ok(reply::json(&json!({"lines": lines.iter().map(line).collect::<Vec<_>>()})))
+}
+
+fn line(line: &LogLine) -> Value {
+    json!({"at": time::text(line.at), "attempt": line.attempt, "level": line.level, "message": line.message})
+}
+
+/// The job, or 404.
+pub(super) async fn found(host: &Host, id: JobId) -> Result<Arc<Job>, Problem> {
+    host.scheduler.job(id).await?.ok_or_else(|| Refusal::NoJob(id).into())
+}
+
+async fn changed(host: Arc<Host>, command: Command) -> Answer {
+    match ask(&host, command).await? {
+        Reply::Job(job, position) => Ok(reply::json(&view_as_told(&host, &job, position))),
+        other => Err(Problem::internal(format!("a command about a job was answered with {other:?}"))),
+    }
+}
+
+/// Has a command carried out. A job that is not in a state for it is shown with the refusal.
+async fn ask(host: &Host, command: Command) -> Result<Reply, Problem> {
+    host.scheduler.send(command).await.map_err(|rejected| match &rejected {
+        Rejected::Refused(Refusal::Unfit { job, queue_position, .. }) => {
+            let job = view_as_told(host, job, *queue_position);
+            Problem::from(rejected).with_job(job)
+        }
+        _ => rejected.into(),
+    })
+}
+
+/// The job with the place that the writer gave it: by now, it may have another.
+pub(super) fn view_as_told(host: &Host, job: &Job, queue_position: u64) -> Value {
+    let mut job = view::job(job, &host.scheduler.state(), host.scheduler.hub());
+    if let Some(fields) = job.as_object_mut() {
+        fields.insert("queue_position".to_owned(), queue_position.into());
+    }
+    job
+}
+
+/// Does something to its end, even if the client goes away in the middle: files and rows have to agree afterwards.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(work).await.map_err(|error| Problem::internal(error.to_string()))?
+}

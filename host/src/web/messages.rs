@@ -1,0 +1,168 @@
+//! Messages, and the one read that restores a page: a conversation with its jobs, and the cursor to follow on from.
+
+use std::sync::Arc;
+
+use easel_core::command::NewMessage;
+use easel_core::message::JOB_KEYS;
+use easel_core::{Command, Job, JobId, Message, MessageId, Refusal};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::body::Body;
+use super::query::Query;
+use super::routes::Segment;
+use super::submit::{conversation as conversation_name, small};
+use super::{Answer, Host, OWNER, Problem, reply};
+use crate::events::Cursor;
+use crate::view;
+
+/// How many messages a page has, unless it is told otherwise, and at the most.
+const PAGE: (usize, usize) = (100, 500);
+/// The longest role, in bytes.
+const ROLE: usize = 64;
+/// The longest text of a message, in bytes. A row is written whole each time its job reports.
+const CONTENT: usize = 256 * 1024;
+/// The most metadata that is taken at once.
+const METADATA: u64 = 64 * 1024;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    id: Option<Uuid>,
+    conversation_id: String,
+    role: String,
+    content: String,
+    extra_metadata: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patch {
+    content: Option<String>,
+    extra_metadata: Option<Map<String, Value>>,
+}
+
+pub(super) async fn create(host: Arc<Host>, body: Body) -> Answer {
+    let form: Create = body?.read()?;
+    if form.role.is_empty() || form.role.len() > ROLE {
+        return Err(Problem::invalid("role", format!("role must have 1 to {ROLE} bytes")));
+    }
+    let id = MessageId(form.id.unwrap_or_else(Uuid::now_v7));
+    let new = NewMessage {
+        id,
+        conversation_id: conversation_name("conversation_id", form.conversation_id)?,
+        role: form.role,
+        content: content(form.content)?,
+        extra_metadata: metadata(form.extra_metadata.unwrap_or_default())?,
+        owner: OWNER.to_owned(),
+    };
+    host.scheduler.send(Command::CreateMessage(Box::new(new))).await?;
+    let created = shown(&host, id).await?;
+    Ok(reply::created(&format!("/v1/messages/{id}"), &created))
+}
+
+pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
+    Ok(reply::json(&shown(&host, MessageId(id)).await?))
+}
+
+pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
+    let form: Patch = body?.read()?;
+    let id = MessageId(id);
+    let command = Command::PatchMessage {
+        id,
+        content: form.content.map(content).transpose()?,
+        extra_metadata: form.extra_metadata.map(metadata).transpose()?,
+    };
+    host.scheduler.send(command).await?;
+    // Only the store knows what the merge came to.
+    Ok(reply::json(&shown(&host, id).await?))
+}
+
+pub(super) async fn delete(host: Arc<Host>, id: Uuid) -> Answer {
+    host.scheduler.send(Command::DeleteMessage(MessageId(id))).await?;
+    Ok(reply::done())
+}
+
+pub(super) async fn conversation(host: Arc<Host>, name: Segment, query: Query) -> Answer {
+    query.only(&["expand", "limit", "cursor"])?;
+    let expand = match query.one("expand")? {
+        None => false,
+        Some("jobs") => true,
+        Some(_) => return Err(Problem::invalid("expand", "expand can be: jobs")),
+    };
+    let (limit, after) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?.unwrap_or(0));
+    // The cursor is taken before the messages are read: what happens in between is told twice rather than never.
+    let state = host.scheduler.state();
+    let hub = host.scheduler.hub();
+    let mut messages = host.scheduler.conversation(&name.0, after, limit + 1).await?;
+    let more = messages.len() > limit;
+    messages.truncate(limit);
+    let next = messages.last().filter(|_| more).map(|message| message.ticket.to_string());
+    let mut jobs: Vec<Arc<Job>> = Vec::new();
+    if expand {
+        jobs.extend(state.jobs_of(&name.0).cloned());
+        let ended: Vec<JobId> = messages.iter().filter_map(reporter).filter(|id| state.job(*id).is_none()).collect();
+        jobs.extend(host.scheduler.jobs_by_id(&ended).await?.into_iter().map(Arc::new));
+        jobs.sort_by_key(|job| job.ticket);
+        jobs.dedup_by_key(|job| job.id);
+    }
+    Ok(reply::json(&json!({
+        "messages": messages.iter().map(|message| view::message(message, &state, hub)).collect::<Vec<_>>(),
+        "jobs": jobs.iter().map(|job| view::job(job, &state, hub)).collect::<Vec<_>>(),
+        "cursor": Cursor { log: hub.log(), seq: state.seq }.to_string(),
+        "next": next,
+    })))
+}
+
+/// The job that reports to a message.
+fn reporter(message: &Message) -> Option<JobId> {
+    let id = message.extra_metadata.get("job_id")?;
+    serde_json::from_value(id.clone()).ok()
+}
+
+async fn shown(host: &Host, id: MessageId) -> Result<Value, Problem> {
+    let message = host.scheduler.message(id).await?.ok_or(Refusal::NoMessage(id))?;
+    Ok(view::message(&message, &host.scheduler.state(), host.scheduler.hub()))
+}
+
+fn content(text: String) -> Result<String, Problem> {
+    if text.len() <= CONTENT {
+        Ok(text)
+    } else {
+        Err(Problem::too_large("content", CONTENT as u64).in_field("content"))
+    }
+}
+
+/// Checks metadata of a client: what a job writes there is not for clients to write.
+fn metadata(fields: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
+    if let Some(key) = JOB_KEYS.iter().find(|key| fields.contains_key(**key)) {
+        let field = format!("extra_metadata.{key}");
+        let detail = format!("{field} belongs to the job that reports to this message; choose another name");
+        return Err(Problem::invalid(field, detail));
+    }
+    match small("extra_metadata", Value::Object(fields), METADATA)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Ok(Map::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_a_job_is_not_for_clients() {
+        for key in JOB_KEYS {
+            let fields = [("mine".to_owned(), json!(1)), (key.to_owned(), json!(1))].into_iter().collect();
+            metadata(fields).unwrap_err();
+        }
+        let deeper: Map<_, _> = [("ui".to_owned(), json!({"status": "open"}))].into_iter().collect();
+        assert_eq!(metadata(deeper.clone()).unwrap(), deeper);
+    }
+
+    #[test]
+    fn metadata_is_taken_up_to_a_limit() {
+        metadata([("a".to_owned(), json!("x".repeat(70_000)))].into_iter().collect()).unwrap_err();
+    }
+}

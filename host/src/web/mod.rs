@@ -1,0 +1,59 @@
+//! The web server: HTTP and the way in to the WebSocket.
+//!
+//! - `server` takes connections, `guard` and `cors` decide who may talk at all, `routes` is the table of what there is.
+//! - One file a resource: `submit`, `jobs`, `artifacts`, `uploads`, `messages`, `queue`, `backends`, `events`, `health`,
+//!   `upgrade` (of a request to a `socket`).
+//! - What they share: `body` and `query` read requests, `reply` and `problem` write answers.
+//!
+//! A handler is `async fn(Arc<Host>, …) -> Answer`. It checks the shape of what was asked, turns it into a command or a
+//! read, and shows what came of it. It decides nothing: that is the scheduler's.
+
+mod artifacts;
+mod backends;
+mod body;
+mod cors;
+mod events;
+mod guard;
+mod health;
+mod jobs;
+mod messages;
+mod probes;
+mod problem;
+mod query;
+mod queue;
+mod range;
+mod reply;
+mod routes;
+mod server;
+mod socket;
+mod submit;
+mod upgrade;
+mod uploads;
+
+use std::sync::Arc;
+
+use crate::artifacts::Files;
+use crate::backend::Registry;
+use crate::config::Config;
+use crate::scheduler::Scheduler;
+
+use problem::Problem;
+pub use server::serve;
+
+/// What handlers work with. The same for all of them.
+pub struct Host {
+    /// What the operator decided.
+    pub config: Config,
+    /// Carries out commands, and reads.
+    pub scheduler: Scheduler,
+    /// What jobs can be for.
+    pub registry: Arc<Registry>,
+    /// Uploads, artifacts and logs.
+    pub files: Files,
+}
+
+/// Until there are tokens, everything belongs to whoever can reach the host.
+const OWNER: &str = "local";
+
+/// What a handler comes to.
+type Answer = Result<warp::reply::Response, Problem>;

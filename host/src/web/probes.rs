@@ -1,0 +1,75 @@
+//! What the engines behind the backends last said about themselves.
+//!
+//! To ask costs the engine a request and us a guest, and the answer may take a while or never come. So an answer is good
+//! for some seconds, one question is asked at a time, and whoever reads waits for it only briefly.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+use crate::backend::{Backend, Ended, EngineInfo, FailureKind};
+
+/// How long an answer is good for.
+const FRESH: Duration = Duration::from_secs(10);
+/// How long a reader waits for one.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What was found about one backend.
+#[derive(Clone, Debug)]
+pub(super) struct Probe {
+    /// `{"status": "ok" | "unavailable" | "failed" | "unknown", "detail"}`.
+    pub(super) health: Value,
+    /// What the engine lists: models, samplers …
+    pub(super) catalog: Value,
+}
+
+/// A backend's last answer. Locked while the question is out, so that the others wait for the same answer.
+type Cell = Arc<tokio::sync::Mutex<Option<(Instant, Probe)>>>;
+
+/// The last answers by backend.
+#[derive(Clone, Default)]
+pub(super) struct Probes {
+    cells: Arc<Mutex<HashMap<String, Cell>>>,
+}
+
+impl Probes {
+    /// How this backend is now.
+    pub(super) async fn of(&self, backend: Arc<Backend>) -> Probe {
+        let cell = self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(backend.name.clone()).or_default().clone();
+        let asking = tokio::spawn(async move {
+            let mut last = cell.lock().await;
+            if let Some((at, probe)) = last.as_ref()
+                && at.elapsed() < FRESH
+            {
+                return probe.clone();
+            }
+            let probe = told(backend.probe().await);
+            *last = Some((Instant::now(), probe.clone()));
+            probe
+        });
+        match timeout(PATIENCE, asking).await {
+            Ok(Ok(probe)) => probe,
+            Ok(Err(_)) => Probe::bad("failed", "the question broke off"),
+            Err(_) => Probe::bad("unknown", "the engine has not answered yet"),
+        }
+    }
+}
+
+impl Probe {
+    fn bad(status: &str, detail: &str) -> Self {
+        Self { health: json!({"status": status, "detail": detail}), catalog: Value::Null }
+    }
+}
+
+fn told(answer: Result<EngineInfo, Ended>) -> Probe {
+    match answer {
+        Ok(info) => Probe { health: json!({"status": "ok", "detail": info.summary}), catalog: info.catalog },
+        Err(Ended::Failed(failure)) if failure.kind == FailureKind::Unavailable => {
+            Probe::bad("unavailable", &failure.message)
+        }
+        Err(ended) => Probe::bad("failed", &ended.to_string()),
+    }
+}

@@ -1,0 +1,313 @@
+//! What went wrong, as a client reads it: a problem document (RFC 9457), whoever found out.
+//!
+//! There is a constructor for each kind, so that a kind always has the same status, type and title, and programs can tell
+//! kinds apart. A problem of the client's is nobody else's business and is never logged; one of ours is logged with its
+//! whole chain of causes, and the client is told no more of it than helps.
+
+use std::convert::Infallible;
+
+use serde_json::{Value, json};
+use warp::Rejection;
+use warp::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use warp::http::{Response, StatusCode};
+
+use super::routes::WrongMethod;
+use crate::artifacts::FilesError;
+use crate::backend::ParamsError;
+use crate::scheduler::Rejected;
+use crate::store::StoreError;
+use easel_core::Refusal;
+
+/// The longest detail: it may quote what was sent.
+const LONGEST: usize = 500;
+
+/// Why a request was not answered as asked.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+    field: Option<String>,
+    job: Option<Value>,
+    header: Option<(HeaderName, HeaderValue)>,
+    /// What the operator has to know, if it is ours.
+    cause: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        detail.truncate(detail.floor_char_boundary(LONGEST));
+        Self { status, title, detail, field: None, job: None, header: None, cause: None }
+    }
+
+    fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.header = Some((name, value.into()));
+        self
+    }
+
+    /// The same about this field, dotted: `params.steps`.
+    pub(super) fn in_field(mut self, field: impl Into<String>) -> Self {
+        let mut field = field.into();
+        field.truncate(field.floor_char_boundary(LONGEST));
+        self.field = Some(field);
+        self
+    }
+
+    /// The same, showing the job as it is, so that the client need not ask.
+    pub(super) fn with_job(mut self, job: Value) -> Self {
+        self.job = Some(job);
+        self
+    }
+
+    /// 400: no sense can be made of it.
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad request", detail)
+    }
+
+    /// 400: the body is no JSON.
+    pub(super) fn unreadable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unreadable JSON", detail)
+    }
+
+    /// 403: somebody who must not.
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not allowed", detail)
+    }
+
+    /// 404: there is none.
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not found", detail)
+    }
+
+    /// 405: something can be done there, but not this.
+    fn method_not_allowed(allow: &[&str]) -> Self {
+        // Whatever can be read can be asked about.
+        let allow: Vec<_> = allow.iter().map(|method| if *method == "GET" { "GET, HEAD" } else { *method }).collect();
+        let allow = allow.join(", ");
+        let value = HeaderValue::from_str(&allow).unwrap_or(HeaderValue::from_static(""));
+        let detail = format!("this method is not for this path; these are: {allow}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", detail).with_header(ALLOW, value)
+    }
+
+    /// 408: the rest of it never came.
+    pub(super) fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too slow", "the body stopped coming: send it again")
+    }
+
+    /// 409: not as things are.
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    /// 410: it was there once.
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, "gone", detail)
+    }
+
+    /// 413: more than is taken.
+    pub(super) fn too_large(what: &str, max: u64) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too large", format!("{what} may have {max} bytes at the most"))
+    }
+
+    /// 415: a body of another kind.
+    pub(super) fn wrong_content_type(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong content type", detail)
+    }
+
+    /// 416: a part that the whole does not have.
+    pub(super) fn no_such_range(size: u64) -> Self {
+        let value = HeaderValue::from_str(&format!("bytes */{size}")).unwrap_or(HeaderValue::from_static("bytes */*"));
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "no such range", format!("the file has {size} bytes"))
+            .with_header(CONTENT_RANGE, value)
+    }
+
+    /// 422: readable, but wrong.
+    pub(super) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong value", detail).in_field(field)
+    }
+
+    /// 422: it will mean something one day. Accepting and ignoring it would be worse than refusing it.
+    pub(super) fn not_supported_yet(what: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not supported yet", format!("{what} is not supported yet"))
+    }
+
+    /// 429: later.
+    fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too many jobs", detail).with_header(RETRY_AFTER, 10)
+    }
+
+    /// 500: a mistake of ours.
+    pub(super) fn internal(cause: impl Into<String>) -> Self {
+        let detail = "Easel made a mistake here; its log says more";
+        let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", detail);
+        problem.cause = Some(cause.into());
+        problem
+    }
+
+    /// 503: something that Easel stands on is broken. The operator reads why.
+    pub(super) fn unavailable(detail: impl Into<String>, cause: impl Into<String>) -> Self {
+        let mut problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).with_header(RETRY_AFTER, 10);
+        problem.cause = Some(cause.into());
+        problem
+    }
+
+    /// 503: the host ends in good order.
+    fn closing() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Easel is stopping: try again when it is back")
+            .with_header(RETRY_AFTER, 5)
+    }
+
+    fn document(&self) -> Value {
+        let kind: String = self.title.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+        let mut document = json!({
+            "type": format!("urn:easel:problem:{kind}"), "title": self.title, "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(fields) = document.as_object_mut() {
+            fields.extend(self.field.clone().map(|field| ("field".to_owned(), field.into())));
+            fields.extend(self.job.clone().map(|job| ("job".to_owned(), job)));
+        }
+        document
+    }
+
+    /// The answer. This is where what is ours is logged: once.
+    pub(super) fn into_response(self) -> warp::reply::Response {
+        if let Some(cause) = &self.cause {
+            tracing::error!(status = self.status.as_u16(), "{}: {cause}", self.detail);
+        }
+        let mut response = Response::new(self.document().to_string().into());
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().extend(self.header);
+        response
+    }
+}
+
+/// Answers what no route has: warp's own rejections.
+pub(super) async fn recover(rejection: Rejection) -> Result<warp::reply::Response, Infallible> {
+    Ok(of_rejection(&rejection).into_response())
+}
+
+fn of_rejection(rejection: &Rejection) -> Problem {
+    use warp::reject;
+
+    if rejection.is_not_found() {
+        return Problem::not_found("there is nothing at this path");
+    }
+    if let Some(WrongMethod(allow)) = rejection.find() {
+        return Problem::method_not_allowed(allow);
+    }
+    if rejection.find::<reject::InvalidQuery>().is_some() {
+        return Problem::bad_request("the query cannot be read");
+    }
+    // Only the WebSocket's handshake demands headers.
+    let handshake = rejection.find::<reject::MissingHeader>().is_some()
+        || rejection.find::<reject::InvalidHeader>().is_some()
+        || rejection.find::<warp::ws::MissingConnectionUpgrade>().is_some();
+    if handshake {
+        return Problem::bad_request("this is a WebSocket: the request needs the headers of its handshake (RFC 6455)");
+    }
+    Problem::internal(format!("a rejection that nobody expected: {rejection:?}"))
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::NoJob(_) | Refusal::NoMessage(_) => Self::not_found(detail),
+            Refusal::NoBackend(_) => Self::invalid("backend", detail),
+            Refusal::Unfit { .. } | Refusal::KeyReused(_) | Refusal::MessageExists(_) => Self::conflict(detail),
+            Refusal::QueueFull(_) => Self::too_many(detail),
+        }
+    }
+}
+
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Refused(refusal) => refusal.into(),
+            Rejected::Store(cause) => Self::unavailable("the store could not write: nothing has changed", cause),
+            Rejected::Closing => Self::closing(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable("the store could not be read", chain(error))
+    }
+}
+
+impl From<FilesError> for Problem {
+    fn from(error: FilesError) -> Self {
+        match error {
+            FilesError::TooLarge { max } => Self::too_large("an upload", max),
+            FilesError::BrokenOff(_) => Self::bad_request(error.to_string()),
+            FilesError::NoUpload(_) | FilesError::BadName { .. } => Self::invalid("inputs", error.to_string()),
+            FilesError::Io { .. } => Self::unavailable("a file could not be read or written", chain(error)),
+        }
+    }
+}
+
+impl From<ParamsError> for Problem {
+    fn from(error: ParamsError) -> Self {
+        Self::invalid(error.field.clone(), error.to_string())
+    }
+}
+
+fn chain(error: impl std::error::Error + Send + Sync + 'static) -> String {
+    format!("{:#}", anyhow::Error::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_its_field_and_its_kind() {
+        let document = Problem::invalid("params.steps", "params.steps is wrong").document();
+        assert_eq!(
+            document,
+            json!({
+                "type": "urn:easel:problem:wrong-value", "title": "wrong value", "status": 422,
+                "detail": "params.steps is wrong", "field": "params.steps",
+            })
+        );
+    }
+
+    #[test]
+    fn a_long_quotation_is_cut_between_characters() {
+        let problem = Problem::bad_request("ä".repeat(10_000)).in_field("ö".repeat(10_000));
+        assert!(problem.detail.len() <= LONGEST && problem.field.unwrap().len() <= LONGEST);
+    }
+
+    #[test]
+    fn a_full_queue_says_when_to_come_back() {
+        let response = Problem::from(Refusal::QueueFull(7)).into_response();
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()["retry-after"], "10");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+    }
+
+    #[test]
+    fn what_is_ours_says_nothing_of_its_cause() {
+        let error = FilesError::Io {
+            doing: "read",
+            path: "/secret/place".into(),
+            source: std::io::Error::other("the disk is on fire"),
+        };
+        let problem = Problem::from(error);
+        assert!(problem.cause.as_ref().is_some_and(|cause| cause.contains("on fire")), "{problem:?}");
+        assert!(!problem.document().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        let problem = of_rejection(&warp::reject::custom(WrongMethod(&["GET", "POST"])));
+        let response = problem.into_response();
+        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET, HEAD, POST".parse().unwrap()));
+        assert_eq!(of_rejection(&warp::reject()).status, 404);
+    }
+}

@@ -1,0 +1,149 @@
+//! The table of what there is: path, method, handler, and what the handler asks for besides the host and the path's
+//! variables.
+//!
+//! What is not in the table is 404. A path of the table with a method that is not is 405. What the contract has and we
+//! have not built is in it all the same, so that it is refused by name.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use uuid::Uuid;
+use warp::filters::BoxedFilter;
+use warp::http::Method;
+use warp::reply::Response;
+use warp::{Filter, Rejection, path};
+
+use super::body::json;
+use super::query::query;
+use super::{
+    Answer, Host, Problem, artifacts, backends, events, health, jobs, messages, problem, probes, queue, submit, upgrade, uploads,
+};
+
+/// The table as a filter: it answers every request.
+pub(super) type Routes = BoxedFilter<(Response,)>;
+
+/// The path is known, but not with this method: these are.
+#[derive(Debug)]
+pub(super) struct WrongMethod(pub(super) &'static [&'static str]);
+
+impl warp::reject::Reject for WrongMethod {}
+
+macro_rules! table {
+    ($host:ident: $( $path:expr => { $( $method:ident $handler:expr $(, $with:expr)* ; )+ } )+) => {{
+        let routes = warp::any().and_then(async || Err::<Response, _>(warp::reject())).boxed();
+        let host = { let host = $host.clone(); warp::any().map(move || host.clone()) };
+        $(
+            let allow: &[&str] = &[$( stringify!($method) ),+];
+            $(
+                let route = host.clone().and($path).and(method(Method::$method, allow)) $( .and($with) )*;
+                let routes = routes.or(route.then($handler).map(answer)).unify().boxed();
+            )+
+        )+
+        routes
+    }};
+}
+
+/// The one adapter between handlers and warp.
+fn answer(answer: Answer) -> Response {
+    answer.unwrap_or_else(Problem::into_response)
+}
+
+/// Everything that there is.
+pub(super) fn routes(host: &Arc<Host>) -> Routes {
+    let probes = with(probes::Probes::default());
+    let headers = warp::header::headers_cloned;
+    let table = table! { host:
+        path!("v1" / "jobs") => {
+            GET jobs::list, query();
+            POST submit::submit, headers(), json(host);
+        }
+        path!("v1" / "jobs" / Uuid) => {
+            GET jobs::show;
+            DELETE jobs::delete;
+            PATCH |_: Arc<Host>, _: Uuid| not_yet("changing a job's priority");
+        }
+        path!("v1" / "jobs" / Uuid / "cancel") => { POST jobs::cancel; }
+        path!("v1" / "jobs" / Uuid / "retry") => { POST jobs::retry; }
+        path!("v1" / "jobs" / Uuid / "move") => { POST |_: Arc<Host>, _: Uuid| not_yet("moving a job"); }
+        path!("v1" / "jobs" / Uuid / "log") => { GET jobs::log; }
+        path!("v1" / "jobs" / Uuid / "preview") => { GET artifacts::preview; }
+        path!("v1" / "jobs" / Uuid / "artifacts" / Segment) => { GET artifacts::artifact, headers(); }
+        path!("v1" / "jobs" / "cancel") => { POST |_: Arc<Host>| not_yet("cancelling by a filter"); }
+
+        path!("v1" / "uploads") => { POST uploads::create, headers(), warp::body::stream(); }
+
+        path!("v1" / "messages") => { POST messages::create, json(host); }
+        path!("v1" / "messages" / Uuid) => {
+            GET messages::show;
+            PATCH messages::patch, json(host);
+            DELETE messages::delete;
+        }
+        path!("v1" / "conversations" / Segment / "messages") => { GET messages::conversation, query(); }
+
+        path!("v1" / "ws") => { GET upgrade::upgrade, warp::ws(), query(), headers(), warp::ext::get(); }
+        path!("v1" / "events") => { GET events::list, query(); }
+
+        path!("v1" / "queue") => { GET queue::queue; }
+        path!("v1" / "queue" / "pause") => { POST |_: Arc<Host>| not_yet("pausing the queue"); }
+        path!("v1" / "queue" / "resume") => { POST |_: Arc<Host>| not_yet("pausing the queue"); }
+        path!("v1" / "devices") => { GET queue::devices; }
+        path!("v1" / "devices" / Segment / "pause") => { POST |_: Arc<Host>, _: Segment| not_yet("pausing a device"); }
+        path!("v1" / "devices" / Segment / "resume") => { POST |_: Arc<Host>, _: Segment| not_yet("pausing a device"); }
+        path!("v1" / "devices" / Segment / "unload") => { POST |_: Arc<Host>, _: Segment| not_yet("unloading a device"); }
+
+        path!("v1" / "backends") => { GET backends::list, probes.clone(); }
+        path!("v1" / "backends" / Segment) => {
+            GET backends::show, probes;
+            PUT |_: Arc<Host>, _: Segment| not_yet("adding a backend to a running host");
+            PATCH |_: Arc<Host>, _: Segment| not_yet("changing a backend of a running host");
+            DELETE |_: Arc<Host>, _: Segment| not_yet("removing a backend of a running host");
+        }
+        path!("v1" / "backends" / Segment / "use") => {
+            POST |_: Arc<Host>, _: Segment| not_yet("changing a backend of a running host");
+        }
+
+        path!("v1" / "batches") => { POST |_: Arc<Host>| not_yet("submitting a batch"); }
+        path!("v1" / "batches" / Uuid / "cancel") => { POST |_: Arc<Host>, _: Uuid| not_yet("submitting a batch"); }
+        path!("sdapi" / ..) => { POST |_: Arc<Host>| not_yet("the API of other front ends (/sdapi)"); }
+
+        path!("healthz") => { GET health::alive; }
+        path!("readyz") => { GET health::ready; }
+    };
+    table.recover(problem::recover).unify().boxed()
+}
+
+fn with<T: Clone + Send + Sync + 'static>(value: T) -> impl Filter<Extract = (T,), Error = Infallible> + Clone {
+    warp::any().map(move || value.clone())
+}
+
+/// Passes requests of this method. Whatever can be read can be asked about: hyper leaves the body of a HEAD away.
+fn method(
+    expected: Method,
+    allow: &'static [&'static str],
+) -> impl Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static {
+    warp::method()
+        .and_then(move |method: Method| {
+            let fits = method == expected || (method == Method::HEAD && expected == Method::GET);
+            std::future::ready(if fits { Ok(()) } else { Err(warp::reject::custom(WrongMethod(allow))) })
+        })
+        .untuple_one()
+}
+
+async fn not_yet(what: &'static str) -> Answer {
+    Err(Problem::not_supported_yet(what))
+}
+
+/// A variable of a path that is a name, decoded. What is no text, or none that could be stored, names nothing.
+#[derive(Debug)]
+pub(super) struct Segment(pub(super) String);
+
+impl FromStr for Segment {
+    type Err = ();
+
+    fn from_str(encoded: &str) -> Result<Self, ()> {
+        let text = percent_decode_str(encoded).decode_utf8().map_err(|_| ())?;
+        if text.contains('\0') { Err(()) } else { Ok(Self(text.into_owned())) }
+    }
+}

@@ -1,0 +1,103 @@
+//! The frames that are not events: what clients say, and the small answers.
+
+use easel_core::JobId;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use super::scope::Filter;
+
+/// What a client says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ClientFrame {
+    Subscribe(Value, Filter),
+    Unsubscribe(Value, Filter),
+    Ping,
+    /// What is wrong with it.
+    Bad(Option<Value>, String),
+}
+
+impl ClientFrame {
+    pub(super) fn parse(text: &str) -> Self {
+        let Ok(frame) = serde_json::from_str::<Map<String, Value>>(text) else {
+            return Self::Bad(None, "a frame must be a JSON object".to_owned());
+        };
+        let reference = frame.get("ref").cloned();
+        match frame.get("type").and_then(Value::as_str) {
+            Some("ping") => Self::Ping,
+            Some(kind @ ("subscribe" | "unsubscribe")) => {
+                let filters: Vec<_> = frame.iter().filter(|(key, _)| *key != "type" && *key != "ref").collect();
+                let filter = match filters.as_slice() {
+                    [(key, Value::String(value))] => Filter::parse(key, value),
+                    _ => Err("name one of conversation_id and job_id, as text".to_owned()),
+                };
+                match (filter, kind) {
+                    (Ok(filter), "subscribe") => Self::Subscribe(reference.unwrap_or_default(), filter),
+                    (Ok(filter), _) => Self::Unsubscribe(reference.unwrap_or_default(), filter),
+                    (Err(title), _) => Self::Bad(reference, title),
+                }
+            }
+            Some(other) => Self::Bad(reference, format!("there is no frame of type {other:?}")),
+            None => Self::Bad(reference, "a frame needs a type".to_owned()),
+        }
+    }
+}
+
+pub(super) fn hello(cursor: &str, now: &str) -> String {
+    json!({"type": "hello", "protocol": 1, "cursor": cursor, "now": now}).to_string()
+}
+
+pub(super) fn mark(cursor: &str) -> String {
+    json!({"type": "mark", "cursor": cursor}).to_string()
+}
+
+pub(super) fn resync() -> String {
+    json!({"type": "resync"}).to_string()
+}
+
+pub(super) fn subscribed(reference: &Value) -> String {
+    json!({"type": "subscribed", "ref": reference}).to_string()
+}
+
+pub(super) fn pong() -> String {
+    json!({"type": "pong"}).to_string()
+}
+
+pub(super) fn error(reference: Option<Value>, title: &str) -> String {
+    json!({"type": "error", "ref": reference, "title": title}).to_string()
+}
+
+/// Places in line that changed, of one device.
+pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &BTreeMap<JobId, u64>) -> String {
+    let places: Map<String, Value> = places
+        .iter()
+        .map(|(job, place)| (job.to_string(), json!({"position": place, "start": null, "end": null})))
+        .collect();
+    json!({"type": "positions", "as_of": as_of, "device": device, "length": length, "positions": places}).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn junk_is_answered_with_what_is_wrong_and_with_its_ref() {
+        for (text, reference) in [
+            ("", None),
+            ("[]", None),
+            ("{\"ref\": 1}", Some(json!(1))),
+            ("{\"type\": \"dance\", \"ref\": \"x\"}", Some(json!("x"))),
+            ("{\"type\": \"subscribe\", \"ref\": 2}", Some(json!(2))),
+            ("{\"type\": \"subscribe\", \"ref\": 3, \"job_id\": 5}", Some(json!(3))),
+        ] {
+            let ClientFrame::Bad(named, title) = ClientFrame::parse(text) else { panic!("{text} was understood") };
+            assert_eq!(named, reference, "{text}");
+            assert!(!title.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_subscription_names_one_thing() {
+        let frame = ClientFrame::parse(r#"{"type": "subscribe", "ref": 1, "conversation_id": "c1"}"#);
+        assert_eq!(frame, ClientFrame::Subscribe(json!(1), Filter::Conversation("c1".into())));
+    }
+}

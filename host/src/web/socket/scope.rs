@@ -1,0 +1,134 @@
+//! What a client follows: everything, or what its filters name. Filters add up.
+
+use std::collections::BTreeSet;
+
+use easel_core::{Body, Event, Job, JobId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// One filter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Filter {
+    Conversation(String),
+    Job(JobId),
+}
+
+impl Filter {
+    /// As a client writes it.
+    pub(super) fn parse(key: &str, value: &str) -> Result<Self, String> {
+        match key {
+            "conversation_id" => Ok(Self::Conversation(value.to_owned())),
+            "job_id" => {
+                let id: Uuid = value.parse().map_err(|_| format!("job_id {value:?} is not a UUID"))?;
+                Ok(Self::Job(JobId(id)))
+            }
+            "batch_id" => Err("batch_id is not supported yet".to_owned()),
+            _ => Err(format!("there is no filter {key:?}: use conversation_id or job_id")),
+        }
+    }
+
+    pub(super) fn view(&self) -> Value {
+        match self {
+            Self::Conversation(id) => json!({"conversation_id": id}),
+            Self::Job(id) => json!({"job_id": id}),
+        }
+    }
+
+    pub(super) fn holds_job(&self, job: &Job) -> bool {
+        match self {
+            Self::Conversation(id) => job.conversation_id.as_ref() == Some(id),
+            Self::Job(id) => job.id == *id,
+        }
+    }
+}
+
+/// What a client follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All that it may see.
+    Everything,
+    /// What any of these names; none of them, nothing.
+    Only(BTreeSet<Filter>),
+}
+
+impl Scope {
+    pub(super) fn holds_job(&self, job: &Job) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Only(filters) => filters.iter().any(|filter| filter.holds_job(job)),
+        }
+    }
+
+    pub(super) fn holds(&self, event: &Event) -> bool {
+        match (self, &event.body) {
+            (Self::Everything, _) => true,
+            (_, Body::Job { job, .. }) => self.holds_job(job),
+            (Self::Only(filters), Body::Message { conversation_id, .. }) => {
+                filters.iter().any(|filter| matches!(filter, Filter::Conversation(id) if id == conversation_id))
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, filter: Filter) {
+        match self {
+            Self::Everything => *self = Self::Only([filter].into()),
+            Self::Only(filters) => {
+                filters.insert(filter);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, filter: &Filter) {
+        match self {
+            Self::Everything => *self = Self::Only(BTreeSet::new()),
+            Self::Only(filters) => {
+                filters.remove(filter);
+            }
+        }
+    }
+}
+
+/// The query of the upgrade request: where to go on from, and the first filters.
+#[derive(Clone, Debug)]
+pub(in crate::web) struct Query {
+    pub(super) since: Option<String>,
+    pub(super) scope: Scope,
+}
+
+impl Query {
+    /// Reads the pairs of a query string. The error names the pair.
+    pub(in crate::web) fn parse(pairs: &[(String, String)]) -> Result<Self, String> {
+        let mut query = Self { since: None, scope: Scope::Everything };
+        for (key, value) in pairs {
+            if key == "since" {
+                query.since = Some(value.clone());
+            } else {
+                query.scope.add(Filter::parse(key, value)?);
+            }
+        }
+        Ok(query)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_add_up_and_the_last_that_goes_leaves_nothing() {
+        let mut scope = Scope::Everything;
+        let (a, b) = (Filter::Conversation("a".into()), Filter::Conversation("b".into()));
+        scope.add(a.clone());
+        scope.add(b.clone());
+        assert_eq!(scope, Scope::Only([a.clone(), b.clone()].into()));
+        scope.remove(&a);
+        scope.remove(&b);
+        assert_eq!(scope, Scope::Only(BTreeSet::new()));
+    }
+
+    #[test]
+    fn a_filter_that_makes_no_sense_is_named() {
+        assert!(Filter::parse("job_id", "seven").unwrap_err().contains("seven"));
+        assert!(Filter::parse("colour", "red").unwrap_err().contains("colour"));
+    }
+}

@@ -1,0 +1,264 @@
+//! What one client has been told, and what it is to be told next.
+//!
+//! Durable events are passed on in order from the client's place in the log, and only when it has them all is it told
+//! what merely is (progress, places in line): so nothing that it hears about an attempt comes after that attempt's outcome.
+//! Every await here waits for something to happen and changes nothing, so the socket may drop `next` at any time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use easel_core::{Job, JobId, State, Status};
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::scope::{Query, Scope};
+use super::{ClientFrame, frames, snapshot};
+use crate::events::{Cursor, Gone};
+use crate::scheduler::Scheduler;
+use crate::store::StoreError;
+use crate::web::Host;
+use crate::{time, view};
+
+/// Ten progress frames a second for a job at the most.
+const PROGRESS: Duration = Duration::from_millis(100);
+/// Four frames of places a second for a device at the most.
+const POSITIONS: Duration = Duration::from_millis(250);
+/// How many places a frame holds.
+const PLACES: usize = 200;
+/// The heartbeat.
+const MARK: Duration = Duration::from_secs(5);
+/// Events that are passed on at a time.
+const EVENTS: usize = 256;
+/// How far behind a returning client may be and still get a replay rather than a snapshot.
+const REPLAY: u64 = 100_000;
+
+pub(super) struct Session {
+    host: Arc<Host>,
+    scope: Scope,
+    /// Where to begin; taken by the first `next`.
+    since: Option<Option<String>>,
+    seq: u64,
+    /// A mark is due as soon as there is no event to pass on.
+    catching_up: bool,
+    head: watch::Receiver<u64>,
+    live: watch::Receiver<u64>,
+    told_progress: HashMap<JobId, u64>,
+    told_places: HashMap<JobId, u64>,
+    places_as_of: u64,
+    progress_at: Instant,
+    places_at: Instant,
+    mark_at: Instant,
+}
+
+impl Session {
+    pub(super) fn new(host: Arc<Host>, query: Query) -> Self {
+        let now = Instant::now();
+        let (head, live) = (host.scheduler.hub().watch_head(), host.scheduler.hub().watch_live());
+        Self {
+            host,
+            scope: query.scope,
+            since: Some(query.since),
+            seq: 0,
+            catching_up: true,
+            head,
+            live,
+            told_progress: HashMap::new(),
+            told_places: HashMap::new(),
+            places_as_of: 0,
+            progress_at: now,
+            places_at: now,
+            mark_at: now + MARK,
+        }
+    }
+
+    /// Answers a client's frame.
+    pub(super) async fn hear(&mut self, frame: ClientFrame) -> Result<Vec<String>, StoreError> {
+        Ok(match frame {
+            ClientFrame::Ping => vec![frames::pong()],
+            ClientFrame::Bad(reference, title) => vec![frames::error(reference, &title)],
+            ClientFrame::Unsubscribe(reference, filter) => {
+                self.scope.remove(&filter);
+                vec![frames::subscribed(&reference)]
+            }
+            ClientFrame::Subscribe(reference, filter) => {
+                // The snapshot may be ahead of the events that this client has: those bring nothing that it does not say.
+                let state = self.scheduler().state();
+                let snapshot = snapshot::frame(self.scheduler(), &state, &Scope::Only([filter.clone()].into())).await?;
+                self.scope.add(filter);
+                vec![frames::subscribed(&reference), snapshot]
+            }
+        })
+    }
+
+    /// Waits until there is something to say, and says it.
+    pub(super) async fn next(&mut self) -> Result<Vec<String>, StoreError> {
+        if let Some(since) = self.since.clone() {
+            let frames = self.begin(since.as_deref()).await?;
+            self.since = None;
+            return Ok(frames);
+        }
+        loop {
+            self.head.mark_unchanged();
+            if let Some(frames) = self.events().await? {
+                return Ok(frames);
+            }
+            let now = Instant::now();
+            if let Some(frames) = self.due(now) {
+                return Ok(frames);
+            }
+            let progress_waits = self.live.has_changed().unwrap_or(false);
+            let places_wait = self.places_as_of != self.seq;
+            let mut wake = self.mark_at;
+            if progress_waits {
+                wake = wake.min(self.progress_at);
+            }
+            if places_wait {
+                wake = wake.min(self.places_at);
+            }
+            tokio::select! {
+                changed = self.head.changed() => if changed.is_err() { std::future::pending::<()>().await },
+                changed = self.live.changed(), if !progress_waits => {
+                    if changed.is_err() { std::future::pending::<()>().await }
+                    self.live.mark_changed();
+                }
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Hello, and either the place to go on from or a snapshot.
+    async fn begin(&mut self, since: Option<&str>) -> Result<Vec<String>, StoreError> {
+        let state = self.scheduler().state();
+        let hub = self.scheduler().hub();
+        let mut frames = vec![frames::hello(&self.cursor(state.seq), &time::text(time::now()))];
+        let place = since.and_then(Cursor::parse).filter(|cursor| cursor.log == hub.log() && cursor.seq <= state.seq);
+        let kept = match place {
+            Some(cursor) if hub.since(cursor.seq, 1).is_ok() => true,
+            Some(cursor) if state.seq - cursor.seq <= REPLAY => {
+                self.scheduler().oldest_event().await?.is_some_and(|oldest| oldest <= cursor.seq + 1)
+            }
+            _ => false,
+        };
+        match place {
+            Some(cursor) if kept => self.seq = cursor.seq,
+            _ => {
+                frames.push(snapshot::frame(self.scheduler(), &state, &self.scope).await?);
+                self.seq = state.seq;
+            }
+        }
+        Ok(frames)
+    }
+
+    /// The next events of this client's log; none if it has them all.
+    async fn events(&mut self) -> Result<Option<Vec<String>>, StoreError> {
+        if self.seq >= self.scheduler().hub().head() {
+            return Ok(None);
+        }
+        let events = match self.scheduler().hub().since(self.seq, EVENTS) {
+            Ok(events) => events,
+            // A client that is catching up reads what memory does not hold from the store. One that was live and fell out of
+            // memory does not read: it starts again.
+            Err(Gone) if self.catching_up => self.scheduler().events(self.seq, EVENTS).await?,
+            Err(Gone) => return self.resync().await.map(Some),
+        };
+        let Some(last) = events.last() else { return Ok(None) };
+        let log = self.scheduler().hub().log();
+        let frames = events
+            .iter()
+            .filter(|logged| self.scope.holds(&logged.event))
+            .map(|logged| logged.frame(log).to_owned())
+            .collect();
+        self.seq = last.event.seq;
+        Ok(Some(frames))
+    }
+
+    async fn resync(&mut self) -> Result<Vec<String>, StoreError> {
+        let state = self.scheduler().state();
+        let frames = vec![frames::resync(), snapshot::frame(self.scheduler(), &state, &self.scope).await?];
+        self.seq = state.seq;
+        self.catching_up = true;
+        Ok(frames)
+    }
+
+    /// What is due to a client that has all events.
+    fn due(&mut self, now: Instant) -> Option<Vec<String>> {
+        let mut frames = Vec::new();
+        if self.catching_up || now >= self.mark_at {
+            self.catching_up = false;
+            self.mark_at = now + MARK;
+            frames.push(frames::mark(&self.cursor(self.seq)));
+        }
+        if now >= self.progress_at && self.live.has_changed().unwrap_or(false) {
+            self.live.mark_unchanged();
+            self.progress_at = now + PROGRESS;
+            self.progress(&mut frames);
+        }
+        if now >= self.places_at && self.places_as_of != self.seq {
+            self.places_at = now + POSITIONS;
+            self.positions(&mut frames);
+        }
+        (!frames.is_empty()).then_some(frames)
+    }
+
+    fn progress(&mut self, frames: &mut Vec<String>) {
+        let state = self.scheduler().state();
+        let running = self.scheduler().hub().all_live();
+        self.told_progress.retain(|job, _| running.iter().any(|live| live.job == *job));
+        for live in running {
+            // An attempt whose start this client has not been told of yet is none of its business yet.
+            let job = state.job(live.job).filter(|job| job.runs(live.attempt) && job.seq <= self.seq && self.scope.holds_job(job));
+            if let Some(job) = job
+                && self.told_progress.insert(live.job, live.version) != Some(live.version)
+            {
+                frames.push(view::progress(job, &live).to_string());
+            }
+        }
+    }
+
+    /// The places that changed: of the waiting jobs that this client follows, or of the head of each line.
+    fn positions(&mut self, frames: &mut Vec<String>) {
+        let state = self.scheduler().state();
+        // Events that this client has not seen may be in it: the next round is for those.
+        self.places_as_of = self.seq;
+        let mut told = HashMap::new();
+        for device in state.devices() {
+            let mut places = BTreeMap::new();
+            for job in self.followed(&state, &device.name) {
+                let place = state.position(&job);
+                told.insert(job.id, place);
+                if self.told_places.get(&job.id) != Some(&place) {
+                    places.insert(job.id, place);
+                }
+            }
+            if !places.is_empty() {
+                frames.push(frames::positions(state.seq, &device.name, state.length(&device.name), &places));
+            }
+        }
+        self.told_places = told;
+    }
+
+    fn followed(&self, state: &State, device: &str) -> Vec<Arc<Job>> {
+        let Scope::Only(filters) = &self.scope else { return state.line(device, PLACES) };
+        let mut jobs: Vec<Arc<Job>> = Vec::new();
+        for filter in filters {
+            match filter {
+                super::scope::Filter::Conversation(id) => jobs.extend(state.jobs_of(id).cloned()),
+                super::scope::Filter::Job(id) => jobs.extend(state.job(*id).cloned()),
+            }
+        }
+        let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);
+        jobs.retain(|job| job.status == Status::Queued && here(job));
+        jobs.sort_by_key(|job| state.position(job));
+        jobs.dedup_by_key(|job| job.id);
+        jobs.truncate(PLACES);
+        jobs
+    }
+
+    fn cursor(&self, seq: u64) -> String {
+        Cursor { log: self.scheduler().hub().log(), seq }.to_string()
+    }
+
+    fn scheduler(&self) -> &Scheduler {
+        &self.host.scheduler
+    }
+}

@@ -1,0 +1,91 @@
+//! A snapshot: what matches and has not ended, in line order; and jobs that a filter names, also when they have ended.
+
+use std::sync::Arc;
+
+use easel_core::{Job, State, Status};
+use serde_json::{Value, json};
+
+use super::scope::{Filter, Scope};
+use crate::events::Cursor;
+use crate::scheduler::Scheduler;
+use crate::store::StoreError;
+use crate::view;
+
+/// How many jobs a snapshot holds at the most.
+const LIMIT: usize = 500;
+
+/// The snapshot frame of `scope` as of `state`, whose last event is the cursor to go on from.
+pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope) -> Result<String, StoreError> {
+    let hub = scheduler.hub();
+    let (jobs, truncated) = match scope {
+        Scope::Everything => everything(state),
+        Scope::Only(filters) => {
+            let mut jobs = Vec::new();
+            for filter in filters {
+                jobs.extend(named(scheduler, state, filter).await?);
+            }
+            in_line_order(state, jobs)
+        }
+    };
+    let cursor = Cursor { log: hub.log(), seq: state.seq }.to_string();
+    let scope = match scope {
+        Scope::Everything => Value::Null,
+        Scope::Only(filters) => match Vec::from_iter(filters).as_slice() {
+            [filter] => filter.view(),
+            filters => Value::Array(filters.iter().map(|filter| filter.view()).collect()),
+        },
+    };
+    let jobs: Vec<Value> = jobs.iter().map(|job| view::job_without_params(job, state, hub)).collect();
+    let queue = view::queue(state, hub);
+    let frame = json!({
+        "type": "snapshot", "scope": scope, "cursor": cursor, "queue": queue, "jobs": jobs, "truncated": truncated,
+    });
+    Ok(frame.to_string())
+}
+
+/// The head of all lines: no more of them is looked at than a snapshot holds.
+fn everything(state: &State) -> (Vec<Arc<Job>>, bool) {
+    let running = state.devices().filter_map(|device| state.job(device.live.as_ref()?.job)).cloned();
+    let mut jobs: Vec<Arc<Job>> = running.collect();
+    for device in state.devices() {
+        jobs.extend(state.line(&device.name, LIMIT));
+    }
+    let (mut jobs, cut) = in_line_order(state, jobs);
+    if jobs.len() < LIMIT && !cut {
+        // Whatever stands in no device's line (a backend that is configured no more, a job that waits for something else).
+        let known: std::collections::HashSet<_> = jobs.iter().map(|job| job.id).collect();
+        let room = LIMIT - jobs.len();
+        if state.live_count() > jobs.len() {
+            jobs.extend(state.jobs().filter(|job| !known.contains(&job.id)).take(room).cloned());
+        }
+    }
+    let truncated = state.live_count() > jobs.len();
+    (jobs, truncated)
+}
+
+async fn named(scheduler: &Scheduler, state: &State, filter: &Filter) -> Result<Vec<Arc<Job>>, StoreError> {
+    Ok(match filter {
+        Filter::Conversation(id) => state.jobs_of(id).cloned().collect(),
+        Filter::Job(id) => match state.job(*id) {
+            Some(job) => vec![job.clone()],
+            None => scheduler.job(*id).await?.into_iter().collect(),
+        },
+    })
+}
+
+/// Running ones first, then by place, then the rest; each once, and no more than fit.
+fn in_line_order(state: &State, mut jobs: Vec<Arc<Job>>) -> (Vec<Arc<Job>>, bool) {
+    jobs.sort_by_key(|job| {
+        let group = match job.status {
+            Status::Processing => 0,
+            Status::Queued => 1,
+            Status::Pending => 2,
+            Status::Complete | Status::Error | Status::Cancelled => 3,
+        };
+        (group, state.position(job), job.ticket)
+    });
+    jobs.dedup_by_key(|job| job.id);
+    let truncated = jobs.len() > LIMIT;
+    jobs.truncate(LIMIT);
+    (jobs, truncated)
+}

@@ -1,0 +1,206 @@
+//! Requests that lead nowhere: wrong methods, types and paths; and requests that a browser was tricked into.
+
+use crate::bad_input::Calm;
+use crate::harness::api::text;
+use crate::harness::raw::raw;
+use crate::harness::{Config, Home, Host, Socket};
+use serde_json::json;
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_method_is_refused_with_405() {
+    let calm = Calm::start().await;
+    let job = format!("/v1/jobs/{}", text(&calm.job["id"]));
+
+    for (method, path) in [
+        ("PUT", "/v1/jobs"),
+        ("DELETE", "/v1/jobs"),
+        ("POST", job.as_str()),
+        ("GET", &format!("{job}/cancel")),
+        ("DELETE", &format!("{job}/artifacts/0.txt")),
+        ("POST", "/v1/queue"),
+        ("DELETE", "/v1/devices"),
+        ("PUT", "/v1/messages"),
+        ("GET", "/v1/uploads"),
+        ("POST", "/healthz"),
+    ] {
+        let reply = raw(&calm.api, method, path, &[JSON], b"{}").await;
+        reply.problem(&[405]);
+    }
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_content_type_is_refused_with_415() {
+    let calm = Calm::start().await;
+
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"]
+    {
+        for path in ["/v1/jobs", "/v1/messages"] {
+            raw(&calm.api, "POST", path, &[("Content-Type", kind)], b"{\"params\": {}}").await.problem(&[415]);
+        }
+    }
+
+    calm.is_unharmed().await;
+    let fine = [("Content-Type", "application/json; charset=utf-8")];
+    assert_eq!(raw(&calm.api, "POST", "/v1/jobs", &fine, b"{\"params\": {}}").await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_is_a_problem_document_too() {
+    let calm = Calm::start().await;
+    let nobody = uuid::Uuid::now_v7();
+
+    for path in [
+        "/nowhere".to_owned(),
+        "/v1".to_owned(),
+        "/v1/nowhere".to_owned(),
+        format!("/v1/jobs/{nobody}"),
+        format!("/v1/jobs/{nobody}/log"),
+        format!("/v1/jobs/{nobody}/preview"),
+        format!("/v1/jobs/{nobody}/artifacts/0.png"),
+        format!("/v1/messages/{nobody}"),
+        format!("/v1/jobs/{}/nowhere", text(&calm.job["id"])),
+    ] {
+        calm.api.get(&path).await.problem(&[404]);
+    }
+    calm.api.post(&format!("/v1/jobs/{nobody}/cancel"), &json!({})).await.problem(&[404]);
+    calm.api.post(&format!("/v1/jobs/{nobody}/retry"), &json!({})).await.problem(&[404]);
+    calm.api.patch(&format!("/v1/messages/{nobody}"), &json!({"content": "x"})).await.problem(&[404]);
+    calm.api.delete(&format!("/v1/jobs/{nobody}")).await.problem(&[404]);
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_that_are_no_uuids_are_not_found() {
+    let calm = Calm::start().await;
+
+    for id in ["7", "no-uuid", "%00", "%27%3B%20DROP%20TABLE%20job", "job:1", "%F0%9F%A6%8A", "%ff", &"a".repeat(5000)]
+    {
+        for (method, path) in [
+            ("GET", format!("/v1/jobs/{id}")),
+            ("DELETE", format!("/v1/jobs/{id}")),
+            ("POST", format!("/v1/jobs/{id}/cancel")),
+            ("GET", format!("/v1/jobs/{id}/log")),
+            ("GET", format!("/v1/messages/{id}")),
+        ] {
+            raw(&calm.api, method, &path, &[JSON], b"").await.problem(&[400, 404, 414, 422]);
+        }
+    }
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn paths_with_dots_lead_nowhere() {
+    let calm = Calm::start().await;
+    let job = format!("/v1/jobs/{}", text(&calm.job["id"]));
+    std::fs::write(calm.host.home().path().join("secret"), "the operator's own").unwrap();
+
+    for tail in [
+        "../../../../secret",
+        "..%2f..%2f..%2f..%2fsecret",
+        "%2e%2e/%2e%2e/%2e%2e/%2e%2e/secret",
+        "%2e%2e%2f%2e%2e%2f%2e%2e%2fsecret",
+        "..",
+        ".",
+        "%2e%2e",
+        "....//....//secret",
+        "..%5c..%5csecret",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "0.txt%00.png",
+        "0.txt/../0.txt",
+        "",
+    ] {
+        let reply = raw(&calm.api, "GET", &format!("{job}/artifacts/{tail}"), &[], b"").await;
+        reply.problem(&[400, 404]);
+    }
+    for path in [
+        "/../../../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/v1/../../etc/passwd",
+        "/v1/backends/..%2f..%2fsecret",
+    ] {
+        raw(&calm.api, "GET", path, &[], b"").await.problem(&[400, 404]);
+    }
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_for_another_host_is_refused_and_told_the_cure() {
+    let calm = Calm::start().await;
+    let port = calm.api.base().rsplit(':').next().unwrap().to_owned();
+
+    for host in [
+        "evil.example",
+        &format!("evil.example:{port}"),
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+    ] {
+        for (method, body) in [("GET", &b""[..]), ("POST", b"{\"params\": {}}")] {
+            let problem = raw(&calm.api, method, "/v1/jobs", &[("Host", host), JSON], body).await.problem(&[403]);
+            assert!(text(&problem["detail"]).contains("web.hosts"), "{problem}");
+        }
+    }
+    for host in ["localhost", &format!("localhost:{port}"), &format!("127.0.0.1:{port}"), "[::1]"] {
+        assert_eq!(raw(&calm.api, "GET", "/v1/jobs", &[("Host", host)], b"").await.status, 200, "{host} is loopback");
+    }
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_from_another_sites_page_is_refused_on_the_websocket_too() {
+    let calm = Calm::start().await;
+
+    for origin in ["http://evil.example", "https://localhost.evil.example", "http://127.0.0.1:1", "null"] {
+        let headers = [("Origin", origin), JSON];
+        let problem = raw(&calm.api, "POST", "/v1/jobs", &headers, b"{\"params\": {}}").await.problem(&[403]);
+        assert!(text(&problem["detail"]).contains("web.origins"), "{problem}");
+        assert_eq!(Socket::with_headers(&calm.api, &[("Origin", origin)]).await.err(), Some(403), "{origin}");
+    }
+
+    let same = [("Origin", calm.api.base())];
+    assert_eq!(raw(&calm.api, "GET", "/v1/jobs", &same, b"").await.status, 200);
+    assert!(Socket::with_headers(&calm.api, &same).await.is_ok(), "the host's own page may connect");
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_came_through_a_proxy_is_refused_without_tokens() {
+    let calm = Calm::start().await;
+
+    for header in [
+        ("Forwarded", "for=192.0.2.1"),
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("X-Forwarded-Host", "easel.example"),
+        ("X-Forwarded-Proto", "https"),
+        ("Via", "1.1 proxy"),
+    ] {
+        raw(&calm.api, "POST", "/v1/jobs", &[header, JSON], b"{\"params\": {}}").await.problem(&[403]);
+        raw(&calm.api, "GET", "/v1/jobs", &[header], b"").await.problem(&[403]);
+        assert_eq!(Socket::with_headers(&calm.api, &[header]).await.err(), Some(403), "{header:?}");
+    }
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_and_origins_that_the_operator_lists_are_served() {
+    let tables = "[web]\nhosts = [\"easel.example\"]\norigins = [\"http://ui.example\"]".into();
+    let host: Host = Home::with(Config { tables, ..Config::default() }).start().await;
+    let api = host.api();
+
+    let listed = [("Host", "easel.example"), ("Origin", "http://ui.example"), JSON];
+    assert_eq!(raw(&api, "POST", "/v1/jobs", &listed, b"{\"params\": {}}").await.status, 201);
+    raw(&api, "GET", "/v1/jobs", &[("Host", "other.example")], b"").await.problem(&[403]);
+    raw(&api, "GET", "/v1/jobs", &[("Origin", "http://other.example")], b"").await.problem(&[403]);
+    assert!(Socket::with_headers(&api, &[("Origin", "http://ui.example")]).await.is_ok());
+}

@@ -1,0 +1,37 @@
+//! Easel from outside: the real process, driven over HTTP, the WebSocket, the command line and signals.
+//!
+//! What each file proves, and which behaviour of the original system has its counterpart where, is in `tests/README.md`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
+
+mod harness; // the process, HTTP, WebSocket, a simulated Forge: read its module comment before writing a test
+
+// The queue and the lock.
+mod concurrent; // many callers at once
+mod gpu_lock; // one job at a time on a device, and free again whatever way a job ends
+mod positions; // the place in line, derived and pushed
+
+// Messages.
+mod image_persistence; // what a page finds again after a reload
+mod messages; // a PATCH merges and never takes away
+
+// Jobs over HTTP.
+mod artifacts; // the files that a job made
+mod ending_jobs; // cancel, retry, delete
+mod idempotency; // the same key, the same job
+mod jobs; // submit, show, list, log, preview
+mod params; // the backend's schema decides; what is not built yet is refused
+mod uploads; // bytes that come with a job
+
+// The WebSocket.
+mod websocket; // snapshots, subscriptions, cursors, slow clients, progress
+
+// What must not work.
+mod bad_input; // bodies and frames that make no sense
+mod bad_requests; // methods, types, paths, hosts, origins, proxies
+mod refused_starts; // data directories, configurations and addresses that cannot be
+
+// The process and its engine.
+mod cli; // the command line against a running host
+mod forge_backend; // the embedded Forge backend against a simulated Forge
+mod kill; // kill -9 at random moments under many clients, and what must hold afterwards
+mod start_stop; // graceful stops, crashes, and coming back

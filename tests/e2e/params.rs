@@ -1,0 +1,119 @@
+//! What a job may ask for: the backend's own schema decides, and what is not built yet is refused instead of ignored.
+
+use crate::harness::Host;
+use crate::harness::api::text;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn params_that_break_the_schema_are_refused_by_the_name_of_the_field() {
+    let host = Host::start().await;
+    let api = host.api();
+    let stub = |params: Value| json!({"backend": "flux-stub", "params": params});
+
+    for (body, field) in [
+        (json!({"params": {"steps": -1}}), "steps"),
+        (json!({"params": {"steps": 1.5}}), "steps"),
+        (json!({"params": {"steps": "many"}}), "steps"),
+        (json!({"params": {"behaviour": "dance"}}), "behaviour"),
+        (json!({"params": {"log": ["fine", 7]}}), "log"),
+        (json!({"params": {"colour": "red"}}), "colour"),
+        (stub(json!({})), "prompt"),
+        (stub(json!({"prompt": ""})), "prompt"),
+        (stub(json!({"prompt": "a fox", "width": 15})), "width"),
+        (stub(json!({"prompt": "a fox", "height": 2049})), "height"),
+        (stub(json!({"prompt": "a fox", "steps": 0})), "steps"),
+        (stub(json!({"prompt": "a fox", "seed": 2_147_483_648_u32})), "seed"),
+        (stub(json!({"prompt": "a fox", "count": 17})), "count"),
+        (stub(json!({"prompt": "a fox", "width": 1e308})), "width"),
+    ] {
+        let problem = api.post("/v1/jobs", &body).await.problem(&[422]);
+        assert!(problem["field"].as_str().is_some_and(|name| name.contains(field)), "{body}: {problem}");
+    }
+
+    assert_eq!(api.jobs("").await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defaults_of_the_schema_are_filled_in() {
+    let host = Host::start().await;
+    let api = host.api();
+    api.hold_device().await;
+
+    let job = api.submit_job(&json!({"backend": "flux-stub", "params": {"prompt": "a fox"}})).await;
+
+    for (field, value) in [("width", 512), ("height", 512), ("steps", 20), ("count", 1), ("step_ms", 50)] {
+        assert_eq!(job["params"][field], value, "{field}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fields_that_are_not_built_yet_are_refused_and_not_ignored() {
+    let host = Host::start().await;
+    let api = host.api();
+    let holder = api.hold_device().await;
+
+    for (field, value) in [
+        ("priority", json!(5)),
+        ("depends_on", json!([holder])),
+        ("not_before", json!("2099-01-01T00:00:00.000000Z")),
+        ("timeout_s", json!(120)),
+        ("user", json!("ann")),
+    ] {
+        let mut body = json!({"params": {}});
+        body[field] = value;
+        let problem = api.post("/v1/jobs", &body).await.problem(&[422]);
+        assert!(problem.to_string().contains("not supported yet"), "{field}: {problem}");
+        assert!(problem["field"].as_str().is_some_and(|name| name.contains(field)), "{problem}");
+    }
+
+    assert_eq!(api.jobs("status=queued").await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fields_that_are_not_built_yet_may_be_sent_with_the_value_that_means_nothing() {
+    let host = Host::start().await;
+    let api = host.api();
+
+    let body =
+        json!({"params": {}, "priority": 0, "depends_on": [], "not_before": null, "timeout_s": null, "user": null});
+    let job = api.submit_job(&body).await;
+
+    api.until(&job["id"], "complete").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn routes_that_are_not_built_yet_say_so() {
+    let host = Host::start().await;
+    let api = host.api();
+    let holder = api.hold_device().await;
+    let waiting = api.submit(json!({})).await["id"].clone();
+    let job = format!("/v1/jobs/{}", text(&waiting));
+
+    let refused = |reply: &crate::harness::Reply| {
+        let problem = reply.problem(&[422]);
+        assert!(problem.to_string().contains("not supported yet"), "{problem}");
+    };
+    refused(&api.post("/v1/queue/pause", &json!({})).await);
+    refused(&api.post("/v1/queue/resume", &json!({})).await);
+    refused(&api.post("/v1/devices/gpu0/pause", &json!({})).await);
+    refused(&api.post(&format!("{job}/move"), &json!({"to": "front"})).await);
+    refused(&api.patch(&job, &json!({"priority": 5})).await);
+    refused(&api.post("/v1/batches", &json!({"jobs": [{"params": {}}], "atomic": true})).await);
+
+    assert_eq!(api.job(&waiting).await["queue_position"], 1);
+    assert_eq!(api.job(&holder).await["status"], "processing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_backend_or_message_is_named() {
+    let host = Host::start().await;
+    let api = host.api();
+    let nobody = uuid::Uuid::now_v7().to_string();
+
+    let backend = api.post("/v1/jobs", &json!({"params": {}, "backend": "nobody"})).await.problem(&[404, 422]);
+    let message = api.post("/v1/jobs", &json!({"params": {}, "message_id": nobody})).await.problem(&[404]);
+
+    assert!(text(&backend["detail"]).contains("nobody"), "{backend}");
+    assert!(text(&message["detail"]).contains(&nobody), "{message}");
+    assert_eq!(api.jobs("").await.len(), 0);
+}

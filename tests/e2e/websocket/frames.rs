@@ -1,0 +1,136 @@
+//! What a client may say, how it is answered, and how a connection begins and ends.
+
+use crate::harness::{BOUND, Host, Next, Socket};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_frame_gets_an_error_with_its_ref_and_the_socket_lives() {
+    let host = Host::start().await;
+    let mut socket = Socket::connect(&host.api(), None, &[]).await;
+    socket.until_mark().await;
+
+    for (frame, reference) in [
+        (json!({"type": "dance", "ref": 1}), json!(1)),
+        (json!({"ref": "two"}), json!("two")),
+        (json!({"type": "subscribe", "ref": 3}), json!(3)),
+        (json!({"type": "subscribe", "ref": 4, "job_id": "seven"}), json!(4)),
+        (json!({"type": "subscribe", "ref": 5, "colour": "red"}), json!(5)),
+        (json!({"type": "unsubscribe", "ref": {"deep": [6]}, "job_id": null}), json!({"deep": [6]})),
+        (json!({"type": "subscribe"}), Value::Null),
+    ] {
+        socket.send(&frame).await;
+        let answer = socket.next_matching(BOUND, |answer| answer["type"] != "mark").await;
+        assert_eq!((&answer["type"], &answer["ref"]), (&json!("error"), &reference), "{frame}: {answer}");
+        assert!(answer["title"].as_str().is_some_and(|title| !title.is_empty()), "{answer}");
+    }
+    socket.send_raw(Message::binary(br#"{"type":"ping"}"#.to_vec())).await;
+    let answer = socket.next_matching(BOUND, |answer| answer["type"] != "mark").await;
+    assert_eq!(answer["type"], "error", "a binary frame: {answer}");
+
+    socket.send(&json!({"type": "ping"})).await;
+    let answer = socket.next_matching(BOUND, |answer| answer["type"] != "mark").await;
+    assert_eq!(answer, json!({"type": "pong"}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_that_is_refused_changes_nothing() {
+    let host = Host::start().await;
+    let api = host.api();
+    let mut socket = Socket::connect(&api, None, &[]).await;
+    socket.until_mark().await;
+
+    socket.send(&json!({"type": "subscribe", "ref": 1, "job_id": "seven"})).await;
+    socket.next_matching(BOUND, |frame| frame["type"] == "error").await;
+    let job = api.submit(json!({})).await["id"].clone();
+
+    socket.job_event(&job, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_that_is_too_large_is_refused_and_others_notice_nothing() {
+    let host = Host::start().await;
+    let api = host.api();
+    let mut bystander = Socket::connect(&api, None, &[]).await;
+    bystander.until_mark().await;
+    let mut socket = Socket::connect(&api, None, &[]).await;
+    socket.until_mark().await;
+
+    socket.try_send(Message::text(format!("{{\"type\": \"ping\", \"x\": \"{}\"}}", "x".repeat(1_000_000)))).await;
+    let end = loop {
+        match socket.try_next(BOUND).await {
+            Next::Frame(frame) if frame["type"] == "mark" => {}
+            other => break other,
+        }
+    };
+
+    let refused = match &end {
+        Next::Frame(frame) => frame["type"] == "error",
+        Next::Closed(_) => true,
+        Next::Silent => false,
+    };
+    assert!(refused, "{end:?}");
+    let job = api.submit(json!({})).await["id"].clone();
+    bystander.job_event(&job, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_in_the_address_that_make_no_sense_are_refused() {
+    let host = Host::start().await;
+    let api = host.api();
+
+    for filter in [("job_id", "seven"), ("colour", "red"), ("batch_id", "019a0000-0000-7000-8000-000000000000")] {
+        match Socket::try_connect(&api, None, &[filter]).await {
+            Err(tokio_tungstenite::tungstenite::Error::Http(reply)) => {
+                assert!([400, 422].contains(&reply.status().as_u16()), "{filter:?}: {}", reply.status());
+            }
+            Err(error) => panic!("{filter:?}: {error}"),
+            Ok(_) => panic!("{filter:?} was accepted, and would be ignored"),
+        }
+    }
+    api.get("/v1/ws").await.problem(&[400, 426]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_subprotocol_is_agreed_and_a_token_is_not_told_back() {
+    let host = Host::start().await;
+    let api = host.api();
+
+    let agreed = |offer: &'static str| {
+        let api = &api;
+        async move {
+            let socket = Socket::with_headers(api, &[("Sec-WebSocket-Protocol", offer)]).await;
+            socket.map(|socket| socket.protocol)
+        }
+    };
+
+    assert_eq!(agreed("easel.v1").await, Ok(Some("easel.v1".into())));
+    assert_eq!(agreed("easel.v1, bearer.some-token").await, Ok(Some("easel.v1".into())));
+    assert_eq!(agreed("bearer.some-token, easel.v1").await, Ok(Some("easel.v1".into())));
+    assert_eq!(Socket::connect(&api, None, &[]).await.protocol, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_stops_says_that_it_goes_away() {
+    let mut host = Host::start().await;
+    let api = host.api();
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        let mut socket = Socket::connect(&api, None, &[]).await;
+        socket.until_mark().await;
+        sockets.push(socket);
+    }
+
+    host.terminate();
+
+    for socket in &mut sockets {
+        let end = loop {
+            match socket.try_next(BOUND).await {
+                Next::Frame(_) => {}
+                end => break end,
+            }
+        };
+        assert!(matches!(end, Next::Closed(Some(1001))), "{end:?}");
+    }
+    assert_eq!(host.exited().await, Some(0));
+}
