@@ -24,7 +24,7 @@ lint:
 
 ## Breaks the core in every place and looks whether a test notices (cargo install cargo-mutants).
 mutants:
-	cargo mutants --package easel-core --no-shuffle --jobs 1
+	env -u CARGO_TARGET_DIR PROPTEST_CASES=64 cargo mutants -p easel-core -j1 --colors never -o target/mutants
 
 ## A picture through a real diffusion engine, built from source (needs python3, a C++ compiler, 3 GB of disk).
 test-engine:

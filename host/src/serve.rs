@@ -102,8 +102,9 @@ fn data_directory(config: &Config) -> anyhow::Result<(PathBuf, Option<tempfile::
         let temporary = tempfile::tempdir().context("cannot create a temporary data directory")?;
         return Ok((temporary.path().to_owned(), Some(temporary)));
     }
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("cannot create the data directory {}: choose another with --data", config.data.display()))?;
+    std::fs::create_dir_all(&config.data).with_context(|| {
+        format!("cannot create the data directory {}: choose another with --data", config.data.display())
+    })?;
     Ok((config.data.clone(), None))
 }
 

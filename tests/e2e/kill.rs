@@ -77,9 +77,9 @@ async fn ride(host: &mut Host, memory: &Arc<Memory>, random: &mut Random) {
     let round = Round::new(host.api(), memory);
     let mut clients = round.clients(random);
     if random.once_in(2) {
-        tokio::time::sleep(Duration::from_millis(random.below(1000))).await;
+        tokio::time::sleep(Duration::from_millis(random.below(2000))).await;
     } else {
-        round.answered(1 + random.below(250)).await;
+        round.answered(1 + random.below(1500)).await;
     }
     round.may_die();
     host.kill().await;
@@ -137,6 +137,8 @@ async fn rest(host: &mut Host, memory: &Arc<Memory>, log: &mut Vec<Value>, rando
     files_are_those_that_rows_name(&host.home().data().join("artifacts"), &after);
     patches_are_there(&api, memory).await;
     assert_eq!(host.errors_logged(), Vec::<String>::new());
+    let lost = log.iter().filter(|frame| frame["event"] == "retrying").count();
+    eprintln!("{} jobs, {} events, {lost} attempts lost to crashes and made again", after.len(), log.len());
 }
 
 async fn rows(api: &Api) -> BTreeMap<String, Value> {

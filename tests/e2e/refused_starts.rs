@@ -59,7 +59,8 @@ async fn what_is_no_store_is_refused_and_left_alone() {
     let file = home.path().join("store");
     std::fs::write(&file, "not a store").unwrap();
 
-    let exit = home.flag("--database", format!("surrealkv://{}", file.display())).fails_to_start().await;
+    let home = home.flag("--database", format!("surrealkv://{}", file.display()));
+    let exit = home.fails_to_start().await;
 
     exit.says(1, &[file.to_str().unwrap()]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "not a store");

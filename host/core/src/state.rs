@@ -153,6 +153,7 @@ impl State {
             }
             _ => match self.position(job) {
                 1 => say("turn", format!("next on {}", device.name)),
+                2 => say("turn", format!("one job is before it on {}", device.name)),
                 place => say("turn", format!("{} jobs are before it on {}", place - 1, device.name)),
             },
         }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::print::OutputClosed;
+use crate::backend::LoadError;
 use crate::config::ConfigError;
 
 /// A command line that clap cannot know to be wrong.
@@ -20,7 +21,10 @@ pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("easel: {error:#}");
-    let users = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Usage>());
+    let users = error.chain().any(|cause| {
+        let load = cause.downcast_ref::<LoadError>().is_some_and(LoadError::is_configuration);
+        load || cause.is::<ConfigError>() || cause.is::<Usage>()
+    });
     ExitCode::from(if users { 2 } else { 1 })
 }
 

@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use easel_core::{Event, Message};
+use serde_json::Value;
 
 use crate::view;
 
 /// How many events are kept in memory. A follower that is further behind gets a snapshot instead.
 const KEPT: usize = 8192;
+/// How many bytes of messages they may hold together: a message can be as large as a request's body.
+const BYTES: usize = 64 * 1024 * 1024;
 
 /// An event, with the message that it is about as the store's merge left it.
 #[derive(Debug)]
@@ -26,9 +29,27 @@ impl Logged {
         Self { event, message, frame: OnceLock::new() }
     }
 
+    /// About how many bytes it holds beyond what every event does.
+    fn weight(&self) -> usize {
+        let Some(message) = &self.message else { return 0 };
+        let metadata: usize = message.extra_metadata.iter().map(|(key, value)| key.len() + text_in(value)).sum();
+        // Once as it is, once as the frame that is made of it.
+        2 * (message.content.len() + metadata)
+    }
+
     /// Its text, made once for all followers.
     pub fn frame(&self, log: &str) -> &str {
         self.frame.get_or_init(|| view::event(self, log).to_string())
+    }
+}
+
+/// About how many bytes of text a value holds.
+fn text_in(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(|item| 8 + text_in(item)).sum(),
+        Value::Object(fields) => fields.iter().map(|(key, item)| key.len() + 8 + text_in(item)).sum(),
+        _ => 8,
     }
 }
 
@@ -40,11 +61,12 @@ pub struct Gone;
 pub(super) struct Ring {
     events: VecDeque<Arc<Logged>>,
     head: u64,
+    bytes: usize,
 }
 
 impl Ring {
     pub(super) fn new(head: u64) -> Self {
-        Self { events: VecDeque::new(), head }
+        Self { events: VecDeque::new(), head, bytes: 0 }
     }
 
     pub(super) fn head(&self) -> u64 {
@@ -53,9 +75,10 @@ impl Ring {
 
     pub(super) fn push(&mut self, logged: Arc<Logged>) {
         self.head = logged.event.seq;
+        self.bytes += logged.weight();
         self.events.push_back(logged);
-        if self.events.len() > KEPT {
-            self.events.pop_front();
+        while self.events.len() > KEPT || (self.bytes > BYTES && self.events.len() > 1) {
+            self.bytes -= self.events.pop_front().map_or(0, |oldest| oldest.weight());
         }
     }
 
@@ -64,5 +87,63 @@ impl Ring {
         let behind = usize::try_from(self.head.checked_sub(seq).ok_or(Gone)?).map_err(|_| Gone)?;
         let skip = self.events.len().checked_sub(behind).ok_or(Gone)?;
         Ok(self.events.iter().skip(skip).take(limit).cloned().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::{Body, MessageChange, MessageId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn event(seq: u64, content: usize) -> Arc<Logged> {
+        let id = MessageId(Uuid::nil());
+        let (conversation_id, owner) = ("c".to_owned(), "local".to_owned());
+        let message = Message {
+            id,
+            ticket: 1,
+            conversation_id: conversation_id.clone(),
+            role: String::new(),
+            content: "x".repeat(content),
+            extra_metadata: serde_json::Map::new(),
+            owner: owner.clone(),
+            created_at: 0,
+            updated_at: 0,
+            seq,
+        };
+        let body = Body::Message { event: MessageChange::Changed, id, conversation_id, owner };
+        Arc::new(Logged::new(Event { seq, at: 0, body }, Some(message)))
+    }
+
+    fn numbers(ring: &Ring, after: u64) -> Result<Vec<u64>, Gone> {
+        Ok(ring.since(after, 3)?.iter().map(|logged| logged.event.seq).collect())
+    }
+
+    #[test]
+    fn a_follower_reads_on_from_any_place_that_is_in_memory() {
+        let mut ring = Ring::new(10);
+        (11..=15).for_each(|seq| ring.push(event(seq, 1)));
+        assert_eq!(numbers(&ring, 10), Ok(vec![11, 12, 13]));
+        assert_eq!(numbers(&ring, 13), Ok(vec![14, 15]));
+        assert_eq!(numbers(&ring, 15), Ok(vec![]));
+        assert_eq!(numbers(&ring, 9), Err(Gone));
+        assert_eq!(numbers(&ring, 16), Err(Gone), "ahead of the log");
+    }
+
+    #[test]
+    fn events_leave_when_there_are_too_many_of_them() {
+        let mut ring = Ring::new(0);
+        (1..=KEPT as u64 + 5).for_each(|seq| ring.push(event(seq, 1)));
+        assert_eq!(numbers(&ring, 4), Err(Gone));
+        assert_eq!(numbers(&ring, 5), Ok(vec![6, 7, 8]));
+    }
+
+    #[test]
+    fn events_leave_when_their_messages_are_too_large() {
+        let mut ring = Ring::new(0);
+        (1..=100).for_each(|seq| ring.push(event(seq, 1024 * 1024)));
+        assert_eq!(numbers(&ring, 67), Err(Gone));
+        assert_eq!(numbers(&ring, 68), Ok(vec![69, 70, 71]));
     }
 }

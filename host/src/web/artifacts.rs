@@ -39,7 +39,8 @@ pub(super) async fn artifact(host: Arc<Host>, id: Uuid, name: Segment, headers: 
     let Some(artifact) = job.artifacts.iter().find(|artifact| artifact.name == name.0) else {
         return Err(Problem::not_found(format!("job {} has no artifact {:?}", job.id, name.0)));
     };
-    let etag: ETag = format!("\"{}\"", artifact.sha256).parse().map_err(|_| Problem::internal("a sha256 is no ETag"))?;
+    let etag: ETag =
+        format!("\"{}\"", artifact.sha256).parse().map_err(|_| Problem::internal("a sha256 is no ETag"))?;
     if headers.typed_get::<IfNoneMatch>().is_some_and(|known| !known.precondition_passes(&etag)) {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         response.headers_mut().typed_insert(etag);

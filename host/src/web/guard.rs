@@ -58,9 +58,7 @@ impl Guard {
     fn serves(&self, name: &Authority) -> bool {
         // A user's name before the host is nothing that a browser sends.
         let plain = !name.as_str().contains('@');
-        let listed = |host: &String| {
-            host.eq_ignore_ascii_case(name.host()) || host.eq_ignore_ascii_case(name.as_str())
-        };
+        let listed = |host: &String| host.eq_ignore_ascii_case(name.host()) || host.eq_ignore_ascii_case(name.as_str());
         plain && (is_loopback(name.host()) || self.hosts.iter().any(listed))
     }
 
@@ -159,7 +157,9 @@ mod tests {
         let with = |origin: &str| ask("/", &[("host", "localhost:7420"), ("origin", origin)]);
         assert_eq!(with("http://localhost:7420"), Ok(None));
         assert_eq!(with("https://ui.example"), Ok(Some(HeaderValue::from_static("https://ui.example"))));
-        for origin in ["null", "http://localhost", "https://localhost:7420", "http://127.0.0.1:7420", "http://ui.example"] {
+        for origin in
+            ["null", "http://localhost", "https://localhost:7420", "http://127.0.0.1:7420", "http://ui.example"]
+        {
             assert_eq!(with(origin), Err(403), "{origin}");
         }
     }

@@ -38,7 +38,8 @@ pub(super) struct Probes {
 impl Probes {
     /// How this backend is now.
     pub(super) async fn of(&self, backend: Arc<Backend>) -> Probe {
-        let cell = self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(backend.name.clone()).or_default().clone();
+        let cell =
+            self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(backend.name.clone()).or_default().clone();
         let asking = tokio::spawn(async move {
             let mut last = cell.lock().await;
             if let Some((at, probe)) = last.as_ref()

@@ -160,7 +160,8 @@ impl Problem {
     }
 
     fn document(&self) -> Value {
-        let kind: String = self.title.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+        let kind: String =
+            self.title.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
         let mut document = json!({
             "type": format!("urn:easel:problem:{kind}"), "title": self.title, "status": self.status.as_u16(),
             "detail": self.detail,
@@ -307,7 +308,10 @@ mod tests {
     fn a_wrong_method_is_told_the_right_ones() {
         let problem = of_rejection(&warp::reject::custom(WrongMethod(&["GET", "POST"])));
         let response = problem.into_response();
-        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET, HEAD, POST".parse().unwrap()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["allow"]),
+            (405, &"GET, HEAD, POST".parse().unwrap())
+        );
         assert_eq!(of_rejection(&warp::reject()).status, 404);
     }
 }

@@ -54,7 +54,8 @@ mod tests {
         for range in ["bytes=26-", "bytes=99-100", "bytes=-0"] {
             assert_eq!(of_26(&[(RANGE, range)]), Err(416), "{range}");
         }
-        let nothing = wanted(&[(RANGE, "bytes=0-".parse().unwrap())].into_iter().collect(), &"\"a\"".parse().unwrap(), 0);
+        let nothing =
+            wanted(&[(RANGE, "bytes=0-".parse().unwrap())].into_iter().collect(), &"\"a\"".parse().unwrap(), 0);
         nothing.unwrap_err();
     }
 

@@ -18,7 +18,8 @@ use warp::{Filter, Rejection, path};
 use super::body::json;
 use super::query::query;
 use super::{
-    Answer, Host, Problem, artifacts, backends, events, health, jobs, messages, problem, probes, queue, submit, upgrade, uploads,
+    Answer, Host, Problem, artifacts, backends, events, health, jobs, messages, probes, problem, queue, submit,
+    upgrade, uploads,
 };
 
 /// The table as a filter: it answers every request.

@@ -47,9 +47,7 @@ pub(super) async fn create<B: Buf + Send>(
 
 /// What the client says that the bytes are. Backends choose by it, so there must be one.
 fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
-    let wrong = || {
-        Problem::wrong_content_type("an upload must say what it is: send a Content-Type such as image/png")
-    };
+    let wrong = || Problem::wrong_content_type("an upload must say what it is: send a Content-Type such as image/png");
     let mime = content_type(headers).ok_or_else(wrong)?;
     let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::trim).ok_or_else(wrong)?;
     if mime.type_() == mime_guess::mime::STAR || text.len() > LONGEST_TYPE { Err(wrong()) } else { Ok(text.to_owned()) }

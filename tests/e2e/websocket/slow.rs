@@ -44,6 +44,7 @@ async fn clients_that_do_not_read_are_resynchronised_and_cost_no_memory() {
     let waiting = api.submit(json!({})).await;
     let after = host.resident_kib();
 
+    eprintln!("{before} KiB before, {after} KiB after");
     assert!(after <= before + BOUND_KIB, "grew from {before} to {after} KiB while {IDLERS} clients did not read");
     let head = waiting["seq"].as_u64().unwrap();
     for socket in &mut idlers {

@@ -120,7 +120,6 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
         error: None,
         progress: 0,
         cancel_requested: false,
-        note: None,
         queued_at: Some(now),
         started_at: None,
         ended_at: None,

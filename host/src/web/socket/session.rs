@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use easel_core::{Job, JobId, State, Status};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep_until};
 
-use super::scope::{Query, Scope};
+use super::scope::{Filter, Query, Scope};
 use super::{ClientFrame, frames, snapshot};
 use crate::events::{Cursor, Gone};
 use crate::scheduler::Scheduler;
@@ -80,14 +81,27 @@ impl Session {
                 self.scope.remove(&filter);
                 vec![frames::subscribed(&reference)]
             }
-            ClientFrame::Subscribe(reference, filter) => {
-                // The snapshot may be ahead of the events that this client has: those bring nothing that it does not say.
-                let state = self.scheduler().state();
-                let snapshot = snapshot::frame(self.scheduler(), &state, &Scope::Only([filter.clone()].into())).await?;
-                self.scope.add(filter);
-                vec![frames::subscribed(&reference), snapshot]
-            }
+            ClientFrame::Subscribe(reference, filter) => self.subscribe(&reference, filter).await?,
         })
+    }
+
+    /// Passes on what there is, so that the snapshot that answers is of (nearly) the same moment. Its cursor is this
+    /// client's own place: the events after it are still to come, for what it followed before as well.
+    async fn subscribe(&mut self, reference: &Value, filter: Filter) -> Result<Vec<String>, StoreError> {
+        let mut frames = match self.since.clone() {
+            Some(since) => self.begin(since.as_deref()).await?,
+            None => Vec::new(),
+        };
+        self.since = None;
+        while let Some(events) = self.events().await? {
+            frames.extend(events);
+        }
+        let state = self.scheduler().state();
+        let scope = Scope::Only([filter.clone()].into());
+        frames.push(frames::subscribed(reference));
+        frames.push(snapshot::frame(self.scheduler(), &state, &scope, self.seq).await?);
+        self.scope.add(filter);
+        Ok(frames)
     }
 
     /// Waits until there is something to say, and says it.
@@ -142,7 +156,7 @@ impl Session {
         match place {
             Some(cursor) if kept => self.seq = cursor.seq,
             _ => {
-                frames.push(snapshot::frame(self.scheduler(), &state, &self.scope).await?);
+                frames.push(snapshot::frame(self.scheduler(), &state, &self.scope, state.seq).await?);
                 self.seq = state.seq;
             }
         }
@@ -174,7 +188,7 @@ impl Session {
 
     async fn resync(&mut self) -> Result<Vec<String>, StoreError> {
         let state = self.scheduler().state();
-        let frames = vec![frames::resync(), snapshot::frame(self.scheduler(), &state, &self.scope).await?];
+        let frames = vec![frames::resync(), snapshot::frame(self.scheduler(), &state, &self.scope, state.seq).await?];
         self.seq = state.seq;
         self.catching_up = true;
         Ok(frames)
@@ -206,7 +220,9 @@ impl Session {
         self.told_progress.retain(|job, _| running.iter().any(|live| live.job == *job));
         for live in running {
             // An attempt whose start this client has not been told of yet is none of its business yet.
-            let job = state.job(live.job).filter(|job| job.runs(live.attempt) && job.seq <= self.seq && self.scope.holds_job(job));
+            let job = state
+                .job(live.job)
+                .filter(|job| job.runs(live.attempt) && job.seq <= self.seq && self.scope.holds_job(job));
             if let Some(job) = job
                 && self.told_progress.insert(live.job, live.version) != Some(live.version)
             {
@@ -242,8 +258,8 @@ impl Session {
         let mut jobs: Vec<Arc<Job>> = Vec::new();
         for filter in filters {
             match filter {
-                super::scope::Filter::Conversation(id) => jobs.extend(state.jobs_of(id).cloned()),
-                super::scope::Filter::Job(id) => jobs.extend(state.job(*id).cloned()),
+                Filter::Conversation(id) => jobs.extend(state.jobs_of(id).cloned()),
+                Filter::Job(id) => jobs.extend(state.job(*id).cloned()),
             }
         }
         let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);

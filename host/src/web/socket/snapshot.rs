@@ -14,8 +14,8 @@ use crate::view;
 /// How many jobs a snapshot holds at the most.
 const LIMIT: usize = 500;
 
-/// The snapshot frame of `scope` as of `state`, whose last event is the cursor to go on from.
-pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope) -> Result<String, StoreError> {
+/// The snapshot frame of `scope` as of `state`; `seq` is the event to go on from, which is never later than that.
+pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope, seq: u64) -> Result<String, StoreError> {
     let hub = scheduler.hub();
     let (jobs, truncated) = match scope {
         Scope::Everything => everything(state),
@@ -27,7 +27,7 @@ pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope) -
             in_line_order(state, jobs)
         }
     };
-    let cursor = Cursor { log: hub.log(), seq: state.seq }.to_string();
+    let cursor = Cursor { log: hub.log(), seq }.to_string();
     let scope = match scope {
         Scope::Everything => Value::Null,
         Scope::Only(filters) => match Vec::from_iter(filters).as_slice() {

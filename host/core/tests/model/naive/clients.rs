@@ -92,7 +92,7 @@ impl Naive {
         job.rank = policy::rank(job.ticket);
         job.status = Status::Queued;
         (job.attempts_used, job.progress, job.cancel_requested) = (0, 0, false);
-        (job.result, job.error, job.note) = (None, None, None);
+        (job.result, job.error) = (None, None);
         job.artifacts.clear();
         (job.queued_at, job.started_at, job.ended_at) = (Some(self.now), None, None);
         Ok(self.arrived(job))
