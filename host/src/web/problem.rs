@@ -28,8 +28,9 @@ pub(super) struct Problem {
     title: &'static str,
     detail: String,
     field: Option<String>,
-    job: Option<Value>,
-    header: Option<(HeaderName, HeaderValue)>,
+    // Boxed, since every handler's result has room for a problem.
+    job: Option<Box<Value>>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     /// What the operator has to know, if it is ours.
     cause: Option<String>,
 }
@@ -42,7 +43,7 @@ impl Problem {
     }
 
     fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
-        self.header = Some((name, value.into()));
+        self.header = Some(Box::new((name, value.into())));
         self
     }
 
@@ -56,7 +57,7 @@ impl Problem {
 
     /// The same, showing the job as it is, so that the client need not ask.
     pub(super) fn with_job(mut self, job: Value) -> Self {
-        self.job = Some(job);
+        self.job = Some(Box::new(job));
         self
     }
 
@@ -168,7 +169,7 @@ impl Problem {
         });
         if let Some(fields) = document.as_object_mut() {
             fields.extend(self.field.clone().map(|field| ("field".to_owned(), field.into())));
-            fields.extend(self.job.clone().map(|job| ("job".to_owned(), job)));
+            fields.extend(self.job.clone().map(|job| ("job".to_owned(), *job)));
         }
         document
     }
@@ -181,7 +182,7 @@ impl Problem {
         let mut response = Response::new(self.document().to_string().into());
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        response.headers_mut().extend(self.header);
+        response.headers_mut().extend(self.header.map(|header| *header));
         response
     }
 }
