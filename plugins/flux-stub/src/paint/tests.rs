@@ -87,37 +87,43 @@ fn it_can_be_left_between_rows() {
     assert_eq!(rows, 5);
 }
 
-/// `PAINT_TO=FILE.png PAINT="a prompt|another" cargo test --release -p flux-stub -- --ignored gallery`: pictures to look
-/// at, on one sheet.
+/// With `PAINT_TO=FILE.png`, and perhaps `PAINT="a prompt|another"`, the sheet is large and kept, to be looked at:
+/// `cargo test --release -p flux-stub gallery`.
 #[test]
-#[ignore = "paints pictures for people"]
-fn gallery() {
-    const SIDE: u32 = 384;
-    let file = std::env::var("PAINT_TO").expect("PAINT_TO names a file");
+fn each_prompt_of_the_gallery_gets_a_picture_of_its_own() {
+    let file = std::env::var("PAINT_TO").ok();
+    let side: u32 = if file.is_some() { 384 } else { 32 };
     let asked = std::env::var("PAINT").unwrap_or_default();
     let prompts: Vec<&str> = if asked.is_empty() { PROMPTS.to_vec() } else { asked.split('|').collect() };
     let seed = std::env::var("PAINT_SEED").map_or(1, |seed| seed.parse().expect("a seed"));
     let columns = prompts.len().clamp(1, 4);
     let mut sheet = Picture {
-        width: SIDE * columns as u32,
-        height: SIDE * prompts.len().div_ceil(columns) as u32,
+        width: side * columns as u32,
+        height: side * prompts.len().div_ceil(columns) as u32,
         bytes: Vec::new(),
     };
+    let mut painted = Vec::new();
     for row in prompts.chunks(columns) {
         let mut pictures = Vec::new();
         for prompt in row {
             let start = std::time::Instant::now();
-            pictures.push(picture(prompt, seed, SIDE, SIDE));
+            pictures.push(picture(prompt, seed, side, side));
+            painted.extend(pictures.last().map(|picture| picture.bytes.clone()));
             println!("{prompt}: {:?}", start.elapsed());
         }
-        pictures.resize(columns, Picture { width: SIDE, height: SIDE, bytes: vec![0; (SIDE * SIDE * 3) as usize] });
-        for y in 0..SIDE as usize {
-            let line = SIDE as usize * 3;
+        pictures.resize(columns, Picture { width: side, height: side, bytes: vec![0; (side * side * 3) as usize] });
+        for y in 0..side as usize {
+            let line = side as usize * 3;
             for picture in &pictures {
                 sheet.bytes.extend_from_slice(&picture.bytes[y * line..(y + 1) * line]);
             }
         }
     }
     let encoded = crate::encode::png(&sheet, None).expect("encodes");
-    std::fs::write(file, encoded).expect("writes");
+    if let Some(file) = file {
+        std::fs::write(file, encoded).expect("writes");
+    }
+    painted.sort();
+    painted.dedup();
+    assert_eq!(painted.len(), prompts.len(), "two prompts got the same picture");
 }
