@@ -5,11 +5,11 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # A rustc that can build the plugins; the script gets one where it is missing.
 GUESTS = EASEL_GUEST_RUSTC="$$(sh scripts/wasm-target.sh)"
 
-.PHONY: serve test lint test-core test-engine mutants
+.PHONY: serve test lint install-target test-engine mutants
 
 ## Build what is missing, and run the host with the embedded backends.
 serve:
-	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo run --release -- serve
+	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo run -- serve
 
 ## All tests: the core, the plugins' own logic, the host, and the real process from end to end.
 test:
@@ -25,6 +25,10 @@ lint:
 ## Breaks the core in every place and looks whether a test notices (cargo install cargo-mutants).
 mutants:
 	env -u CARGO_TARGET_DIR PROPTEST_CASES=64 cargo mutants -p easel-core -j1 --colors never -o target/mutants
+
+## Get the target that the plugins are built for, where it is missing.
+install-target:
+	sh scripts/wasm-target.sh
 
 ## A picture through a real diffusion engine, built from source (needs python3, a C++ compiler, 3 GB of disk).
 test-engine:

@@ -2,10 +2,10 @@
 # Makes a picture on a real diffusion engine, through `easel serve --forge` and `easel submit --wait`, on a machine that
 # needs neither a GPU nor a model: the engine is stable-diffusion.cpp's server, which speaks Forge's API, on the CPU, and
 # its weights are random, so that the pictures are noise. What is real is the server, its answers and its failures.
-# The engine is built from the sources in a PyPI package, once, into a cache; from then on this takes half a minute.
+# The engine is built from the sources in a PyPI package, once, into a cache; from then on this takes less than a minute.
 #
 #   EASEL_BIN    the binary to try   [default: debug/easel or release/easel in $CARGO_TARGET_DIR or ./target]
-#   EASEL_CACHE  where to build      [default: easel/ in the user's cache directory; 1.3 GB in use, 2 GB while it builds]
+#   EASEL_CACHE  where to build      [default: easel/ in the user's cache directory; 1.1 GB, a little more while it builds]
 #   JOBS         compilers at once   [default: one for each processor]
 set -eu
 
@@ -93,7 +93,7 @@ if [ -x "$server" ]; then
   say "engine: $server"
 else
   for tool in make cc c++; do
-    command -v $tool >/dev/null || fail "$tool is missing: install a C++ compiler and make (Debian: apt-get install build-essential)"
+    command -v $tool >/dev/null || fail "$tool is missing: install make and a C++ compiler (Debian: build-essential)"
   done
   tools
   building=$(mktemp -d "$cache/build.XXXXXX")

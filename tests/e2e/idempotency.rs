@@ -1,7 +1,7 @@
 //! The same key gives the same job, whatever happens in between.
 
-use crate::harness::Host;
 use crate::harness::api::text;
+use crate::harness::{Config, Home, Host};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -90,4 +90,25 @@ async fn the_key_of_a_deleted_job_does_not_make_it_anew() {
     assert!([200, 204].contains(&deleted.status), "{deleted}");
     api.submit_keyed("key-1", &body).await.problem(&[409]);
     assert_eq!(api.jobs("").await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_gives_its_job_also_when_that_job_could_not_be_submitted_any_more() {
+    let with_painter = Config {
+        tables: "[backend.painter]\ncomponent = \"builtin:flux-stub\"\ndevice = \"gpu0\"".into(),
+        ..Config::default()
+    };
+    let mut host = Home::with(with_painter).start().await;
+    let body =
+        json!({"backend": "painter", "params": {"prompt": "a red fox", "width": 16, "height": 16, "step_ms": 0}});
+    let first = host.api().submit_keyed("key-1", &body).await.expect(201);
+    host.api().until(&first["id"], "complete").await;
+
+    host.stop().await;
+    std::fs::write(host.home().path().join("easel.toml"), Config::default().text()).unwrap();
+    host.start_again().await;
+
+    let again = host.api().submit_keyed("key-1", &body).await.expect(200);
+    assert_eq!(again["id"], first["id"]);
+    host.api().submit_keyed("key-2", &body).await.problem(&[404, 422]);
 }

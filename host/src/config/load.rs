@@ -20,7 +20,8 @@ pub const DEFAULT_FILE: &str = "easel.toml";
 const PREFIX: &str = "EASEL_";
 
 /// `EASEL_…` variables that mean something else than a key: what clients use, the log, and the build.
-const NOT_KEYS: [&str; 6] = ["TOKEN", "SERVER", "LOG", "LOG_FORMAT", "BIN", "FAKES"];
+const NOT_KEYS: [&str; 10] =
+    ["TOKEN", "SERVER", "LOG", "LOG_FORMAT", "BIN", "FAKES", "GUEST_RUSTC", "CACHE", "KILL_ROUNDS", "SEED"];
 /// The same for a whole family: what the tests read.
 const NOT_KEYS_PREFIX: &str = "TEST_";
 

@@ -143,7 +143,7 @@ impl Dispatch {
             }
             Some(error) => tracing::warn!(
                 job = %job.id, attempt = job.attempt, device, outcome = ?verdict.outcome,
-                "held the device for {held:?} and failed: {}: {}", error.message, error.detail
+                "held the device for {held:?} and failed: {}", error.detail
             ),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, Message, MessageId, Ticket};
+use easel_core::{Job, JobId, KeyUse, Message, MessageId, Ticket};
 
 use super::Scheduler;
 use crate::events::Logged;
@@ -25,6 +25,11 @@ impl Scheduler {
     /// The jobs of these ids, as far as there are any.
     pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         self.shared.store.jobs_by_id(ids).await
+    }
+
+    /// What an idempotency key stands for.
+    pub async fn key(&self, owner: &str, key: &str) -> Result<Option<KeyUse>, StoreError> {
+        Ok(self.shared.store.keys(&[(owner.to_owned(), key.to_owned())]).await?.pop())
     }
 
     /// A message.

@@ -11,12 +11,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use warp::http::HeaderMap;
+use warp::reply::Response;
 
 use super::body::{Body, Document};
 use super::jobs::{to_the_end, view_as_told};
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::backend::Backend;
 use crate::scheduler::Rejected;
+use crate::view;
 
 /// The header that makes a repeated request harmless.
 const KEY: &str = "idempotency-key";
@@ -61,6 +63,11 @@ struct InputField {
 pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> Answer {
     let key = key(&headers)?;
     let document = body?;
+    if let Some(key) = &key
+        && let Some(known) = made_before(&host, key, &document).await?
+    {
+        return Ok(known);
+    }
     let (new, inputs) = read(&host, &document, key)?;
     match to_the_end(place(host.clone(), new, inputs)).await? {
         Reply::Job(job, position) => {
@@ -69,6 +76,18 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
         }
         Reply::Known(job, position) => Ok(reply::json(&view_as_told(&host, &job, position))),
         other => Err(Problem::internal(format!("a submission was answered with {other:?}"))),
+    }
+}
+
+/// The answer to a request that was carried out before. What has changed since (an upload that expired, a backend that is
+/// configured no more) is no reason to deny what was acknowledged. Two that come at once are told apart by the writer.
+async fn made_before(host: &Host, key: &str, document: &Document) -> Result<Option<Response>, Problem> {
+    let Some(used) = host.scheduler.key(OWNER, key).await? else { return Ok(None) };
+    match host.scheduler.job(used.job).await? {
+        Some(job) if used.digest == document.digest() => {
+            Ok(Some(reply::json(&view::job(&job, &host.scheduler.state(), host.scheduler.hub()))))
+        }
+        _ => Err(Refusal::KeyReused(key.to_owned()).into()),
     }
 }
 
