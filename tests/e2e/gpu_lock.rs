@@ -26,6 +26,7 @@ async fn the_lock_is_the_devices_and_not_the_backends() {
     let api = host.api();
     let holder = api.hold_device().await;
 
+    let ahead = api.submit(json!({})).await;
     let params = json!({"prompt": "a fox", "width": 16, "height": 16, "steps": 1, "step_ms": 0});
     let other = api.submit_job(&json!({"backend": "flux-stub", "params": params})).await;
     let before = head(&api).await;
@@ -33,7 +34,7 @@ async fn the_lock_is_the_devices_and_not_the_backends() {
     api.release(&holder).await;
     api.until(&other["id"], "complete").await;
 
-    assert_eq!((&waiting["status"], &waiting["queue_position"]), (&json!("queued"), &json!(1)));
+    assert_eq!((&waiting["status"], &waiting["queue_position"]), (&json!("queued"), &json!(2)), "behind {ahead}");
     let events: Vec<_> = history(&api, &before).await.iter().map(|frame| frame["event"].clone()).collect();
     let ended = events.iter().position(|event| event == "cancelled").expect("the holder ended");
     let started = events.iter().position(|event| event == "started").expect("the other one started");

@@ -175,7 +175,7 @@ async fn message_and_job_agree_after_every_transition() {
     let agree = async |job: &Value| {
         let (found, job) = (api.metadata(&message).await, api.job(job).await);
         assert_eq!(found["job_id"], job["id"]);
-        for field in ["status", "queue_position", "artifacts"] {
+        for field in ["status", "queue_position", "artifacts", "error"] {
             assert_eq!(found[field], job[field], "{field}: {found:#} {job:#}");
         }
     };
@@ -190,6 +190,9 @@ async fn message_and_job_agree_after_every_transition() {
     let second = job_for(&api, &message, json!({"artifacts": 2})).await;
     api.until(&second, "complete").await;
     agree(&second).await;
+    let third = job_for(&api, &message, failing("no")).await;
+    api.until(&third, "error").await;
+    agree(&third).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -225,11 +228,14 @@ async fn of_several_jobs_of_one_message_only_the_newest_writes() {
     let older = job_for(&api, &message, long()).await;
     api.until(&older, "processing").await;
 
+    let between = api.submit(long()).await["id"].clone();
     let newer = job_for(&api, &message, json!({"steps": 1})).await;
-    api.cancel(&older).await.expect(200);
-    api.until(&older, "cancelled").await;
+    api.release(&older).await;
+    let waiting = api.metadata(&message).await;
+    api.release(&between).await;
     api.until(&newer, "complete").await;
 
+    assert_eq!((&waiting["job_id"], &waiting["status"]), (&newer, &json!("queued")), "the older one ended last");
     let found = reload(&api, &message).await;
     assert_eq!((&found["job_id"], &found["status"]), (&newer, &json!("complete")));
 }

@@ -1,7 +1,7 @@
 //! A job over HTTP: what a client gets when it submits one, and how it finds it again.
 
 use crate::harness::api::{failing, long, text};
-use crate::harness::{Host, eventually};
+use crate::harness::{Config, Home, Host, eventually};
 use serde_json::{Value, json};
 
 /// Every field of a job that the contract names.
@@ -108,7 +108,13 @@ async fn a_failed_job_tells_the_kind_and_the_message_of_its_backend() {
     );
     let job = api.until(&rubbish["id"], "error").await;
     assert_eq!((&job["error"]["kind"], &job["result"]), (&json!("failed"), &Value::Null));
-    assert!(text(&job["error"]["detail"]).contains("JSON"), "operators read why: {job:#}");
+    let why = text(&job["error"]["detail"]);
+    assert!(why.contains("JSON"), "operators read why: {job:#}");
+    assert_eq!(job["attempts"][0]["error"], job["error"], "the attempt keeps it too");
+    eventually("a line with the job's id and the whole of what went wrong", async || {
+        host.log().iter().any(|line| line.contains(text(&job["id"])) && line.contains(why)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -230,4 +236,23 @@ async fn the_host_says_that_it_is_alive_and_ready_and_which_backends_it_has() {
     let one = api.get("/v1/backends/flux-stub").await.expect(200);
     assert_eq!((&one["name"], &one["default"]), (&json!("flux-stub"), &json!(false)));
     api.get("/v1/backends/nobody").await.problem(&[404]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_lets_nobody_in_and_says_when_to_come_back() {
+    let one = Config { tables: "[queue]\nmax_waiting = 1".into(), ..Config::default() };
+    let host = Home::with(one).start().await;
+    let api = host.api();
+    let running = api.hold_device().await;
+    api.submit(json!({})).await;
+    let known = api.jobs("").await.len();
+
+    let refused = api.post("/v1/jobs", &json!({"params": {}})).await;
+
+    refused.problem(&[429]);
+    assert!(refused.header("Retry-After").parse::<u32>().is_ok(), "{refused}");
+    assert_eq!(api.jobs("").await.len(), known, "nothing is stored");
+    api.release(&running).await;
+    api.until_idle().await;
+    api.submit(json!({})).await;
 }

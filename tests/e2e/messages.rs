@@ -185,3 +185,18 @@ async fn a_message_is_created_once_and_can_be_deleted() {
     assert!([200, 204].contains(&deleted.status), "{deleted}");
     api.get(&path).await.problem(&[404]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_job_writes_into_its_message_cannot_be_patched() {
+    let host = Host::start().await;
+    let api = host.api();
+    let message = api.message(json!({"kept": 1})).await;
+    let path = format!("/v1/messages/{}", text(&message));
+
+    for key in ["job_id", "status", "progress", "queue_position", "error", "artifacts"] {
+        let problem = api.patch(&path, &json!({"extra_metadata": {key: 1, "mine": 2}})).await.problem(&[422]);
+        assert_eq!(problem["field"], format!("extra_metadata.{key}"));
+    }
+
+    assert_eq!(api.metadata(&message).await, json!({"kept": 1}), "nothing of a refused patch is written");
+}
