@@ -20,10 +20,9 @@ pub const DEFAULT_FILE: &str = "easel.toml";
 const PREFIX: &str = "EASEL_";
 
 /// `EASEL_…` variables that mean something else than a key: what clients use, the log, and the build.
-const NOT_KEYS: [&str; 10] =
-    ["TOKEN", "SERVER", "LOG", "LOG_FORMAT", "BIN", "FAKES", "GUEST_RUSTC", "CACHE", "KILL_ROUNDS", "SEED"];
-/// The same for a whole family: what the tests read.
-const NOT_KEYS_PREFIX: &str = "TEST_";
+const NOT_KEYS: [&str; 9] = ["TOKEN", "SERVER", "LOG", "LOG_FORMAT", "BIN", "FAKES", "CACHE", "KILL_ROUNDS", "SEED"];
+/// The same for whole families: what the tests read, and what `cargo run` passes on of the build.
+const NOT_KEYS_PREFIXES: [&str; 2] = ["TEST_", "GUEST_"];
 
 /// What the flags of `easel serve` say; they win over everything.
 #[derive(Debug, Clone, Default)]
@@ -159,7 +158,7 @@ struct Variable {
 impl Variable {
     fn of_a_key(name: String, value: String) -> Option<Self> {
         let rest = name.strip_prefix(PREFIX)?;
-        if NOT_KEYS.contains(&rest) || rest.starts_with(NOT_KEYS_PREFIX) {
+        if NOT_KEYS.contains(&rest) || NOT_KEYS_PREFIXES.iter().any(|prefix| rest.starts_with(prefix)) {
             return None;
         }
         let key = rest.to_lowercase().replace("__", ".");

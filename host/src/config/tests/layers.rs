@@ -84,8 +84,9 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
 }
 
 #[test]
-fn variables_of_clients_log_and_tests_are_not_keys() {
-    let names = ["TOKEN", "SERVER", "LOG", "LOG_FORMAT", "BIN", "FAKES", "TEST_ROUNDS"];
+fn variables_of_clients_log_tests_and_build_are_not_keys() {
+    let names =
+        ["TOKEN", "SERVER", "LOG", "LOG_FORMAT", "BIN", "FAKES", "TEST_ROUNDS", "CACHE", "GUEST_RUSTC", "GUEST_FAKES"];
     let variables: Vec<_> = names.iter().map(|name| format!("EASEL_{name}")).collect();
     let environment: Vec<_> = variables.iter().map(|name| (name.as_str(), "x")).collect();
     load_with("", &environment, &Overrides::default()).expect("valid");
