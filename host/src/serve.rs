@@ -19,7 +19,7 @@ use crate::backend::Registry;
 use crate::config::{Config, Database};
 use crate::dispatch::Dispatch;
 use crate::scheduler::{Scheduler, Setup};
-use crate::store::{Location, Store};
+use crate::store::{Location, Sizes, Store};
 use crate::web;
 
 /// How long an upload that no job uses is kept.
@@ -31,7 +31,7 @@ const SWEEP: usize = 256;
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let (data, _temporary) = data_directory(&config)?;
-    let opened = Store::open(&location(&config), &data).await?;
+    let opened = Store::open(&location(&config), Sizes::for_log(config.store.max_log), &data).await?;
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;

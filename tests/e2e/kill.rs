@@ -21,7 +21,7 @@ mod proof;
 
 use crate::harness::api::{ended, text};
 use crate::harness::socket::place;
-use crate::harness::{Api, Home, Host, Random, Seed, Socket, eventually};
+use crate::harness::{Api, Config, Home, Host, Random, Seed, Socket, eventually};
 use checks::Evidence;
 use drive::{Memory, Round};
 use log::read_on;
@@ -50,7 +50,8 @@ async fn whenever_it_is_killed_the_host_stands_by_what_it_told_anybody() {
 }
 
 async fn live_and_die(rounds: u64, random: &mut Random) {
-    let home = Home::new();
+    // The log is emptied every few hundred commits, so that kills hit that as well.
+    let home = Home::with(Config { tables: "[store]\nmax_log = \"256KiB\"\n".into(), ..Config::default() });
     let memory = Arc::new(Memory::default());
     let mut log = Vec::new();
     for round in 0..rounds {

@@ -43,6 +43,8 @@ pub struct Config {
     /// What a running job gets to finish in, once the host was asked to stop.
     #[serde(with = "humantime_serde")]
     pub shutdown_grace: Duration,
+    /// The database.
+    pub store: Store,
     /// The web server.
     pub web: Web,
     /// The queue's order and its limits.
@@ -67,6 +69,7 @@ impl Default for Config {
             database: Database::default(),
             default_backend: "flux-stub".to_owned(),
             shutdown_grace: Duration::from_secs(30),
+            store: Store::default(),
             web: Web::default(),
             queue: Queue::default(),
             retention: Retention::default(),
@@ -96,6 +99,22 @@ impl Database {
             Self::SurrealKv(path) => Some(path.clone()),
             Self::Memory => None,
         }
+    }
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// The most bytes that its log may have: what a start after a crash reads again. A longer one is written to tables,
+    /// which everybody waits for.
+    #[serde(deserialize_with = "parse::size")]
+    pub max_log: ByteSize,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { max_log: ByteSize::mib(24) }
     }
 }
 

@@ -1,12 +1,16 @@
 //! What a configuration must satisfy beyond its types. Every rule names its key and says what would satisfy it.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{BUILTINS, Backend, Component, Config, ConfigError, Queue, Retention, Web};
+use super::{BUILTINS, Backend, Component, Config, ConfigError, Queue, Retention, Store, Web};
+
+/// Below, the database would do nothing but flush; above, a flush would take seconds.
+const LOG: RangeInclusive<ByteSize> = ByteSize::kib(256)..=ByteSize::mib(256);
 
 type Checked = Result<(), ConfigError>;
 
@@ -15,6 +19,7 @@ const MOST_MEMORY: ByteSize = ByteSize::gib(4);
 
 pub(super) fn check(config: &Config) -> Checked {
     listen(config)?;
+    store(&config.store)?;
     web(&config.web)?;
     queue(&config.queue)?;
     retention(&config.retention)?;
@@ -33,6 +38,12 @@ fn listen(config: &Config) -> Checked {
              127.0.0.1:{}",
             listen.port()
         )
+    })
+}
+
+fn store(store: &Store) -> Checked {
+    ensure(LOG.contains(&store.max_log), "store.max_log", || {
+        format!("must be at least {} and at most {}", LOG.start(), LOG.end())
     })
 }
 

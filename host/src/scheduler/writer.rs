@@ -49,6 +49,8 @@ impl Writer {
                 }
             }
             self.write(batch).await.context("the store and this process may not agree any more")?;
+            // The callers have their answers; whoever comes now waits for this.
+            self.shared.store.flush_if_due().await.context("the store cannot go on")?;
         }
     }
 

@@ -56,7 +56,8 @@ impl Store {
              {} COMMIT;",
             script.sql
         );
-        let mut query = self.db.query(sql).bind(("writer", writer));
+        let db = self.db().await?;
+        let mut query = db.query(sql).bind(("writer", writer));
         for (name, value) in script.values {
             query = query.bind((name, value));
         }
@@ -74,7 +75,7 @@ impl Store {
     async fn told(&self, draft: &Draft) -> Result<Vec<Logged>, StoreError> {
         let Some(last) = draft.events.last().map(|event| event.seq) else { return Ok(Vec::new()) };
         let sql = "SELECT list, messages FROM ONLY type::record('event', $last)";
-        let row: Option<Value> = self.db.query(sql).bind(("last", last)).await?.take(0)?;
+        let row: Option<Value> = self.db().await?.query(sql).bind(("last", last)).await?.take(0)?;
         events_of(row.unwrap_or_default())
     }
 }

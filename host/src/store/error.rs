@@ -48,6 +48,21 @@ pub enum StoreError {
     /// Another writer has taken over.
     #[error("another process has taken over this store: nothing was written")]
     Fenced,
+    /// What is in memory could not be written to tables, and may not grow any further.
+    #[error(
+        "the database in {} could not write {left} bytes of its log to tables, everything in it is safe: \
+         make sure that the disk has room, and start Easel again",
+        directory.display()
+    )]
+    Unflushed {
+        /// The store's directory.
+        directory: PathBuf,
+        /// What is still in the log.
+        left: u64,
+    },
+    /// It was closed.
+    #[error("the store is closed")]
+    Closed,
     /// A commit failed, and nothing can be read to tell whether it did.
     #[error("it is unknown whether a commit took place: {0}")]
     Unknown(String),

@@ -1,10 +1,10 @@
 //! The store: SurrealDB, and nobody else knows SurrealQL.
 //!
 //! One process writes (the scheduler, through [`Store::commit`]), everybody reads. Rows are the core's own types as JSON
-//! documents; what has columns of its own is only what is looked up. See `docs/decisions` for why the memtable is bounded
-//! through an interface that SurrealDB keeps out of its documentation.
+//! documents; what has columns of its own is only what is looked up. `engine` is SurrealDB itself, and what has to be done so that it keeps its word.
 
 mod commit;
+mod engine;
 mod error;
 mod open;
 mod read;
@@ -14,6 +14,7 @@ mod stamp;
 mod suite;
 
 pub use commit::Committed;
+pub use engine::{Location, Sizes};
 pub use error::StoreError;
-pub use open::{Location, Opened, Store};
+pub use open::{Opened, Store};
 pub use read::JobFilter;

@@ -1,38 +1,21 @@
 //! Opening the store: the engine, the migrations, the writer's row.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use easel_core::{Device, Job, Ticket};
 use serde_json::{Value, json};
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
-use surrealdb_cnf::ConfigMap;
-use surrealdb_engine_local::Datastore;
+use tokio::sync::RwLockReadGuard;
 
+use super::engine::{Engine, Location, Sizes};
 use super::{StoreError, schema, stamp};
-
-/// The memtable is flushed at this size. The default is a gigabyte on a machine of 16: it would fill memory and disk
-/// before its first flush, and then stall everybody for half a second.
-const MEMTABLE: &str = "67108864";
-/// Enough for the hot end of every table.
-const BLOCK_CACHE: &str = "67108864";
-
-/// Where a store lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// Nowhere: gone with the process.
-    Memory,
-    /// In this directory.
-    SurrealKv(PathBuf),
-}
 
 /// A store that is open.
 #[derive(Clone)]
 pub struct Store {
-    pub(super) db: Surreal<Db>,
-    pub(super) datastore: Arc<Datastore>,
+    pub(super) engine: Arc<Engine>,
     pub(super) id: Arc<str>,
     pub(super) epoch: u64,
 }
@@ -56,16 +39,16 @@ pub struct Opened {
 impl Store {
     /// Opens or creates the store at `location`, brings its schema up to date, and takes the writer's row: from here on a
     /// process that opened it before changes nothing any more.
-    pub async fn open(location: &Location, data: &Path) -> Result<Opened, StoreError> {
-        let datastore = open_datastore(location).await?;
-        let db: Surreal<Db> = Surreal::unstable_from_datastore(datastore.clone(), None).await?;
-        db.use_ns("easel").use_db("easel").await?;
-
-        let id = migrate(&db).await?;
-        stamp::check(data, &id)?;
-        let writer = take_over(&db).await?;
+    pub async fn open(location: &Location, sizes: Sizes, data: &Path) -> Result<Opened, StoreError> {
+        let engine = Arc::new(Engine::open(location.clone(), sizes).await?);
+        let (id, writer) = {
+            let db = engine.db().await?;
+            let id = migrate(&db).await?;
+            stamp::check(data, &id)?;
+            (id, take_over(&db).await?)
+        };
         let number = |key: &str| writer.get(key).and_then(Value::as_u64).unwrap_or_default();
-        let store = Self { db, datastore, id: id.into(), epoch: number("epoch") };
+        let store = Self { engine, id: id.into(), epoch: number("epoch") };
         let jobs = store.live_jobs(number("floor")).await?;
         let devices = store.devices().await?;
         Ok(Opened { store, seq: number("seq"), ticket: number("ticket"), commits: number("commits"), jobs, devices })
@@ -76,53 +59,20 @@ impl Store {
         &self.id
     }
 
+    /// The database, for one query.
+    pub(super) async fn db(&self) -> Result<RwLockReadGuard<'_, Surreal<Db>>, StoreError> {
+        self.engine.db().await
+    }
+
+    /// Empties the engine's log if it has grown large. For the writer, between two commits; queries wait meanwhile.
+    pub async fn flush_if_due(&self) -> Result<(), StoreError> {
+        self.engine.flush_if_due().await
+    }
+
     /// Closes it: after this, the directory can be opened by another process at once.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Self { db, datastore, .. } = self;
-        drop(db);
-        datastore
-            .shutdown()
-            .await
-            .map_err(|error| StoreError::Database(surrealdb::Error::internal(format!("{error:#}"))))
+        self.engine.close().await
     }
-}
-
-async fn open_datastore(location: &Location) -> Result<Arc<Datastore>, StoreError> {
-    let path = match location {
-        Location::Memory => "mem://".to_owned(),
-        Location::SurrealKv(directory) => {
-            std::fs::create_dir_all(directory).map_err(|error| StoreError::Io {
-                what: "cannot create the store's directory",
-                path: directory.clone(),
-                error,
-            })?;
-            format!("surrealkv://{}", directory.display())
-        }
-    };
-    let config = ConfigMap::empty()
-        .with_key_value("surrealkv_max_memtable_size", MEMTABLE)
-        .with_key_value("surrealkv_block_cache_capacity", BLOCK_CACHE);
-    let failed = |error: String| match location {
-        Location::SurrealKv(directory) if error.contains("already locked") => StoreError::Held(directory.clone()),
-        Location::SurrealKv(directory) => StoreError::Io {
-            what: "cannot open the store in",
-            path: directory.clone(),
-            error: std::io::Error::other(error),
-        },
-        Location::Memory => StoreError::Database(surrealdb::Error::internal(error)),
-    };
-    // The maintenance tasks write: started before the version is settled, they make a new store look like a damaged one.
-    let datastore = Datastore::builder()
-        .with_config(config)
-        .with_query_timeout(Some(Duration::from_secs(60)))
-        .without_maintenance_tasks()
-        .build_with_path(&path)
-        .await
-        .map_err(|error| failed(format!("{error:#}")))?;
-    datastore.check_version().await.map_err(|error| failed(format!("{error:#}")))?;
-    datastore.bootstrap().await.map_err(|error| failed(format!("{error:#}")))?;
-    datastore.start_maintenance_tasks();
-    Ok(datastore)
 }
 
 /// Brings the schema up to date; the store's id.

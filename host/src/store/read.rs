@@ -55,8 +55,8 @@ impl Store {
             sql.push_str(&rule);
         }
         sql.push_str(" ORDER BY ticket DESC LIMIT $limit");
-        let mut query =
-            self.db.query(sql).bind(("before", before.unwrap_or(i64::MAX as u64))).bind(("limit", limit as u64));
+        let db = self.db().await?;
+        let mut query = db.query(sql).bind(("before", before.unwrap_or(i64::MAX as u64))).bind(("limit", limit as u64));
         for (column, any) in asked() {
             query = query.bind((*column, (*any).clone()));
         }
@@ -66,11 +66,11 @@ impl Store {
     /// The jobs that have not ended; none has a ticket below `floor`.
     pub(super) async fn live_jobs(&self, floor: Ticket) -> Result<Vec<Job>, StoreError> {
         let sql = "SELECT *, record::id(id) AS id FROM job WHERE ticket >= $floor AND status IN ['pending', 'queued', 'processing']";
-        rows("job", self.db.query(sql).bind(("floor", floor)).await?.take(0)?)
+        rows("job", self.db().await?.query(sql).bind(("floor", floor)).await?.take(0)?)
     }
 
     pub(super) async fn devices(&self) -> Result<Vec<Device>, StoreError> {
-        rows("device", self.db.query("SELECT * FROM device").await?.take(0)?)
+        rows("device", self.db().await?.query("SELECT * FROM device").await?.take(0)?)
     }
 
     /// A message.
@@ -91,7 +91,8 @@ impl Store {
     pub async fn conversation(&self, id: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
         let sql = "SELECT *, record::id(id) AS id FROM message WHERE conversation_id = $id AND ticket > $after
                    ORDER BY ticket LIMIT $limit";
-        let query = self.db.query(sql).bind(("id", id.to_owned())).bind(("after", after)).bind(("limit", limit as u64));
+        let db = self.db().await?;
+        let query = db.query(sql).bind(("id", id.to_owned())).bind(("after", after)).bind(("limit", limit as u64));
         rows("message", query.await?.take(0)?)
     }
 
@@ -115,7 +116,7 @@ impl Store {
     pub async fn events(&self, seq: u64, limit: usize) -> Result<Vec<Logged>, StoreError> {
         let sql = "SELECT VALUE { list: list, messages: messages } FROM event:($after).. ORDER BY id LIMIT $limit";
         let sql = sql.replace("($after)", &(seq + 1).to_string());
-        let found: Vec<Value> = self.db.query(sql).bind(("limit", limit as u64)).await?.take(0)?;
+        let found: Vec<Value> = self.db().await?.query(sql).bind(("limit", limit as u64)).await?.take(0)?;
         let mut logged = Vec::new();
         for row in found {
             logged.extend(events_of(row)?.into_iter().filter(|logged| logged.event.seq > seq));
@@ -128,13 +129,14 @@ impl Store {
 
     /// The number of the oldest event that is kept; none if there are none.
     pub async fn oldest_event(&self) -> Result<Option<u64>, StoreError> {
-        let found: Option<u64> = self.db.query("SELECT VALUE first FROM event ORDER BY id LIMIT 1").await?.take(0)?;
+        let found: Option<u64> =
+            self.db().await?.query("SELECT VALUE first FROM event ORDER BY id LIMIT 1").await?.take(0)?;
         Ok(found)
     }
 
     /// How many commits there have been, as far as can be read.
     pub(super) async fn commits(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.db.query("SELECT VALUE commits FROM ONLY meta:writer").await?.take(0)?)
+        Ok(self.db().await?.query("SELECT VALUE commits FROM ONLY meta:writer").await?.take(0)?)
     }
 
     async fn by_id<T: DeserializeOwned>(&self, table: &'static str, ids: Vec<String>) -> Result<Vec<T>, StoreError> {
@@ -148,7 +150,7 @@ impl Store {
         let sql = format!(
             "SELECT *, record::id(id) AS id FROM $ids.map(|$id| type::record('{table}', $id)) WHERE record::exists(id)"
         );
-        Ok(self.db.query(sql).bind(("ids", ids)).await?.take(0)?)
+        Ok(self.db().await?.query(sql).bind(("ids", ids)).await?.take(0)?)
     }
 }
 

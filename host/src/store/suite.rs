@@ -11,8 +11,9 @@ use easel_core::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Committed, JobFilter, Location, Opened, Store, StoreError};
+use super::{Committed, JobFilter, Location, Opened, Sizes, Store, StoreError};
 
+const SIZES: Sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
 const LIMITS: Limits = Limits { max_waiting: 1000 };
 
 /// A store, the state that goes with it, and what it takes to open both again.
@@ -29,7 +30,7 @@ impl Bench {
     async fn on(location: impl Fn(&std::path::Path) -> Location) -> Self {
         let data = tempfile::tempdir().unwrap();
         let location = location(data.path());
-        let opened = Store::open(&location, data.path()).await.unwrap();
+        let opened = Store::open(&location, SIZES, data.path()).await.unwrap();
         Self::with(location, data, opened)
     }
 
@@ -46,7 +47,7 @@ impl Bench {
 
     async fn reopened(self) -> Self {
         self.store.close().await.unwrap();
-        let opened = Store::open(&self.location, self.data.path()).await.unwrap();
+        let opened = Store::open(&self.location, SIZES, self.data.path()).await.unwrap();
         Self::with(self.location, self.data, opened)
     }
 
@@ -328,16 +329,16 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_open_cannot_be_opened_again() {
     let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
-    let second = Store::open(&bench.location, bench.data.path()).await;
+    let second = Store::open(&bench.location, SIZES, bench.data.path()).await;
     assert!(matches!(second.err(), Some(StoreError::Held(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_of_a_later_version_is_left_alone() {
     let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
-    bench.store.db.query("UPDATE meta:store SET schema = 99").await.unwrap().check().unwrap();
+    bench.store.db().await.unwrap().query("UPDATE meta:store SET schema = 99").await.unwrap().check().unwrap();
     bench.store.close().await.unwrap();
-    let opened = Store::open(&bench.location, bench.data.path()).await;
+    let opened = Store::open(&bench.location, SIZES, bench.data.path()).await;
     assert!(matches!(opened.err(), Some(StoreError::Newer { found: 99, .. })));
 }
 
@@ -345,5 +346,5 @@ async fn a_store_of_a_later_version_is_left_alone() {
 async fn a_data_directory_is_refused_to_another_store() {
     let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
     let other = Location::SurrealKv(bench.data.path().join("other"));
-    assert!(matches!(Store::open(&other, bench.data.path()).await.err(), Some(StoreError::Mismatch { .. })));
+    assert!(matches!(Store::open(&other, SIZES, bench.data.path()).await.err(), Some(StoreError::Mismatch { .. })));
 }

@@ -1,0 +1,235 @@
+//! The engine under the store, and its whole life: opened so that a crash costs nothing, flushed before it would, closed.
+//!
+//! SurrealKV 0.21 has two ways of losing what it acknowledged, and both are kept from happening here (ADR 6 tells how each
+//! shows):
+//!
+//! - After a crash has torn the end of its log, it goes on writing behind the tear, or to a file that its own repair has
+//!   just replaced; the next start reads neither. So each opening begins a log file of its own, and nothing is ever
+//!   written behind a tear.
+//! - When the memtable is full, the commit that found no room in it stands in the old log and in the new memtable. Once
+//!   the old memtable is flushed, the old log is deleted, and until the next flush that commit is nowhere on disk. So the
+//!   memtable is made far larger than the log may grow, and the log is emptied by closing the engine, which writes all
+//!   that the memtable holds, and opening it again.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytesize::ByteSize;
+use surrealdb::Surreal;
+use surrealdb::engine::local::Db;
+use surrealdb_cnf::ConfigMap;
+use surrealdb_engine_local::Datastore;
+use tokio::sync::{RwLock, RwLockReadGuard};
+
+use super::StoreError;
+
+/// Enough for the hot end of every table.
+const BLOCK_CACHE: u64 = 64 * 1024 * 1024;
+/// Held locked for as long as a process has the store open: what SurrealKV locks, it lets go of at each flush.
+const LOCK: &str = "easel.lock";
+/// SurrealKV's directory of logs, within the store's.
+const LOGS: &str = "wal";
+/// Where SurrealKV repairs a torn log. What a crash leaves there spoils the next repair.
+const REPAIR: &str = "repair_temp";
+
+/// Where a store lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// Nowhere: gone with the process.
+    Memory,
+    /// In this directory.
+    SurrealKv(PathBuf),
+}
+
+/// How large the log may grow, and the memtable.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// The log is emptied when it has grown to this many bytes: what a start after a crash has to read again.
+    pub log: u64,
+    /// What is set aside (as addresses; memory is used as it fills) for what the log says. An entry takes less than twice
+    /// its bytes in the log.
+    pub memtable: u64,
+}
+
+impl Sizes {
+    /// For a log of at most `log`, with room for the largest commit beyond that.
+    pub fn for_log(log: ByteSize) -> Self {
+        Self { log: log.as_u64(), memtable: log.as_u64() * 4 + 256 * 1024 * 1024 }
+    }
+}
+
+/// The database, which readers and the writer share.
+pub(super) struct Engine {
+    location: Location,
+    sizes: Sizes,
+    /// None only while it is being flushed and after it was closed.
+    open: RwLock<Option<Open>>,
+    /// Keeps other processes out.
+    _lock: Option<File>,
+}
+
+struct Open {
+    db: Surreal<Db>,
+    datastore: Arc<Datastore>,
+}
+
+impl Engine {
+    pub(super) async fn open(location: Location, sizes: Sizes) -> Result<Self, StoreError> {
+        let lock = match &location {
+            Location::Memory => None,
+            Location::SurrealKv(directory) => Some(lock(directory)?),
+        };
+        let open = RwLock::new(Some(connect(&location, sizes).await?));
+        Ok(Self { location, sizes, open, _lock: lock })
+    }
+
+    /// The database; waits while it is being flushed.
+    pub(super) async fn db(&self) -> Result<RwLockReadGuard<'_, Surreal<Db>>, StoreError> {
+        RwLockReadGuard::try_map(self.open.read().await, |open| open.as_ref().map(|open| &open.db))
+            .map_err(|_| StoreError::Closed)
+    }
+
+    /// Empties the log if it has grown large. Queries wait meanwhile.
+    pub(super) async fn flush_if_due(&self) -> Result<(), StoreError> {
+        let Location::SurrealKv(directory) = &self.location else { return Ok(()) };
+        let bytes = log_bytes(directory)?;
+        if bytes < self.sizes.log {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let mut slot = self.open.write().await;
+        if let Some(open) = slot.take() {
+            open.close().await?;
+        }
+        // SurrealKV keeps it to itself when closing fails. The log tells: it is still there.
+        let left = log_bytes(directory)?;
+        if left > 0 {
+            return Err(StoreError::Unflushed { directory: directory.clone(), left });
+        }
+        *slot = Some(connect(&self.location, self.sizes).await?);
+        tracing::info!(bytes, "emptied the database's log in {:?}", begun.elapsed());
+        Ok(())
+    }
+
+    /// Closes it: after this, the directory can be opened by another process at once.
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        match self.open.write().await.take() {
+            Some(open) => open.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Open {
+    async fn close(self) -> Result<(), StoreError> {
+        // While there is a handle nobody else closes it: of two closings at once, the one that has nothing to do would
+        // let others in before the other is done.
+        let closed = self.datastore.shutdown().await;
+        drop(self.db);
+        closed.map_err(|error| StoreError::Database(surrealdb::Error::internal(format!("{error:#}"))))
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let io = |what| move |error| StoreError::Io { what, path: directory.to_owned(), error };
+    fs::create_dir_all(directory).map_err(io("cannot create the store's directory"))?;
+    let file = File::create(directory.join(LOCK)).map_err(io("cannot write to the store's directory"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Held(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(io("cannot lock the store in")(error)),
+    }
+}
+
+async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> {
+    let path = match location {
+        Location::Memory => "mem://".to_owned(),
+        Location::SurrealKv(directory) => {
+            begin_log(directory).map_err(|error| StoreError::Io {
+                what: "cannot begin a log in",
+                path: directory.clone(),
+                error,
+            })?;
+            format!("surrealkv://{}", directory.display())
+        }
+    };
+    let failed = |error: String| match location {
+        Location::SurrealKv(directory) => {
+            StoreError::Io { what: "cannot open the store in", path: directory.clone(), error: io::Error::other(error) }
+        }
+        Location::Memory => StoreError::Database(surrealdb::Error::internal(error)),
+    };
+    // The maintenance tasks write: started before the version is settled, they make a new store look like a damaged one.
+    let datastore = Datastore::builder()
+        .with_config(
+            ConfigMap::empty()
+                .with_key_value("surrealkv_max_memtable_size", sizes.memtable.to_string())
+                // Our values are small, and a file less is a file less to be torn.
+                .with_key_value("surrealkv_enable_vlog", "false")
+                .with_key_value("surrealkv_block_cache_capacity", BLOCK_CACHE.to_string()),
+        )
+        .with_query_timeout(Some(Duration::from_secs(60)))
+        .without_maintenance_tasks()
+        .build_with_path(&path)
+        .await
+        .map_err(|error| failed(format!("{error:#}")))?;
+    datastore.check_version().await.map_err(|error| failed(format!("{error:#}")))?;
+    datastore.bootstrap().await.map_err(|error| failed(format!("{error:#}")))?;
+    datastore.start_maintenance_tasks();
+    let db: Surreal<Db> = Surreal::unstable_from_datastore(datastore.clone(), None).await?;
+    db.use_ns("easel").use_db("easel").await?;
+    Ok(Open { db, datastore })
+}
+
+/// Gives the engine an empty log file after the last one, which is the one that it goes on with.
+fn begin_log(directory: &Path) -> io::Result<()> {
+    let logs = directory.join(LOGS);
+    let Some((last, bytes)) = log_files(directory)?.into_iter().max() else { return Ok(()) };
+    match fs::remove_dir_all(logs.join(REPAIR)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if bytes > 0 {
+        File::create_new(logs.join(format!("{:020}.wal", last + 1)))?;
+        File::open(&logs)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn log_bytes(directory: &Path) -> Result<u64, StoreError> {
+    let files = log_files(directory).map_err(|error| StoreError::Io {
+        what: "cannot read the store's log in",
+        path: directory.to_owned(),
+        error,
+    })?;
+    Ok(files.iter().map(|(_, bytes)| bytes).sum())
+}
+
+/// The numbers of the log files, and their sizes.
+fn log_files(directory: &Path) -> io::Result<Vec<(u64, u64)>> {
+    let entries = match fs::read_dir(directory.join(LOGS)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".wal")).and_then(|stem| stem.parse().ok());
+        if let Some(number) = number {
+            // Files that the engine has just flushed go away under our eyes.
+            match entry.metadata() {
+                Ok(metadata) => files.push((number, metadata.len())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests;
