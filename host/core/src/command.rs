@@ -15,6 +15,10 @@ pub struct NewJob {
     pub backend: String,
     /// Whose it is.
     pub owner: String,
+    /// Whom the owner, a service, acts for.
+    pub user: Option<String>,
+    /// How much it matters: -100 to 100.
+    pub priority: i32,
     /// Valid for the backend's schema.
     pub params: Json,
     /// Files for it, already in its own directory.
@@ -69,17 +73,89 @@ pub struct Finished {
     pub error: Option<JobError>,
 }
 
+/// Where in the line of its device a job is to stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveTo {
+    /// Before all that is queued now.
+    Front,
+    /// After all that is queued now, and before what arrives later.
+    Back,
+    /// Right before this job.
+    Before(JobId),
+}
+
 /// Something for the writer to decide.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// A new job.
     Submit(Box<NewJob>),
     /// End a job: at once if it waits, by asking its attempt if it runs.
-    Cancel(JobId),
+    Cancel {
+        /// Which.
+        job: JobId,
+        /// Who wants it.
+        by: String,
+    },
     /// Run an ended job again.
-    Retry(JobId),
+    Retry {
+        /// Which.
+        job: JobId,
+        /// Who wants it.
+        by: String,
+    },
     /// Forget an ended job.
-    Delete(JobId),
+    Delete {
+        /// Which.
+        job: JobId,
+        /// Who wants it.
+        by: String,
+    },
+    /// Give a queued job another place in the line of its device.
+    Move {
+        /// Which.
+        job: JobId,
+        /// Where to.
+        to: MoveTo,
+        /// Who wants it.
+        by: String,
+    },
+    /// Give a waiting job another priority, and the place that it would have had with it.
+    Reprioritise {
+        /// Which.
+        job: JobId,
+        /// From -100 to 100.
+        priority: i32,
+        /// Who wants it.
+        by: String,
+    },
+    /// Claim nothing more, on any device.
+    PauseQueue {
+        /// Why.
+        reason: Option<String>,
+        /// Who wants it.
+        by: String,
+    },
+    /// Claim again.
+    ResumeQueue {
+        /// Who wants it.
+        by: String,
+    },
+    /// Claim nothing more on a device.
+    PauseDevice {
+        /// Which.
+        device: String,
+        /// Why.
+        reason: Option<String>,
+        /// Who wants it.
+        by: String,
+    },
+    /// Claim again on a device.
+    ResumeDevice {
+        /// Which.
+        device: String,
+        /// Who wants it.
+        by: String,
+    },
     /// A device's turn: the outcome of its attempt, then perhaps the claim of the next, in one transaction.
     Turn {
         /// The device.
@@ -160,6 +236,20 @@ pub enum Refusal {
     /// No such backend is configured.
     #[error("there is no backend {0}")]
     NoBackend(String),
+    /// There is no such device.
+    #[error("there is no device {0}")]
+    NoDevice(String),
+    /// There is no such priority.
+    #[error("priority {0} is not between -100 and 100")]
+    BadPriority(i32),
+    /// The two jobs stand in different lines.
+    #[error("job {job} cannot be moved before job {before}, which waits for another device")]
+    OtherLine {
+        /// The job to be moved.
+        job: JobId,
+        /// The one that it was to stand before.
+        before: JobId,
+    },
     /// The job is not in a state for that.
     #[error("job {} is {}: {rule}", job.id, job.status.name())]
     Unfit {
@@ -179,6 +269,9 @@ pub enum Refusal {
     /// Too many jobs wait.
     #[error("{0} jobs are waiting, which is as many as `queue.max_waiting` lets in")]
     QueueFull(u64),
+    /// Too many jobs of one party wait.
+    #[error("{0} of your jobs are waiting, which is as many as `queue.max_waiting_per_owner` lets in")]
+    OwnerFull(u64),
 }
 
 /// The rows that a command needs and that the state may not hold.
@@ -200,10 +293,40 @@ impl Command {
                 names.messages.extend(new.message_id);
                 names.keys.extend(new.key.iter().map(|(key, _)| (new.owner.clone(), key.clone())));
             }
-            Self::Cancel(id) | Self::Retry(id) | Self::Delete(id) => names.jobs.push(*id),
+            Self::Cancel { job, .. }
+            | Self::Retry { job, .. }
+            | Self::Delete { job, .. }
+            | Self::Reprioritise { job, .. } => names.jobs.push(*job),
+            Self::Move { job, to, .. } => {
+                names.jobs.push(*job);
+                names.jobs.extend(if let MoveTo::Before(other) = to { Some(*other) } else { None });
+            }
             Self::CreateMessage(new) => names.messages.push(new.id),
             Self::PatchMessage { id, .. } | Self::DeleteMessage(id) => names.messages.push(*id),
-            Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Recover => {}
+            Self::PauseQueue { .. }
+            | Self::ResumeQueue { .. }
+            | Self::PauseDevice { .. }
+            | Self::ResumeDevice { .. }
+            | Self::Turn { .. }
+            | Self::Remember { .. }
+            | Self::Settled { .. }
+            | Self::Recover => {}
+        }
+    }
+
+    /// Who asks for this, where the log would not tell otherwise.
+    pub fn by(&self) -> Option<&str> {
+        match self {
+            Self::Cancel { by, .. }
+            | Self::Retry { by, .. }
+            | Self::Delete { by, .. }
+            | Self::Move { by, .. }
+            | Self::Reprioritise { by, .. }
+            | Self::PauseQueue { by, .. }
+            | Self::ResumeQueue { by }
+            | Self::PauseDevice { by, .. }
+            | Self::ResumeDevice { by, .. } => Some(by),
+            _ => None,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::command::NewMessage;
-use crate::device::Device;
+use crate::command::{NewMessage, Refusal, Reply};
+use crate::device::{Device, Queue};
 use crate::event::{Body, Event, MessageChange, Transition};
 use crate::job::{Job, JobId, Timestamp};
 use crate::message::MessageId;
@@ -55,7 +55,9 @@ pub enum Change {
     /// A job's row is to go.
     DeleteJob(JobId),
     /// A device's row, new or in place of the old one.
-    Device(Device),
+    Device(Arc<Device>),
+    /// The queue's own row, new or in place of the old one.
+    Queue(Queue),
     /// A new idempotency key.
     Key(KeyUse),
     /// A new message, created by the event of this number.
@@ -97,17 +99,31 @@ pub struct Draft {
     pub changes: Vec<Change>,
     /// What to say, in order.
     pub events: Vec<Event>,
+    /// Who asks for what is being decided.
+    pub(crate) by: Option<String>,
 }
 
 impl Draft {
     /// Nothing changed yet.
     pub fn new(state: State, cold: Cold) -> Self {
-        Self { state, cold, changes: Vec::new(), events: Vec::new() }
+        Self { state, cold, changes: Vec::new(), events: Vec::new(), by: None }
     }
 
     /// A job, ended or not.
     pub fn job(&self, id: JobId) -> Option<Arc<Job>> {
         self.state.job(id).or_else(|| self.cold.jobs.get(&id)).cloned()
+    }
+
+    /// The answer to a command that finds everything as it wants it.
+    pub(crate) fn unchanged(&self, job: Arc<Job>) -> Reply {
+        let queue_position = self.state.position(&job);
+        Reply::Job(job, queue_position)
+    }
+
+    /// The answer to a command that a job is not in a state for.
+    pub(crate) fn unfit(&self, job: Arc<Job>, rule: &'static str) -> Refusal {
+        let queue_position = self.state.position(&job);
+        Refusal::Unfit { job, queue_position, rule }
     }
 
     /// The number that the next event will have.
@@ -155,8 +171,22 @@ impl Draft {
 
     /// Records that `device` is now as given.
     pub fn put_device(&mut self, device: Device) {
+        let device = Arc::new(device);
         self.state.put_device(device.clone());
         self.changes.push(Change::Device(device));
+    }
+
+    /// Records that the queue's own row is now as given, and says so.
+    pub fn put_queue(&mut self, queue: Queue, now: Timestamp) {
+        let (paused, length) = (queue.paused.clone(), self.state.queued());
+        self.state.put_queue(queue.clone());
+        self.changes.push(Change::Queue(queue));
+        self.say(Body::Queue { paused, length }, now);
+    }
+
+    /// Says whether a device is paused.
+    pub fn tell_device(&mut self, device: &Device, now: Timestamp) {
+        self.say(Body::Device { name: device.name.clone(), paused: device.paused.clone() }, now);
     }
 
     /// Tells what a client did to a message.
@@ -167,6 +197,6 @@ impl Draft {
 
     fn say(&mut self, body: Body, at: Timestamp) {
         self.state.seq += 1;
-        self.events.push(Event { seq: self.state.seq, at, body });
+        self.events.push(Event { seq: self.state.seq, at, by: self.by.clone(), body });
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Pause;
 use crate::job::{Job, Status, Timestamp};
 use crate::message::MessageId;
 
@@ -71,6 +72,20 @@ pub enum Body {
         /// Whose it is.
         owner: String,
     },
+    /// The queue was paused or resumed.
+    Queue {
+        /// Why, by whom and since when it stands still, if it does.
+        paused: Option<Pause>,
+        /// How many jobs are queued.
+        length: u64,
+    },
+    /// A device was paused or resumed.
+    Device {
+        /// Which.
+        name: String,
+        /// Why, by whom and since when it stands still, if it does.
+        paused: Option<Pause>,
+    },
 }
 
 /// One line of the durable log.
@@ -80,6 +95,9 @@ pub struct Event {
     pub seq: u64,
     /// When it was decided.
     pub at: Timestamp,
+    /// Who asked for it, where somebody did who is not the job's own submitter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// What happened.
     pub body: Body,
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::json::Json;
 use crate::message::MessageId;
+use crate::order::Tag;
 
 /// Microseconds since the Unix epoch, UTC. The core never asks what time it is: commands carry it.
 pub type Timestamp = i64;
@@ -23,6 +24,15 @@ impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Whom a job belongs to: turns and caps are theirs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Party {
+    /// The owner.
+    pub owner: String,
+    /// Whom the owner, a service, acts for.
+    pub user: Option<String>,
 }
 
 /// Where a job stands.
@@ -213,6 +223,15 @@ pub struct Job {
     pub device: Option<String>,
     /// Whose it is.
     pub owner: String,
+    /// Whom the owner, a service, acts for.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// How much it matters: -100 to 100.
+    #[serde(default)]
+    pub priority: i32,
+    /// Which turn of its party it is; its rank follows from it, unless somebody moved it.
+    #[serde(default)]
+    pub tag: Tag,
     /// What to do, in the backend's own words.
     pub params: Json,
     /// Files for it.
@@ -261,6 +280,11 @@ impl Job {
     /// Whether `attempt` is the one that holds the device now.
     pub fn runs(&self, attempt: u32) -> bool {
         self.status == Status::Processing && self.attempt == attempt
+    }
+
+    /// Whom it belongs to.
+    pub fn party(&self) -> Party {
+        Party { owner: self.owner.clone(), user: self.user.clone() }
     }
 
     /// The attempt that is under way, or was the last.

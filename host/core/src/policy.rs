@@ -2,23 +2,23 @@
 //!
 //! | question | rule |
 //! |---|---|
-//! | who is next | the least rank; a rank is given when a job becomes queued and is never swept |
-//! | what a rank is | `(key, ticket)`; the key is 0 for everybody: first in, first out |
-//! | a person retries | a new ticket, hence a new rank at the end of the line |
+//! | who is next | the least rank in the line of the device; a rank is given when a job first becomes queued and is never swept |
+//! | what a rank is | `(key, ticket)`, where key = tag − priority · what a point is worth ([`crate::order`]) |
+//! | what a tag is | one turn after the device's clock, the party's largest waiting tag and its largest claimed tag |
+//! | who takes turns | parties: an owner, or a user of an owner that is a service |
+//! | how a clock goes | by 1/N of a turn at each claim, N being the parties in the line, that of the claimed job included |
+//! | a person retries | a new ticket and a new tag, hence a new rank at the end of the party's turns |
+//! | somebody moves a job | a rank between its new neighbours; the tag stays; queued jobs only |
+//! | somebody changes a priority | the rank that follows from the tag, whatever moves there were; waiting jobs only |
+//! | too many jobs wait | refused: in total, or of one party; what waits for a time or a retry counts as well |
+//! | the queue or a device is paused | nothing is claimed there; what runs finishes; jobs come, go and move as ever |
 //! | the host died under an attempt | charged; the job keeps its rank and runs again while attempts are left |
 //! | the host was shut down in good order | not charged; the job keeps its rank |
 //! | the engine was away | not charged; the job ends in error |
 //! | any other failure | charged; the job ends in error |
 //! | a cancel was acknowledged | the job ends as cancelled, whatever its attempt comes to afterwards |
 
-use crate::job::{Outcome, Rank, Ticket};
-
-/// The rank of a job that arrives with `ticket`.
-pub fn rank(ticket: Ticket) -> Rank {
-    // A signed key is to sort as text: the sign bit is flipped. Sixteen digits each keep the two apart.
-    let key = 0i64;
-    Rank(format!("{:016x}{ticket:016x}", (key as u64) ^ (1 << 63)))
-}
+use crate::job::Outcome;
 
 /// Whether an attempt that ended like this counts against `max_attempts`.
 pub fn charged(outcome: Outcome) -> bool {

@@ -4,8 +4,8 @@ use crate::command::{NewJob, Refusal, Reply};
 use crate::decide::Limits;
 use crate::draft::{Change, Draft, KeyUse};
 use crate::event::Transition;
-use crate::job::{Job, JobId, Status, Timestamp};
-use crate::policy;
+use crate::job::{Job, JobId, Party, Rank, Status, Timestamp};
+use crate::order::{self, PRIORITIES};
 
 pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     if let Some((key, digest)) = &new.key
@@ -19,14 +19,17 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
             _ => Err(Refusal::KeyReused(key.clone())),
         };
     }
-    if draft.state.backend(&new.backend).is_none() {
+    if !PRIORITIES.contains(&new.priority) {
+        return Err(Refusal::BadPriority(new.priority));
+    }
+    if draft.state.device_of(&new.backend).is_none() {
         return Err(Refusal::NoBackend(new.backend));
     }
     let message = match new.message_id {
         Some(id) => Some(draft.cold.messages.get(&id).ok_or(Refusal::NoMessage(id))?),
         None => None,
     };
-    room(draft, limits)?;
+    room(draft, limits, &Party { owner: new.owner.clone(), user: new.user.clone() })?;
 
     let conversation_id = new.conversation_id.or_else(|| message.map(|message| message.conversation_id.clone()));
     draft.state.ticket += 1;
@@ -36,14 +39,17 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         draft.cold.keys.insert((new.owner.clone(), key), used.clone());
         draft.changes.push(Change::Key(used));
     }
-    let job = Job {
+    let mut job = Job {
         id: new.id,
         ticket,
-        rank: policy::rank(ticket),
+        rank: Rank(String::new()),
         status: Status::Queued,
         backend: new.backend,
         device: None,
         owner: new.owner,
+        user: new.user,
+        priority: new.priority,
+        tag: 0,
         params: new.params,
         inputs: new.inputs,
         metadata: new.metadata,
@@ -66,6 +72,7 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         updated_at: now,
         seq: 0,
     };
+    line_up(draft, &mut job, limits);
     let (job, queue_position) = draft.transition(job, Transition::Queued, now);
     Ok(Reply::Job(job, queue_position))
 }
@@ -76,11 +83,7 @@ pub(super) fn cancel(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Rep
     let event = match old.status {
         Status::Cancelled => return Ok(Reply::Job(old, 0)),
         Status::Complete | Status::Error => {
-            return Err(Refusal::Unfit {
-                job: old,
-                queue_position: 0,
-                rule: "only a job that has not ended can be cancelled",
-            });
+            return Err(draft.unfit(old, "only a job that has not ended can be cancelled"));
         }
         Status::Processing if old.cancel_requested => return Ok(Reply::Job(old, 0)),
         Status::Processing => {
@@ -100,19 +103,16 @@ pub(super) fn cancel(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Rep
 pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     let old = draft.job(id).ok_or(Refusal::NoJob(id))?;
     if !old.status.ended() {
-        let queue_position = draft.state.position(&old);
-        return Err(Refusal::Unfit { job: old, queue_position, rule: "only a job that has ended can be retried" });
+        return Err(draft.unfit(old, "only a job that has ended can be retried"));
     }
-    if draft.state.backend(&old.backend).is_none() {
+    if draft.state.device_of(&old.backend).is_none() {
         return Err(Refusal::NoBackend(old.backend.clone()));
     }
-    room(draft, limits)?;
+    room(draft, limits, &old.party())?;
 
     draft.state.ticket += 1;
-    let ticket = draft.state.ticket;
-    let job = Job {
-        ticket,
-        rank: policy::rank(ticket),
+    let mut job = Job {
+        ticket: draft.state.ticket,
         status: Status::Queued,
         attempts_used: 0,
         artifacts: Vec::new(),
@@ -125,6 +125,7 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
         ended_at: None,
         ..Job::clone(&old)
     };
+    line_up(draft, &mut job, limits);
     let (job, queue_position) = draft.transition(job, Transition::Queued, now);
     Ok(Reply::Job(job, queue_position))
 }
@@ -132,15 +133,28 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
 pub(super) fn delete(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Reply, Refusal> {
     let job = draft.job(id).ok_or(Refusal::NoJob(id))?;
     if !job.status.ended() {
-        let queue_position = draft.state.position(&job);
-        return Err(Refusal::Unfit { job, queue_position, rule: "only a job that has ended can be deleted" });
+        return Err(draft.unfit(job, "only a job that has ended can be deleted"));
     }
     draft.delete(&job, now);
     Ok(Reply::Done)
 }
 
-/// Whether one more job may wait.
-fn room(draft: &Draft, limits: Limits) -> Result<(), Refusal> {
-    let waiting = draft.state.waiting();
-    if waiting >= limits.max_waiting { Err(Refusal::QueueFull(waiting)) } else { Ok(()) }
+/// Whether one more job of this party may wait.
+fn room(draft: &Draft, limits: Limits, party: &Party) -> Result<(), Refusal> {
+    let (all, own) = (draft.state.waiting(), draft.state.waiting_of(party));
+    if all >= limits.max_waiting {
+        Err(Refusal::QueueFull(all))
+    } else if own >= limits.max_waiting_per_owner {
+        Err(Refusal::OwnerFull(own))
+    } else {
+        Ok(())
+    }
+}
+
+/// Gives a job its tag and its rank, as it becomes queued for the first time since it arrived.
+fn line_up(draft: &Draft, job: &mut Job, limits: Limits) {
+    let Some(device) = draft.state.device_of(&job.backend) else { return };
+    let party = job.party();
+    job.tag = order::tag(device, &party, draft.state.largest_tag(&device.name, &party));
+    job.rank = order::rank(job.tag, job.priority, limits.priority_worth, job.ticket);
 }

@@ -5,26 +5,42 @@
 
 mod jobs;
 mod messages;
+mod moves;
+mod pauses;
 mod turn;
 
 use crate::command::{Command, Refusal, Reply};
+use crate::device::Pause;
 use crate::draft::Draft;
 use crate::job::Timestamp;
 
 /// Limits that come from the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Jobs that may be queued at once.
+    /// Jobs that may wait at once.
     pub max_waiting: u64,
+    /// Jobs of one party that may wait at once.
+    pub max_waiting_per_owner: u64,
+    /// Turns that one point of priority is worth.
+    pub priority_worth: u32,
 }
 
 /// Decides `command` at `now`.
 pub fn decide(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
+    draft.by = command.by().map(str::to_owned);
     match command {
         Command::Submit(new) => jobs::submit(draft, *new, limits, now),
-        Command::Cancel(id) => jobs::cancel(draft, id, now),
-        Command::Retry(id) => jobs::retry(draft, id, limits, now),
-        Command::Delete(id) => jobs::delete(draft, id, now),
+        Command::Cancel { job, .. } => jobs::cancel(draft, job, now),
+        Command::Retry { job, .. } => jobs::retry(draft, job, limits, now),
+        Command::Delete { job, .. } => jobs::delete(draft, job, now),
+        Command::Move { job, to, .. } => moves::to(draft, job, to, now),
+        Command::Reprioritise { job, priority, .. } => moves::reprioritise(draft, job, priority, limits, now),
+        Command::PauseQueue { reason, by } => Ok(pauses::queue(draft, Some(Pause { reason, by, since: now }), now)),
+        Command::ResumeQueue { .. } => Ok(pauses::queue(draft, None, now)),
+        Command::PauseDevice { device, reason, by } => {
+            pauses::device(draft, device, Some(Pause { reason, by, since: now }), now)
+        }
+        Command::ResumeDevice { device, .. } => pauses::device(draft, device, None, now),
         Command::Turn { device, finished, claim } => Ok(turn::turn(draft, &device, finished, claim, now)),
         Command::Remember { job, attempt, note } => Ok(turn::remember(draft, job, attempt, note)),
         Command::Settled { device, job, attempt } => Ok(turn::settled(draft, &device, job, attempt)),

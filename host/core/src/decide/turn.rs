@@ -7,6 +7,7 @@ use crate::device::{Device, Occupant};
 use crate::draft::Draft;
 use crate::event::Transition;
 use crate::job::{Attempt, ErrorKind, Job, JobError, JobId, LEDGER, Outcome, Status, Timestamp};
+use crate::order;
 use crate::policy::{self, Next};
 
 pub(super) fn turn(
@@ -24,8 +25,8 @@ pub(super) fn turn(
 
 /// Gives the device to the head of its line, if it is free and there is one.
 fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
-    let mut device = draft.state.device(device).filter(|device| device.free())?.clone();
-    let head = draft.state.head(&device.name)?.clone();
+    let head = draft.state.claimable(device)?.clone();
+    let mut device = draft.state.device(device)?.clone();
     let digest = draft.state.backend(&head.backend)?.digest.clone();
 
     let mut job = Job {
@@ -58,6 +59,8 @@ fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
     };
     device.live = Some(occupant.clone());
     device.dirty = Some(occupant);
+    let parties = draft.state.parties(&device.name);
+    order::claim(&mut device, job.party(), job.tag, parties);
     draft.put_device(device);
     let (job, _) = draft.transition(job, Transition::Started, now);
     Some(Claimed { job, digest })
@@ -107,7 +110,7 @@ fn leave(draft: &mut Draft, job: &Job, clean: bool) {
     let device = job.device.as_deref().and_then(|name| draft.state.device(name)).filter(|device| holds(&device.live));
     if let Some(device) = device {
         let dirty = if clean { None } else { device.dirty.clone() };
-        draft.put_device(Device { name: device.name.clone(), live: None, dirty });
+        draft.put_device(Device { live: None, dirty, ..device.clone() });
     }
 }
 
@@ -165,7 +168,7 @@ pub(super) fn settled(draft: &mut Draft, device: &str, job: JobId, attempt: u32)
         device.live.is_none() && device.dirty.as_ref().is_some_and(|dirty| dirty.job == job && dirty.attempt == attempt)
     });
     if let Some(device) = found {
-        draft.put_device(Device { name: device.name.clone(), live: None, dirty: None });
+        draft.put_device(Device { dirty: None, ..device.clone() });
     }
     Reply::Done
 }

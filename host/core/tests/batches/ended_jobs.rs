@@ -27,7 +27,7 @@ fn a_job_that_was_retried_cannot_be_deleted() {
 fn a_job_that_was_deleted_cannot_be_retried_cancelled_or_deleted() {
     let mut batch = ended();
     batch.delete(1).unwrap();
-    for again in [Command::Retry(job_id(1)), Command::Cancel(job_id(1)), Command::Delete(job_id(1))] {
+    for again in [retry(job_id(1)), cancel(job_id(1)), delete(job_id(1))] {
         assert_eq!(batch.unchanged(|batch| batch.ask(again)), Err(Refusal::NoJob(job_id(1))));
     }
 }

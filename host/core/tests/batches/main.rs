@@ -8,6 +8,8 @@ mod cancelling;
 mod common;
 mod ended_jobs;
 mod messages;
+mod moving;
+mod pausing;
 mod submissions;
 mod turns;
 
@@ -46,15 +48,15 @@ impl Batch {
     }
 
     fn cancel(&mut self, n: u128) -> Result<Reply, Refusal> {
-        self.ask(Command::Cancel(job_id(n)))
+        self.ask(cancel(job_id(n)))
     }
 
     fn retry(&mut self, n: u128) -> Result<Reply, Refusal> {
-        self.ask(Command::Retry(job_id(n)))
+        self.ask(retry(job_id(n)))
     }
 
     fn delete(&mut self, n: u128) -> Result<Reply, Refusal> {
-        self.ask(Command::Delete(job_id(n)))
+        self.ask(delete(job_id(n)))
     }
 
     fn turn(&mut self, device: &str, finished: Option<Finished>, claim: bool) -> Option<Claimed> {

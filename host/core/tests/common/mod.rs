@@ -4,11 +4,15 @@
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::decide::Limits;
 use easel_core::state::Binding;
-use easel_core::{Artifact, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, Outcome, State};
+use easel_core::{
+    Artifact, Command, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, MoveTo, Outcome, State,
+};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-pub const LIMITS: Limits = Limits { max_waiting: 8 };
+pub const LIMITS: Limits = Limits { max_waiting: 8, max_waiting_per_owner: 5, priority_worth: 2 };
+/// Who asks for things where it does not matter.
+pub const BY: &str = "ann";
 pub const DEVICES: [&str; 2] = ["gpu0", "gpu1"];
 pub const BACKENDS: [&str; 3] = ["paint", "draw", "sing"];
 
@@ -49,6 +53,8 @@ pub fn new_job(n: u128) -> NewJob {
         id: job_id(n),
         backend: "paint".into(),
         owner: "local".into(),
+        user: None,
+        priority: 0,
         params: Json::of(&json!({ "prompt": n.to_string() })),
         inputs: Vec::new(),
         metadata: Json::null(),
@@ -57,6 +63,42 @@ pub fn new_job(n: u128) -> NewJob {
         max_attempts: 3,
         key: None,
     }
+}
+
+pub fn cancel(job: JobId) -> Command {
+    Command::Cancel { job, by: BY.into() }
+}
+
+pub fn retry(job: JobId) -> Command {
+    Command::Retry { job, by: BY.into() }
+}
+
+pub fn delete(job: JobId) -> Command {
+    Command::Delete { job, by: BY.into() }
+}
+
+pub fn move_to(job: JobId, to: MoveTo) -> Command {
+    Command::Move { job, to, by: BY.into() }
+}
+
+pub fn reprioritise(job: JobId, priority: i32) -> Command {
+    Command::Reprioritise { job, priority, by: BY.into() }
+}
+
+pub fn pause_queue(reason: Option<&str>) -> Command {
+    Command::PauseQueue { reason: reason.map(Into::into), by: BY.into() }
+}
+
+pub fn resume_queue() -> Command {
+    Command::ResumeQueue { by: BY.into() }
+}
+
+pub fn pause_device(device: &str, reason: Option<&str>) -> Command {
+    Command::PauseDevice { device: device.into(), reason: reason.map(Into::into), by: BY.into() }
+}
+
+pub fn resume_device(device: &str) -> Command {
+    Command::ResumeDevice { device: device.into(), by: BY.into() }
 }
 
 /// Message number `n`, in conversation `c0`.

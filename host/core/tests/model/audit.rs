@@ -28,8 +28,8 @@ impl Audit {
                     assert_eq!(first, job.id, "the same key gives the same job");
                 }
             }
-            (Command::Cancel(id), Ok(Reply::Job(job, _))) => _ = self.cancelled.insert(*id, job.ticket),
-            (Command::Delete(id), Ok(_)) => _ = self.deleted.insert(*id),
+            (Command::Cancel { job: id, .. }, Ok(Reply::Job(job, _))) => _ = self.cancelled.insert(*id, job.ticket),
+            (Command::Delete { job, .. }, Ok(_)) => _ = self.deleted.insert(*job),
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What every reader of a state may rely on, compared with rows that are sorted on the spot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use easel_core::{Job, JobId, State, Status};
@@ -20,8 +21,12 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
         assert_eq!(state.position(job), naive.position(job), "the place of {job:?}");
         assert_eq!(state.waiting_for(job).is_some(), job.status == Status::Queued);
     }
-    let queued = live.iter().filter(|job| job.status == Status::Queued).count();
-    assert_eq!(state.waiting(), queued as u64);
+    assert_eq!(state.queue(), &naive.rows.queue);
+    assert_eq!(state.queued(), naive.queued().len() as u64);
+    assert_eq!(state.waiting(), naive.waiting().len() as u64);
+    for party in live.iter().map(|job| job.party()) {
+        assert_eq!(state.waiting_of(&party), naive.waiting().iter().filter(|job| job.party() == party).count() as u64);
+    }
     for conversation in ["c", "c0", "c1", "c10", "c2"] {
         let of_it = live.iter().filter(|job| job.conversation_id.as_deref() == Some(conversation));
         assert_eq!(ids(state.jobs_of(conversation)), ids(of_it), "jobs of {conversation}");
@@ -35,6 +40,7 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
 fn the_line_agrees(state: &State, device: &str, line: &[&Job]) {
     assert_eq!(state.length(device), line.len() as u64);
     assert_eq!(state.head(device).map(|job| job.id), line.first().map(|job| job.id));
+    assert_eq!(state.parties(device), line.iter().map(|job| job.party()).collect::<BTreeSet<_>>().len());
     let shown = state.line(device, usize::MAX);
     assert_eq!(ids(&shown), ids(line));
     assert_eq!(ids(&state.line(device, 2)), ids(line.iter().take(2)));

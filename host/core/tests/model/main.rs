@@ -45,11 +45,14 @@ fn random_runs_come_to_every_transition_and_every_answer() {
         seen.extend(world.events().iter().map(|event| match &event.body {
             Body::Job { event, .. } => format!("{event:?}"),
             Body::Message { event, .. } => format!("message {event:?}"),
+            Body::Queue { paused, .. } => (if paused.is_some() { "queue-paused" } else { "queue-resumed" }).into(),
+            Body::Device { paused, .. } => (if paused.is_some() { "device-paused" } else { "device-resumed" }).into(),
         }));
     }
-    let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Queued Retrying Started \
-        accepted claimed done idle key-reused known message message-Changed message-Created message-Deleted message-exists \
-        no-backend no-job no-message queue-full unfit";
+    let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Moved Queued Retrying Started accepted \
+        bad-priority claimed device-paused device-resumed done idle key-reused known message message-Changed \
+        message-Created message-Deleted message-exists no-backend no-device no-job no-message other-line owner-full \
+        queue-full queue-paused queue-resumed unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
 }
 
@@ -68,6 +71,10 @@ fn name_of(answer: &naive::Answer) -> String {
         Err(Refusal::KeyReused(_)) => "key-reused",
         Err(Refusal::MessageExists(_)) => "message-exists",
         Err(Refusal::QueueFull(_)) => "queue-full",
+        Err(Refusal::OwnerFull(_)) => "owner-full",
+        Err(Refusal::NoDevice(_)) => "no-device",
+        Err(Refusal::BadPriority(_)) => "bad-priority",
+        Err(Refusal::OtherLine { .. }) => "other-line",
     }
     .into()
 }

@@ -13,6 +13,10 @@ pub enum Step {
     CancelWhatRuns(&'static str),
     Retry(Index),
     Delete(Index),
+    Move { job: Index, to: Place },
+    Reprioritise { job: Index, priority: i32 },
+    Pause { device: Option<&'static str>, reason: Option<&'static str> },
+    Resume { device: Option<&'static str> },
     Turn { device: &'static str, ending: Option<Ending>, claim: bool },
     Remember(Whose),
     Settle { device: &'static str, whose: Whose },
@@ -28,6 +32,8 @@ pub enum Step {
 pub struct Wish {
     pub backend: &'static str,
     pub owner: &'static str,
+    pub user: Option<&'static str>,
+    pub priority: i32,
     pub key: Option<(&'static str, &'static str)>,
     pub message: Option<u128>,
     pub conversation: Option<&'static str>,
@@ -49,6 +55,14 @@ pub enum Whose {
     OnDevice(&'static str),
     Any(Index),
     Never(Index),
+}
+
+/// Where a job is to be moved.
+#[derive(Clone, Debug)]
+pub enum Place {
+    Front,
+    Back,
+    Before(Index),
 }
 
 /// What becomes of the batch so far.
@@ -77,6 +91,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => device().prop_map(Step::CancelWhatRuns),
         2 => index().prop_map(Step::Retry),
         1 => index().prop_map(Step::Delete),
+        3 => (index(), place()).prop_map(|(job, to)| Step::Move { job, to }),
+        2 => (index(), priority()).prop_map(|(job, priority)| Step::Reprioritise { job, priority }),
+        1 => (paused(), prop::option::of(select(&["dust", "noise"][..])))
+            .prop_map(|(device, reason)| Step::Pause { device, reason }),
+        2 => paused().prop_map(|device| Step::Resume { device }),
         12 => (device(), any::<bool>()).prop_flat_map(|(device, claim)| {
             prop::option::of(ending(device)).prop_map(move |ending| Step::Turn { device, ending, claim })
         }),
@@ -91,19 +110,35 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn priority() -> impl Strategy<Value = i32> {
+    prop_oneof![8 => Just(0), 3 => -3i32..=3, 1 => select(&[-101, -100, 100, 101][..])]
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    prop_oneof![Just(Place::Front), Just(Place::Back), any::<Index>().prop_map(Place::Before)]
+}
+
+/// The queue, or a device, one of which is not there.
+fn paused() -> impl Strategy<Value = Option<&'static str>> {
+    select(&[None, Some("gpu0"), Some("gpu0"), Some("gpu1"), Some("gpu7")][..])
+}
+
 fn wish() -> impl Strategy<Value = Wish> {
     let key = prop::option::weighted(0.4, (select(&["k0", "k1", "k2"][..]), select(&["one", "other"][..])));
     (
         select(&BACKENDS[..]),
-        select(&["ann", "ben"][..]),
+        select(&[("ann", None), ("ann", None), ("ben", None), ("ben", Some("cat"))][..]),
+        priority(),
         key,
         prop::option::of(message()),
         prop::option::of(select(&["c0", "c1", "c10"][..])),
         1u32..4,
     )
-        .prop_map(|(backend, owner, key, message, conversation, max_attempts)| Wish {
+        .prop_map(|(backend, (owner, user), priority, key, message, conversation, max_attempts)| Wish {
             backend,
             owner,
+            user,
+            priority,
             key,
             message,
             conversation,

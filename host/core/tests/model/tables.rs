@@ -7,7 +7,8 @@ use easel_core::draft::MessageHead;
 use easel_core::message::report;
 use easel_core::state::Binding;
 use easel_core::{
-    Change, Cold, Command, Device, Draft, Event, Job, JobId, KeyUse, Message, MessageId, State, Ticket, Timestamp,
+    Change, Cold, Command, Device, Draft, Event, Job, JobId, KeyUse, Message, MessageId, Queue, State, Ticket,
+    Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -18,6 +19,7 @@ pub struct Tables {
     pub messages: BTreeMap<MessageId, Note>,
     pub keys: BTreeMap<(String, String), KeyUse>,
     pub devices: BTreeMap<String, Device>,
+    pub queue: Queue,
     pub events: Vec<Event>,
     pub seq: u64,
     pub ticket: Ticket,
@@ -111,7 +113,10 @@ impl Tables {
                 assert!(self.jobs.insert(job.id, Job::clone(&job)).is_some(), "another row replaces one")
             }
             Change::DeleteJob(id) => assert!(self.jobs.remove(&id).is_some(), "what goes was there"),
-            Change::Device(device) => assert!(self.devices.insert(device.name.clone(), device).is_some()),
+            Change::Device(device) => {
+                assert!(self.devices.insert(device.name.clone(), Device::clone(&device)).is_some());
+            }
+            Change::Queue(queue) => self.queue = queue,
             Change::Key(used) => {
                 let key = (used.owner.clone(), used.key.clone());
                 assert!(self.keys.insert(key, used).is_none(), "a key is used once");
@@ -143,6 +148,7 @@ impl Tables {
     /// What a host finds that starts on these rows: it reads nothing below the floor.
     pub fn state(&self, backends: Vec<(String, Binding)>) -> State {
         let mut state = State::new(self.seq, self.ticket, self.devices.values().cloned().collect(), backends);
+        state.restore_queue(self.queue.clone());
         state.restore(self.jobs.values().filter(|job| job.ticket >= self.floor && !job.status.ended()).cloned());
         state
     }

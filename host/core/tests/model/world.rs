@@ -1,14 +1,14 @@
 //! A core, a store and the naive model, driven in step.
 
 use easel_core::command::{Command, NewJob};
-use easel_core::{Cold, Draft, Event, Finished, JobId, State, Timestamp, decide};
+use easel_core::{Cold, Draft, Event, Finished, JobId, MoveTo, State, Timestamp, decide};
 use serde_json::json;
 
 use crate::audit::Audit;
 use crate::checks::the_state_agrees;
-use crate::common::{LIMITS, backends, devices, finished, job_id, message_id, new_job, new_message, object};
+use crate::common::*;
 use crate::naive::{Answer, Naive};
-use crate::steps::{Boundary, Ending, Step, Whose, Wish};
+use crate::steps::{Boundary, Ending, Place, Step, Whose, Wish};
 use crate::tables::{Loaded, Tables};
 
 pub struct World {
@@ -34,7 +34,7 @@ impl World {
     pub fn new() -> Self {
         let rows = Tables::new(devices());
         let state = rows.state(backends(0));
-        let naive = Naive { rows: rows.clone(), backends: backends(0), now: 0 };
+        let naive = Naive { rows: rows.clone(), backends: backends(0), claims: Vec::new(), by: None, now: 0 };
         Self {
             draft: Draft::new(state.clone(), Cold::default()),
             loaded: Loaded::default(),
@@ -154,10 +154,26 @@ impl World {
         let any = |jobs: &Vec<JobId>, index: proptest::sample::Index| (!jobs.is_empty()).then(|| *index.get(jobs));
         Some(match step {
             Step::Submit(wish) => Command::Submit(Box::new(self.wanted(wish))),
-            Step::Cancel(index) => Command::Cancel(any(&self.jobs, index)?),
-            Step::CancelWhatRuns(device) => Command::Cancel(self.naive.rows.devices[device].live.as_ref()?.job),
-            Step::Retry(index) => Command::Retry(any(&self.jobs, index)?),
-            Step::Delete(index) => Command::Delete(any(&self.jobs, index)?),
+            Step::Cancel(index) => cancel(any(&self.jobs, index)?),
+            Step::CancelWhatRuns(device) => cancel(self.naive.rows.devices[device].live.as_ref()?.job),
+            Step::Retry(index) => retry(any(&self.jobs, index)?),
+            Step::Delete(index) => delete(any(&self.jobs, index)?),
+            Step::Move { job, to } => {
+                // Mostly what is queued, for only that can be moved.
+                let waiting: Vec<JobId> = self.naive.queued().into_iter().map(|job| job.id).collect();
+                let other = |index| any(&waiting, index).or_else(|| any(&self.jobs, index));
+                let to = match to {
+                    Place::Front => MoveTo::Front,
+                    Place::Back => MoveTo::Back,
+                    Place::Before(index) => MoveTo::Before(other(index)?),
+                };
+                move_to(if self.now % 4 == 0 { any(&self.jobs, job)? } else { other(job)? }, to)
+            }
+            Step::Reprioritise { job, priority } => reprioritise(any(&self.jobs, job)?, priority),
+            Step::Pause { device: None, reason } => pause_queue(reason),
+            Step::Pause { device: Some(device), reason } => pause_device(device, reason),
+            Step::Resume { device: None } => resume_queue(),
+            Step::Resume { device: Some(device) } => resume_device(device),
             Step::Turn { device, ending, claim } => {
                 let finished = ending.and_then(|ending| self.ended(ending)).map(Box::new);
                 Command::Turn { device: device.into(), finished, claim }
@@ -187,6 +203,8 @@ impl World {
         NewJob {
             backend: wish.backend.into(),
             owner: wish.owner.into(),
+            user: wish.user.map(Into::into),
+            priority: wish.priority,
             key: wish.key.map(|(key, digest)| (key.into(), digest.into())),
             message_id: wish.message.map(message_id),
             conversation_id: wish.conversation.map(Into::into),

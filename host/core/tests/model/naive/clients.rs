@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use easel_core::command::{NewJob, NewMessage};
-use easel_core::{Body, Job, JobId, KeyUse, MessageChange, MessageId, Refusal, Reply, Status, Transition, policy};
+use easel_core::{Body, Job, JobId, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Status, Transition};
 use serde_json::{Map, Value};
 
 use super::{Answer, Naive};
@@ -21,25 +21,31 @@ impl Naive {
                 .map(|job| Reply::Known(Arc::new(job.clone()), self.position(job)))
                 .ok_or(Refusal::KeyReused(name.1.clone()));
         }
+        if new.priority.abs() > 100 {
+            return Err(Refusal::BadPriority(new.priority));
+        }
         self.binding(&new.backend).ok_or(Refusal::NoBackend(new.backend.clone()))?;
         let mut conversation_id = new.conversation_id;
         if let Some(id) = new.message_id {
             let note = self.rows.messages.get(&id).ok_or(Refusal::NoMessage(id))?;
             conversation_id = conversation_id.or(Some(note.message.conversation_id.clone()));
         }
-        let ticket = self.arrive()?;
+        let ticket = self.arrive(&Party { owner: new.owner.clone(), user: new.user.clone() })?;
         if let Some(((owner, key), digest)) = named {
             let used = KeyUse { owner: owner.clone(), key: key.clone(), digest, job: new.id, at: self.now };
             self.rows.keys.insert((owner, key), used);
         }
-        let job = Job {
+        let mut job = Job {
             id: new.id,
             ticket,
-            rank: policy::rank(ticket),
+            rank: Rank(String::new()),
             status: Status::Queued,
             backend: new.backend,
             device: None,
             owner: new.owner,
+            user: new.user,
+            priority: new.priority,
+            tag: 0,
             params: new.params,
             inputs: new.inputs,
             metadata: new.metadata,
@@ -62,6 +68,7 @@ impl Naive {
             updated_at: self.now,
             seq: 0,
         };
+        self.line_up(&mut job);
         Ok(self.arrived(job))
     }
 
@@ -88,8 +95,8 @@ impl Naive {
             return self.unfit(&job, "only a job that has ended can be retried");
         }
         self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
-        job.ticket = self.arrive()?;
-        job.rank = policy::rank(job.ticket);
+        job.ticket = self.arrive(&job.party())?;
+        self.line_up(&mut job);
         job.status = Status::Queued;
         (job.attempts_used, job.progress, job.cancel_requested) = (0, 0, false);
         (job.result, job.error) = (None, None);
@@ -138,10 +145,14 @@ impl Naive {
     }
 
     /// A ticket, if there is room.
-    fn arrive(&mut self) -> Result<u64, Refusal> {
-        let waiting = self.rows.jobs.values().filter(|job| job.status == Status::Queued).count() as u64;
-        if waiting >= LIMITS.max_waiting {
-            return Err(Refusal::QueueFull(waiting));
+    fn arrive(&mut self, party: &Party) -> Result<u64, Refusal> {
+        let waiting = self.waiting();
+        let own = waiting.iter().filter(|job| job.party() == *party).count() as u64;
+        if waiting.len() as u64 >= LIMITS.max_waiting {
+            return Err(Refusal::QueueFull(waiting.len() as u64));
+        }
+        if own >= LIMITS.max_waiting_per_owner {
+            return Err(Refusal::OwnerFull(own));
         }
         self.rows.ticket += 1;
         Ok(self.rows.ticket)
@@ -161,7 +172,7 @@ impl Naive {
         self.say(Body::Message { event, id, conversation_id, owner });
     }
 
-    fn unfit(&self, job: &Job, rule: &'static str) -> Answer {
+    pub(super) fn unfit(&self, job: &Job, rule: &'static str) -> Answer {
         Err(Refusal::Unfit { job: Arc::new(job.clone()), queue_position: self.position(job), rule })
     }
 }

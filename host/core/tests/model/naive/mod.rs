@@ -1,12 +1,14 @@
 //! The core once more, as naive as can be: rows that are changed in place, and lines that are sorted whenever asked for.
 
 mod clients;
+mod order;
 mod turns;
 
 use std::sync::Arc;
 
+use easel_core::order::Tag;
 use easel_core::state::Binding;
-use easel_core::{Body, Command, Event, Job, JobId, Refusal, Reply, Status, Timestamp, Transition};
+use easel_core::{Body, Command, Event, Job, JobId, Party, Pause, Refusal, Reply, Status, Timestamp, Transition};
 
 use crate::tables::Tables;
 
@@ -17,6 +19,9 @@ pub type Answer = Result<Reply, Refusal>;
 pub struct Naive {
     pub rows: Tables,
     pub backends: Vec<(String, Binding)>,
+    /// Whatever was claimed at any time: by which device, whose, with which tag.
+    pub claims: Vec<(String, Party, Tag)>,
+    pub by: Option<String>,
     pub now: Timestamp,
 }
 
@@ -32,21 +37,12 @@ impl Naive {
         self.backends.iter().find(|(name, _)| name == backend).map(|(_, binding)| binding)
     }
 
-    /// The line of a device: first in, first out.
-    pub fn line(&self, device: &str) -> Vec<&Job> {
-        let here =
-            |job: &&Job| job.status == Status::Queued && self.binding(&job.backend).is_some_and(|b| b.device == device);
-        self.live().into_iter().filter(here).collect()
+    pub fn queued(&self) -> Vec<&Job> {
+        self.live().into_iter().filter(|job| job.status == Status::Queued).collect()
     }
 
-    pub fn position(&self, job: &Job) -> u64 {
-        let line = match self.binding(&job.backend) {
-            Some(binding) => self.line(&binding.device),
-            None => {
-                self.live().into_iter().filter(|j| j.status == Status::Queued && j.backend == job.backend).collect()
-            }
-        };
-        line.iter().position(|other| other.id == job.id).map_or(0, |before| before as u64 + 1)
+    pub fn waiting(&self) -> Vec<&Job> {
+        self.live().into_iter().filter(|job| job.status != Status::Processing).collect()
     }
 
     /// The job that runs as this attempt.
@@ -56,11 +52,20 @@ impl Naive {
 
     pub fn decide(&mut self, command: Command, now: Timestamp) -> Answer {
         self.now = now;
+        self.by = command.by().map(Into::into);
         let answer = match command {
             Command::Submit(new) => self.submit(*new),
-            Command::Cancel(id) => self.cancel(id),
-            Command::Retry(id) => self.retry(id),
-            Command::Delete(id) => self.delete(id),
+            Command::Cancel { job, .. } => self.cancel(job),
+            Command::Retry { job, .. } => self.retry(job),
+            Command::Delete { job, .. } => self.delete(job),
+            Command::Move { job, to, .. } => self.move_to(job, to),
+            Command::Reprioritise { job, priority, .. } => self.reprioritise(job, priority),
+            Command::PauseQueue { reason, by } => Ok(self.pause(Some(Pause { reason, by, since: now }))),
+            Command::ResumeQueue { .. } => Ok(self.pause(None)),
+            Command::PauseDevice { device, reason, by } => {
+                self.pause_device(device, Some(Pause { reason, by, since: now }))
+            }
+            Command::ResumeDevice { device, .. } => self.pause_device(device, None),
             Command::Turn { device, finished, claim } => {
                 finished.into_iter().for_each(|finished| self.finish(*finished));
                 Ok(Reply::Turn(if claim { self.claim(&device).map(Box::new) } else { None }))
@@ -101,6 +106,6 @@ impl Naive {
 
     fn say(&mut self, body: Body) {
         self.rows.seq += 1;
-        self.rows.events.push(Event { seq: self.rows.seq, at: self.now, body });
+        self.rows.events.push(Event { seq: self.rows.seq, at: self.now, by: self.by.clone(), body });
     }
 }

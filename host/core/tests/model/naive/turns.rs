@@ -12,10 +12,12 @@ const LOST: &str = "Easel was stopped or crashed during each attempt at this job
 
 impl Naive {
     pub(super) fn claim(&mut self, name: &str) -> Option<Claimed> {
-        if self.rows.devices[name] != (Device { name: name.into(), ..Device::default() }) {
+        let Device { live: None, dirty: None, paused: None, .. } = &self.rows.devices[name] else { return None };
+        if self.rows.queue.paused.is_some() {
             return None;
         }
         let mut job: Job = (*self.line(name).first()?).clone();
+        self.tick(name, &job);
         let digest = self.binding(&job.backend)?.digest.clone();
         job.status = Status::Processing;
         job.device = Some(name.into());
@@ -35,8 +37,8 @@ impl Naive {
         let (backend, since) = (job.backend.clone(), self.now);
         let occupant =
             Occupant { job: job.id, attempt: job.attempt, backend, digest: digest.clone(), since, note: None };
-        let device = Device { name: name.into(), live: Some(occupant.clone()), dirty: Some(occupant) };
-        self.rows.devices.insert(name.into(), device);
+        let device = self.rows.devices.get_mut(name).unwrap();
+        (device.live, device.dirty) = (Some(occupant.clone()), Some(occupant));
         let Reply::Job(job, _) = self.put(job, Transition::Started) else { unreachable!() };
         Some(Claimed { job, digest })
     }

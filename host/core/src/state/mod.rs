@@ -3,13 +3,20 @@
 //! A `State` is persistent: its maps share structure between versions, so `clone` is O(1). Readers hold the committed
 //! version while the writer drafts the next; a draft that fails to commit is dropped, and nobody has seen it.
 
+mod lines;
+mod waiting;
+
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet};
 
-use crate::device::Device;
-use crate::job::{Job, JobId, Rank, Status, Ticket};
-use crate::rank_set::RankSet;
+use crate::device::{Device, Queue};
+use crate::job::{Job, JobId, Party, Status, Ticket};
+use crate::order::Tag;
+use lines::{Crowds, Line, place};
+
+pub(crate) use lines::Place;
+pub use waiting::Waiting;
 
 /// What the state has to know of a configured backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,15 +27,6 @@ pub struct Binding {
     pub digest: String,
 }
 
-/// What a waiting job waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// `turn`, `device`, `backend` …
-    pub reason: &'static str,
-    /// A sentence for the user.
-    pub detail: String,
-}
-
 /// The queue, its devices and its counters at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -36,11 +34,15 @@ pub struct State {
     pub seq: u64,
     /// The last ticket that was given out.
     pub ticket: Ticket,
+    queue: Queue,
     live: OrdMap<Ticket, Arc<Job>>,
     tickets: HashMap<JobId, Ticket>,
     conversations: OrdSet<(String, Ticket)>,
-    lines: OrdMap<String, RankSet<(Rank, Ticket)>>,
-    devices: OrdMap<String, Device>,
+    lines: OrdMap<String, Line>,
+    crowds: Crowds,
+    waiting: u64,
+    waiting_by_party: HashMap<Party, u64>,
+    devices: OrdMap<String, Arc<Device>>,
     backends: OrdMap<String, Binding>,
 }
 
@@ -50,7 +52,7 @@ impl State {
         Self {
             seq,
             ticket,
-            devices: devices.into_iter().map(|device| (device.name.clone(), device)).collect(),
+            devices: devices.into_iter().map(|device| (device.name.clone(), Arc::new(device))).collect(),
             backends: backends.into_iter().collect(),
             ..Self::default()
         }
@@ -83,12 +85,12 @@ impl State {
 
     /// A device.
     pub fn device(&self, name: &str) -> Option<&Device> {
-        self.devices.get(name)
+        self.devices.get(name).map(|device| &**device)
     }
 
     /// The devices by name.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
-        self.devices.values()
+        self.devices.values().map(|device| &**device)
     }
 
     /// A backend's binding.
@@ -96,19 +98,49 @@ impl State {
         self.backends.get(name)
     }
 
+    /// The device that a backend runs on.
+    pub fn device_of(&self, backend: &str) -> Option<&Device> {
+        self.device(&self.backends.get(backend)?.device)
+    }
+
     /// How many jobs have not ended.
     pub fn live_count(&self) -> usize {
         self.live.len()
     }
 
-    /// How many jobs are queued, for all devices together.
+    /// The queue's own row.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// How many jobs wait, for whatever: this is what caps are about.
     pub fn waiting(&self) -> u64 {
-        self.lines.values().map(|line| line.len() as u64).sum()
+        self.waiting
+    }
+
+    /// How many jobs of a party wait, for whatever.
+    pub fn waiting_of(&self, party: &Party) -> u64 {
+        self.waiting_by_party.get(party).copied().unwrap_or_default()
+    }
+
+    /// How many jobs are queued, for all devices together.
+    pub fn queued(&self) -> u64 {
+        self.lines.values().map(|line| line.places().len() as u64).sum()
     }
 
     /// How many jobs are queued for a device.
     pub fn length(&self, device: &str) -> u64 {
-        self.lines_of(device).map(|line| line.len() as u64).sum()
+        self.lines_of(device).map(|line| line.places().len() as u64).sum()
+    }
+
+    /// How many parties have jobs in the line of a device.
+    pub fn parties(&self, device: &str) -> usize {
+        self.crowds.of(device)
+    }
+
+    /// The largest tag that a job of this party has in the line of a device.
+    pub fn largest_tag(&self, device: &str, party: &Party) -> Option<Tag> {
+        self.lines_of(device).filter_map(|line| line.largest_tag(party)).max()
     }
 
     /// The place of a job in the line of its device: from 1, or 0 if it is not queued.
@@ -116,47 +148,46 @@ impl State {
         if job.status != Status::Queued {
             return 0;
         }
-        let place = (job.rank.clone(), job.ticket);
+        let place = place(job);
         let before: usize = match self.backends.get(&job.backend) {
-            Some(binding) => self.lines_of(&binding.device).map(|line| line.rank(&place)).sum(),
-            None => self.lines.get(&job.backend).map_or(0, |line| line.rank(&place)),
+            Some(binding) => self.lines_of(&binding.device).map(|line| line.places().rank(&place)).sum(),
+            None => self.lines.get(&job.backend).map_or(0, |line| line.places().rank(&place)),
         };
         before as u64 + 1
     }
 
-    /// The job that a device would run next.
+    /// The first job in the line of a device.
     pub fn head(&self, device: &str) -> Option<&Arc<Job>> {
-        let (_, ticket) = self.lines_of(device).filter_map(RankSet::first).min()?;
+        let (_, ticket) = self.lines_of(device).filter_map(|line| line.places().first()).min()?;
         self.live.get(ticket)
+    }
+
+    /// The job that a device may claim now.
+    pub fn claimable(&self, device: &str) -> Option<&Arc<Job>> {
+        let open = |device: &&Device| device.free() && device.paused.is_none() && self.queue.paused.is_none();
+        self.device(device).filter(open).and_then(|device| self.head(&device.name))
+    }
+
+    /// The first place in the line of a device, leaving out `except`.
+    pub(crate) fn first_place(&self, device: &str, except: &Place) -> Option<&Place> {
+        self.lines_of(device).filter_map(|line| line.first(except)).min()
+    }
+
+    /// The last place in the line of a device, leaving out `except`.
+    pub(crate) fn last_place(&self, device: &str, except: &Place) -> Option<&Place> {
+        self.lines_of(device).filter_map(|line| line.last(except)).max()
+    }
+
+    /// The place right before `place` in the line of a device, leaving out `except`.
+    pub(crate) fn place_before(&self, device: &str, place: &Place, except: &Place) -> Option<&Place> {
+        self.lines_of(device).filter_map(|line| line.before(place, except)).max()
     }
 
     /// The first `limit` jobs in the line of a device, in order.
     pub fn line(&self, device: &str, limit: usize) -> Vec<Arc<Job>> {
-        let mut places: Vec<&(Rank, Ticket)> = self.lines_of(device).flat_map(|line| line.iter().take(limit)).collect();
+        let mut places: Vec<&Place> = self.lines_of(device).flat_map(|line| line.places().iter().take(limit)).collect();
         places.sort();
         places.into_iter().take(limit).filter_map(|(_, ticket)| self.live.get(ticket).cloned()).collect()
-    }
-
-    /// What `job` waits for; none unless it waits.
-    pub fn waiting_for(&self, job: &Job) -> Option<Waiting> {
-        if job.status != Status::Queued {
-            return None;
-        }
-        let say = |reason, detail| Some(Waiting { reason, detail });
-        let Some(binding) = self.backends.get(&job.backend) else {
-            return say("backend", format!("no backend {} is configured any more", job.backend));
-        };
-        let device = self.devices.get(&binding.device)?;
-        match (&device.live, &device.dirty) {
-            (None, Some(_)) => {
-                say("device", format!("{} is being brought to rest after an attempt that was cut short", device.name))
-            }
-            _ => match self.position(job) {
-                1 => say("turn", format!("next on {}", device.name)),
-                2 => say("turn", format!("one job is before it on {}", device.name)),
-                place => say("turn", format!("{} jobs are before it on {}", place - 1, device.name)),
-            },
-        }
     }
 
     /// Puts a job where its status says it belongs, in place of what it was.
@@ -165,8 +196,12 @@ impl State {
         if job.status.ended() {
             return;
         }
+        if job.status != Status::Processing {
+            self.waiting += 1;
+            *self.waiting_by_party.entry(job.party()).or_default() += 1;
+        }
         if job.status == Status::Queued {
-            self.lines.entry(job.backend.clone()).or_default().insert((job.rank.clone(), job.ticket));
+            self.line_up(&job);
         }
         if let Some(conversation) = &job.conversation_id {
             self.conversations.insert((conversation.clone(), job.ticket));
@@ -175,21 +210,55 @@ impl State {
         self.live.insert(job.ticket, job);
     }
 
+    /// Removes a job from wherever `put` has put it.
     fn take(&mut self, id: JobId) {
         let Some(job) = self.tickets.remove(&id).and_then(|ticket| self.live.remove(&ticket)) else { return };
-        if let Some(line) = self.lines.get_mut(&job.backend) {
-            line.remove(&(job.rank.clone(), job.ticket));
-            if line.is_empty() {
-                self.lines.remove(&job.backend);
+        if job.status != Status::Processing {
+            self.waiting -= 1;
+            let party = job.party();
+            match self.waiting_by_party.get_mut(&party) {
+                Some(jobs) if *jobs > 1 => *jobs -= 1,
+                _ => _ = self.waiting_by_party.remove(&party),
             }
+        }
+        if job.status == Status::Queued {
+            self.leave_line(&job);
         }
         if let Some(conversation) = &job.conversation_id {
             self.conversations.remove(&(conversation.clone(), job.ticket));
         }
     }
 
-    pub(crate) fn put_device(&mut self, device: Device) {
+    fn line_up(&mut self, job: &Job) {
+        let first = self.lines.entry(job.backend.clone()).or_default().insert(job, job.party());
+        if let Some(binding) = self.backends.get(&job.backend).filter(|_| first) {
+            self.crowds.join(&binding.device, job.party());
+        }
+    }
+
+    fn leave_line(&mut self, job: &Job) {
+        let Some(line) = self.lines.get_mut(&job.backend) else { return };
+        let party = job.party();
+        let last = line.remove(job, &party);
+        if line.places().is_empty() {
+            self.lines.remove(&job.backend);
+        }
+        if let Some(binding) = self.backends.get(&job.backend).filter(|_| last) {
+            self.crowds.leave(&binding.device, &party);
+        }
+    }
+
+    pub(crate) fn put_queue(&mut self, queue: Queue) {
+        self.queue = queue;
+    }
+
+    pub(crate) fn put_device(&mut self, device: Arc<Device>) {
         self.devices.insert(device.name.clone(), device);
+    }
+
+    /// Takes over the queue's own row as it was read from the store at start-up.
+    pub fn restore_queue(&mut self, queue: Queue) {
+        self.put_queue(queue);
     }
 
     /// Adds jobs that were read from the store at start-up.
@@ -199,7 +268,7 @@ impl State {
         }
     }
 
-    fn lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a RankSet<(Rank, Ticket)>> {
+    fn lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
         self.backends
             .iter()
             .filter(move |(_, binding)| binding.device == device)
@@ -221,6 +290,8 @@ mod tests {
             id: JobId(Uuid::from_u128(id)),
             backend: "paint".into(),
             owner: "local".into(),
+            user: None,
+            priority: 0,
             params: Json::null(),
             inputs: Vec::new(),
             metadata: Json::null(),
@@ -241,11 +312,13 @@ mod tests {
             vec![("paint".into(), binding)],
         );
         let mut draft = Draft::new(state, Cold::default());
-        let mut ask = |command| decide(&mut draft, command, Limits { max_waiting: 9 }, 7).map(drop);
+        let limits = Limits { max_waiting: 9, max_waiting_per_owner: 9, priority_worth: 10 };
+        let mut ask = |command| decide(&mut draft, command, limits, 7).map(drop);
         assert_eq!((1..=3).try_for_each(|id| ask(Command::Submit(Box::new(job(id))))), Ok(()));
-        assert_eq!((1..=3).try_for_each(|id| ask(Command::Cancel(job(id).id))), Ok(()));
+        assert_eq!((1..=3).try_for_each(|id| ask(Command::Cancel { job: job(id).id, by: "local".into() })), Ok(()));
 
-        let State { live, tickets, conversations, lines, .. } = &draft.state;
+        let State { live, tickets, conversations, lines, crowds, waiting, waiting_by_party, .. } = &draft.state;
         assert_eq!((live.len(), tickets.len(), conversations.len(), lines.len()), (0, 0, 0, 0));
+        assert_eq!((crowds.is_empty(), *waiting, waiting_by_party.len()), (true, 0, 0));
     }
 }

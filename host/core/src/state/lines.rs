@@ -1,0 +1,105 @@
+//! The lines that jobs wait in: one for each backend, so that a line stays where it is when its backend goes away; a device's
+//! line is those of its backends, merged.
+
+use imbl::OrdMap;
+
+use crate::job::{Job, Party, Rank, Ticket};
+use crate::order::Tag;
+use crate::rank_set::RankSet;
+
+/// A place in line. Ranks are unique; the ticket finds the job.
+pub(crate) type Place = (Rank, Ticket);
+
+/// The jobs that are queued for a backend.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    places: RankSet<Place>,
+    tags: OrdMap<Party, RankSet<(Tag, Ticket)>>,
+}
+
+/// The place of a job.
+pub(super) fn place(job: &Job) -> Place {
+    (job.rank.clone(), job.ticket)
+}
+
+impl Line {
+    pub(super) fn places(&self) -> &RankSet<Place> {
+        &self.places
+    }
+
+    /// The largest tag of a party here.
+    pub(super) fn largest_tag(&self, party: &Party) -> Option<Tag> {
+        let tags = self.tags.get(party)?;
+        tags.nth(tags.len().checked_sub(1)?).map(|(tag, _)| *tag)
+    }
+
+    /// The first place, leaving out `except`; so it is for all three.
+    pub(super) fn first(&self, except: &Place) -> Option<&Place> {
+        self.places.iter().find(|place| *place != except)
+    }
+
+    pub(super) fn last(&self, except: &Place) -> Option<&Place> {
+        let last = self.places.nth(self.places.len().checked_sub(1)?)?;
+        if last == except { self.previous(last) } else { Some(last) }
+    }
+
+    /// The greatest place before this one.
+    pub(super) fn before(&self, place: &Place, except: &Place) -> Option<&Place> {
+        let before = self.previous(place)?;
+        if before == except { self.previous(before) } else { Some(before) }
+    }
+
+    fn previous(&self, place: &Place) -> Option<&Place> {
+        self.places.nth(self.places.rank(place).checked_sub(1)?)
+    }
+
+    /// Adds a job; whether its party had none here before.
+    pub(super) fn insert(&mut self, job: &Job, party: Party) -> bool {
+        self.places.insert(place(job));
+        let tags = self.tags.entry(party).or_default();
+        tags.insert((job.tag, job.ticket));
+        tags.len() == 1
+    }
+
+    /// Removes a job; whether its party has none here any more.
+    pub(super) fn remove(&mut self, job: &Job, party: &Party) -> bool {
+        self.places.remove(&place(job));
+        let Some(tags) = self.tags.get_mut(party) else { return false };
+        tags.remove(&(job.tag, job.ticket));
+        let last = tags.is_empty();
+        if last {
+            self.tags.remove(party);
+        }
+        last
+    }
+}
+
+/// For each device, the parties that have jobs in its line, with how many of its backends each waits for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Crowds(OrdMap<String, OrdMap<Party, usize>>);
+
+impl Crowds {
+    pub(super) fn of(&self, device: &str) -> usize {
+        self.0.get(device).map_or(0, OrdMap::len)
+    }
+
+    pub(super) fn join(&mut self, device: &str, party: Party) {
+        *self.0.entry(device.to_owned()).or_default().entry(party).or_default() += 1;
+    }
+
+    pub(super) fn leave(&mut self, device: &str, party: &Party) {
+        let Some(crowd) = self.0.get_mut(device) else { return };
+        match crowd.get_mut(party) {
+            Some(lines) if *lines > 1 => *lines -= 1,
+            _ => _ = crowd.remove(party),
+        }
+        if crowd.is_empty() {
+            self.0.remove(device);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,58 @@
+//! Why a job waits, in a sentence for its user. It is derived whenever somebody asks, so it is true at any time.
+
+use super::State;
+use crate::device::Pause;
+use crate::job::{Job, Status};
+
+/// What a waiting job waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// `turn`, `paused`, `device`, `backend` …
+    pub reason: &'static str,
+    /// A sentence for the user.
+    pub detail: String,
+}
+
+impl State {
+    /// What `job` waits for; none unless it waits.
+    pub fn waiting_for(&self, job: &Job) -> Option<Waiting> {
+        let (reason, detail) = match job.status {
+            Status::Queued => self.why_queued(job),
+            _ => return None,
+        };
+        Some(Waiting { reason, detail })
+    }
+
+    /// What stands in the way of everybody is told before the place in line.
+    fn why_queued(&self, job: &Job) -> (&'static str, String) {
+        let Some(binding) = self.backends.get(&job.backend) else {
+            return ("backend", format!("no backend {} is configured any more", job.backend));
+        };
+        let Some(device) = self.devices.get(&binding.device) else {
+            return ("device", format!("no device {} is configured any more", binding.device));
+        };
+        if let Some(pause) = &self.queue.paused {
+            return ("paused", paused("the queue", pause));
+        }
+        if let Some(pause) = &device.paused {
+            return ("paused", paused(&device.name, pause));
+        }
+        if device.live.is_none() && device.dirty.is_some() {
+            let detail = format!("{} is being brought to rest after an attempt that was cut short", device.name);
+            return ("device", detail);
+        }
+        let detail = match self.position(job) {
+            1 => format!("next on {}", device.name),
+            2 => format!("one job is before it on {}", device.name),
+            place => format!("{} jobs are before it on {}", place - 1, device.name),
+        };
+        ("turn", detail)
+    }
+}
+
+fn paused(what: &str, pause: &Pause) -> String {
+    match &pause.reason {
+        Some(reason) => format!("{what} was paused by {}: {reason}", pause.by),
+        None => format!("{what} was paused by {}", pause.by),
+    }
+}
