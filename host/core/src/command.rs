@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::job::{Artifact, Input, Job, JobError, JobId, Outcome};
+use crate::job::{Artifact, Input, Job, JobError, JobId, Outcome, Timestamp};
 use crate::json::Json;
 use crate::message::MessageId;
 
@@ -31,6 +31,10 @@ pub struct NewJob {
     pub message_id: Option<MessageId>,
     /// Charged attempts it may use.
     pub max_attempts: u32,
+    /// It does not start before this.
+    pub not_before: Option<Timestamp>,
+    /// How long one attempt may take, in seconds, if that differs from what its backend allows.
+    pub timeout_s: Option<u32>,
     /// The client's idempotency key, and a digest of the whole request.
     pub key: Option<(String, String)>,
 }
@@ -71,6 +75,8 @@ pub struct Finished {
     pub artifacts: Vec<Artifact>,
     /// What went wrong.
     pub error: Option<JobError>,
+    /// How long to wait before another try, if the backend said.
+    pub retry_after_ms: Option<u64>,
 }
 
 /// Where in the line of its device a job is to stand.
@@ -183,6 +189,20 @@ pub enum Command {
         /// Its attempt.
         attempt: u32,
     },
+    /// Whatever is due by now goes on. Of many, some: [`crate::State::next_due`] says when this is wanted again.
+    Due,
+    /// The engine of a backend is away: its jobs keep their places and none is claimed. Forgotten at the end of the process.
+    Hold {
+        /// The backend.
+        backend: String,
+        /// Why, in a sentence for users.
+        reason: String,
+    },
+    /// The engine of a backend answers.
+    Release {
+        /// The backend.
+        backend: String,
+    },
     /// After a crash: attempts that were live are lost.
     Recover,
     /// A new message.
@@ -207,6 +227,8 @@ pub struct Claimed {
     pub job: Arc<Job>,
     /// `sha256:…` of the component to run.
     pub digest: String,
+    /// Whether the device's memory is to be freed first: the last attempt at this job found too little of it.
+    pub unload_first: bool,
 }
 
 /// What came of a command.
@@ -310,6 +332,9 @@ impl Command {
             | Self::Turn { .. }
             | Self::Remember { .. }
             | Self::Settled { .. }
+            | Self::Due
+            | Self::Hold { .. }
+            | Self::Release { .. }
             | Self::Recover => {}
         }
     }
@@ -332,6 +357,9 @@ impl Command {
 
     /// Whether a device stands idle until this is committed: such commands go first.
     pub fn urgent(&self) -> bool {
-        matches!(self, Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Recover)
+        matches!(
+            self,
+            Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Release { .. } | Self::Recover
+        )
     }
 }

@@ -184,6 +184,15 @@ impl Draft {
         self.say(Body::Queue { paused, length }, now);
     }
 
+    /// Holds a backend, or releases it, and says so. Nothing of that is durable.
+    pub fn hold(&mut self, backend: &str, reason: Option<String>, now: Timestamp) {
+        match reason.clone() {
+            Some(reason) => self.state.hold(backend, reason),
+            None => self.state.release(backend),
+        }
+        self.say(Body::Backend { name: backend.to_owned(), held: reason }, now);
+    }
+
     /// Says whether a device is paused.
     pub fn tell_device(&mut self, device: &Device, now: Timestamp) {
         self.say(Body::Device { name: device.name.clone(), paused: device.paused.clone() }, now);

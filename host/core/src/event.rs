@@ -28,7 +28,7 @@ pub enum Transition {
     Cancelled,
     /// An attempt failed and was charged; it waits to run again.
     Retrying,
-    /// The host was shut down under it; it goes back to its place, uncharged.
+    /// The host was shut down under it, or its engine was away; it goes back to its place, uncharged.
     Interrupted,
     /// Somebody gave it another place.
     Moved,
@@ -78,6 +78,13 @@ pub enum Body {
         paused: Option<Pause>,
         /// How many jobs are queued.
         length: u64,
+    },
+    /// A backend is held, because its engine is away, or released.
+    Backend {
+        /// Which.
+        name: String,
+        /// Why, if it is held.
+        held: Option<String>,
     },
     /// A device was paused or resumed.
     Device {

@@ -203,6 +203,18 @@ pub struct Input {
 #[serde(transparent)]
 pub struct Rank(pub String);
 
+impl Rank {
+    /// The rank of a job that has not been queued since it arrived.
+    pub fn none() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether it is one.
+    pub fn given(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
 /// How many attempts of a job are remembered.
 pub const LEDGER: usize = 20;
 
@@ -248,6 +260,18 @@ pub struct Job {
     pub attempts_used: u32,
     /// Charged attempts that a series may use.
     pub max_attempts: u32,
+    /// It does not start before this.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+    /// It is tried again at this time.
+    #[serde(default)]
+    pub retry_at: Option<Timestamp>,
+    /// How long one attempt may take, in seconds, if that differs from what its backend allows.
+    #[serde(default)]
+    pub timeout_s: Option<u32>,
+    /// How often, one after the other, it has found its engine away while others found it there.
+    #[serde(default)]
+    pub unavailable_in_a_row: u32,
     /// The last [`LEDGER`] attempts.
     pub attempts: Vec<Attempt>,
     /// What it made; empty unless complete.
@@ -280,6 +304,12 @@ impl Job {
     /// Whether `attempt` is the one that holds the device now.
     pub fn runs(&self, attempt: u32) -> bool {
         self.status == Status::Processing && self.attempt == attempt
+    }
+
+    /// When a pending job is due, if it waits for a time: for its next try, or for the time that its submitter asked for.
+    pub fn due(&self) -> Option<Timestamp> {
+        let asked = if self.rank.given() { None } else { self.not_before };
+        if self.status == Status::Pending { self.retry_at.or(asked) } else { None }
     }
 
     /// Whom it belongs to.

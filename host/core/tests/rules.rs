@@ -38,7 +38,7 @@ fn job(draft: &Draft, n: u128) -> Job {
 }
 
 fn waiting(state: &State, job: &Job) -> String {
-    let Waiting { reason, detail } = state.waiting_for(job).unwrap();
+    let Waiting { reason, detail, .. } = state.waiting_for(job).unwrap();
     format!("{reason}: {detail}")
 }
 
@@ -51,8 +51,14 @@ fn an_attempt_that_fails_without_a_word_gets_an_error_that_says_how() {
         (Outcome::Trapped, ErrorKind::Trapped),
         (Outcome::Unavailable, ErrorKind::Unavailable),
     ] {
-        let mut draft = running(1);
-        turn(&mut draft, Some(Finished { error: None, ..finished(job_id(1), 1, outcome) }));
+        let mut draft = Draft::new(empty_state(), Cold::default());
+        submit(&mut draft, NewJob { max_attempts: 1, ..new_job(1) });
+        // The engine is away three times in a row, and each time it answers others: that is what charges the job.
+        for attempt in 1..=if outcome == Outcome::Unavailable { 3 } else { 1 } {
+            ask(&mut draft, release("paint"));
+            turn(&mut draft, None);
+            turn(&mut draft, Some(Finished { error: None, ..finished(job_id(1), attempt, outcome) }));
+        }
         let job = job(&draft, 1);
         assert_eq!((job.status, job.error.unwrap().kind, &job.attempts[0].error), (Status::Error, kind, &None));
     }
@@ -107,7 +113,7 @@ fn a_job_whose_backend_or_device_is_gone_waits_and_keeps_its_place() {
     assert_eq!(waiting(&without, &jobs[1]), "backend: no backend paint is configured any more");
     assert_eq!((without.position(&jobs[1]), without.waiting(), without.head("gpu0")), (2, 2, None));
 
-    let elsewhere = Binding { device: "gone".into(), digest: "sha256:paint".into() };
+    let elsewhere = Binding { device: "gone".into(), digest: "sha256:paint".into(), backoff: BACKOFF };
     let mut nowhere = State::new(2, 2, devices(), vec![("paint".into(), elsewhere)]);
     nowhere.restore(jobs.clone());
     assert_eq!(waiting(&nowhere, &jobs[0]), "device: no device gone is configured any more");

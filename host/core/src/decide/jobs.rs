@@ -1,11 +1,11 @@
 //! What clients do to jobs: submit, cancel, retry, delete.
 
 use crate::command::{NewJob, Refusal, Reply};
-use crate::decide::Limits;
+use crate::decide::{Limits, due};
 use crate::draft::{Change, Draft, KeyUse};
 use crate::event::Transition;
 use crate::job::{Job, JobId, Party, Rank, Status, Timestamp};
-use crate::order::{self, PRIORITIES};
+use crate::order::PRIORITIES;
 
 pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     if let Some((key, digest)) = &new.key
@@ -39,11 +39,11 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         draft.cold.keys.insert((new.owner.clone(), key), used.clone());
         draft.changes.push(Change::Key(used));
     }
-    let mut job = Job {
+    let job = Job {
         id: new.id,
         ticket,
-        rank: Rank(String::new()),
-        status: Status::Queued,
+        rank: Rank::none(),
+        status: Status::Pending,
         backend: new.backend,
         device: None,
         owner: new.owner,
@@ -58,6 +58,10 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         attempt: 0,
         attempts_used: 0,
         max_attempts: new.max_attempts,
+        not_before: new.not_before,
+        retry_at: None,
+        timeout_s: new.timeout_s,
+        unavailable_in_a_row: 0,
         attempts: Vec::new(),
         artifacts: Vec::new(),
         result: None,
@@ -66,14 +70,13 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         cancel_requested: false,
         note: None,
         created_at: now,
-        queued_at: Some(now),
+        queued_at: None,
         started_at: None,
         ended_at: None,
         updated_at: now,
         seq: 0,
     };
-    line_up(draft, &mut job, limits);
-    let (job, queue_position) = draft.transition(job, Transition::Queued, now);
+    let (job, queue_position) = due::enter(draft, job, None, limits, now);
     Ok(Reply::Job(job, queue_position))
 }
 
@@ -92,6 +95,7 @@ pub(super) fn cancel(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Rep
         }
         Status::Pending | Status::Queued => {
             job.status = Status::Cancelled;
+            job.retry_at = None;
             job.ended_at = Some(now);
             Transition::Cancelled
         }
@@ -111,22 +115,22 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
     room(draft, limits, &old.party())?;
 
     draft.state.ticket += 1;
-    let mut job = Job {
+    let job = Job {
         ticket: draft.state.ticket,
-        status: Status::Queued,
+        rank: Rank::none(),
         attempts_used: 0,
+        unavailable_in_a_row: 0,
         artifacts: Vec::new(),
         result: None,
         error: None,
         progress: 0,
         cancel_requested: false,
-        queued_at: Some(now),
+        queued_at: None,
         started_at: None,
         ended_at: None,
         ..Job::clone(&old)
     };
-    line_up(draft, &mut job, limits);
-    let (job, queue_position) = draft.transition(job, Transition::Queued, now);
+    let (job, queue_position) = due::enter(draft, job, None, limits, now);
     Ok(Reply::Job(job, queue_position))
 }
 
@@ -149,12 +153,4 @@ fn room(draft: &Draft, limits: Limits, party: &Party) -> Result<(), Refusal> {
     } else {
         Ok(())
     }
-}
-
-/// Gives a job its tag and its rank, as it becomes queued for the first time since it arrived.
-fn line_up(draft: &Draft, job: &mut Job, limits: Limits) {
-    let Some(device) = draft.state.device_of(&job.backend) else { return };
-    let party = job.party();
-    job.tag = order::tag(device, &party, draft.state.largest_tag(&device.name, &party));
-    job.rank = order::rank(job.tag, job.priority, limits.priority_worth, job.ticket);
 }

@@ -3,6 +3,8 @@
 //! Commands of a batch are decided in order, each on the draft as changed by the ones before. One that is refused leaves
 //! the draft as it was: every function here checks first and changes afterwards.
 
+mod due;
+mod holds;
 mod jobs;
 mod messages;
 mod moves;
@@ -41,10 +43,13 @@ pub fn decide(draft: &mut Draft, command: Command, limits: Limits, now: Timestam
             pauses::device(draft, device, Some(Pause { reason, by, since: now }), now)
         }
         Command::ResumeDevice { device, .. } => pauses::device(draft, device, None, now),
-        Command::Turn { device, finished, claim } => Ok(turn::turn(draft, &device, finished, claim, now)),
+        Command::Turn { device, finished, claim } => Ok(turn::turn(draft, &device, finished, claim, limits, now)),
         Command::Remember { job, attempt, note } => Ok(turn::remember(draft, job, attempt, note)),
         Command::Settled { device, job, attempt } => Ok(turn::settled(draft, &device, job, attempt)),
-        Command::Recover => Ok(turn::recover(draft, now)),
+        Command::Due => Ok(due::due(draft, limits, now)),
+        Command::Hold { backend, reason } => holds::hold(draft, backend, reason, now),
+        Command::Release { backend } => holds::release(draft, backend, now),
+        Command::Recover => Ok(turn::recover(draft, limits, now)),
         Command::CreateMessage(new) => messages::create(draft, new, now),
         Command::PatchMessage { id, content, extra_metadata } => {
             messages::patch(draft, id, content, extra_metadata.unwrap_or_default(), now)

@@ -85,7 +85,11 @@ pub(super) fn reprioritise(
     if old.priority == priority {
         return Ok(draft.unchanged(old));
     }
-    let rank = order::rank(old.tag, priority, limits.priority_worth, old.ticket);
+    // One that has not been queued yet has no turn, and gets its rank when it has.
+    let rank = match old.rank.given() {
+        true => order::rank(old.tag, priority, limits.priority_worth, old.ticket),
+        false => Rank::none(),
+    };
     let (job, queue_position) = draft.transition(Job { priority, rank, ..Job::clone(&old) }, Transition::Moved, now);
     Ok(Reply::Job(job, queue_position))
 }

@@ -27,6 +27,11 @@ impl Line {
         &self.places
     }
 
+    /// Whose jobs wait here.
+    pub(super) fn parties(&self) -> impl Iterator<Item = &Party> {
+        self.tags.keys()
+    }
+
     /// The largest tag of a party here.
     pub(super) fn largest_tag(&self, party: &Party) -> Option<Tag> {
         let tags = self.tags.get(party)?;
@@ -74,7 +79,8 @@ impl Line {
     }
 }
 
-/// For each device, the parties that have jobs in its line, with how many of its backends each waits for.
+/// For each device, the parties that have jobs in its line, with how many of its backends each waits for. Backends that are
+/// held do not count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Crowds(OrdMap<String, OrdMap<Party, usize>>);
 

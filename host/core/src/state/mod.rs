@@ -11,8 +11,9 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap, OrdSet};
 
 use crate::device::{Device, Queue};
-use crate::job::{Job, JobId, Party, Status, Ticket};
+use crate::job::{Job, JobId, Party, Status, Ticket, Timestamp};
 use crate::order::Tag;
+use crate::policy::Backoff;
 use lines::{Crowds, Line, place};
 
 pub(crate) use lines::Place;
@@ -25,6 +26,8 @@ pub struct Binding {
     pub device: String,
     /// `sha256:…` of the component that the next claim runs.
     pub digest: String,
+    /// How long its failed jobs pause before they are tried again.
+    pub backoff: Backoff,
 }
 
 /// The queue, its devices and its counters at one moment.
@@ -38,12 +41,15 @@ pub struct State {
     live: OrdMap<Ticket, Arc<Job>>,
     tickets: HashMap<JobId, Ticket>,
     conversations: OrdSet<(String, Ticket)>,
+    due: OrdSet<(Timestamp, Ticket)>,
     lines: OrdMap<String, Line>,
     crowds: Crowds,
     waiting: u64,
     waiting_by_party: HashMap<Party, u64>,
     devices: OrdMap<String, Arc<Device>>,
     backends: OrdMap<String, Binding>,
+    held: OrdMap<String, String>,
+    released: OrdSet<String>,
 }
 
 impl State {
@@ -133,7 +139,7 @@ impl State {
         self.lines_of(device).map(|line| line.places().len() as u64).sum()
     }
 
-    /// How many parties have jobs in the line of a device.
+    /// How many parties have jobs in the line of a device, for backends that are not held.
     pub fn parties(&self, device: &str) -> usize {
         self.crowds.of(device)
     }
@@ -149,16 +155,21 @@ impl State {
             return 0;
         }
         let place = place(job);
-        let before: usize = match self.backends.get(&job.backend) {
-            Some(binding) => self.lines_of(&binding.device).map(|line| line.places().rank(&place)).sum(),
-            None => self.lines.get(&job.backend).map_or(0, |line| line.places().rank(&place)),
+        let rank = |line: &Line| line.places().rank(&place);
+        let before: usize = match self.backends.get(&job.backend).map(|binding| binding.device.as_str()) {
+            Some(device) if self.held.contains_key(&job.backend) => {
+                let open: usize = self.open_lines_of(device).map(|line| line.places().len()).sum();
+                open + self.held_lines_of(device).map(rank).sum::<usize>()
+            }
+            Some(device) => self.open_lines_of(device).map(rank).sum(),
+            None => self.lines.get(&job.backend).map_or(0, rank),
         };
         before as u64 + 1
     }
 
-    /// The first job in the line of a device.
+    /// The first job in the line of a device that can be claimed once the device is free and nothing is paused.
     pub fn head(&self, device: &str) -> Option<&Arc<Job>> {
-        let (_, ticket) = self.lines_of(device).filter_map(|line| line.places().first()).min()?;
+        let (_, ticket) = self.open_lines_of(device).filter_map(|line| line.places().first()).min()?;
         self.live.get(ticket)
     }
 
@@ -183,11 +194,53 @@ impl State {
         self.lines_of(device).filter_map(|line| line.before(place, except)).max()
     }
 
-    /// The first `limit` jobs in the line of a device, in order.
+    /// The first `limit` jobs in the line of a device, in order: those of backends that are held come last.
     pub fn line(&self, device: &str, limit: usize) -> Vec<Arc<Job>> {
-        let mut places: Vec<&Place> = self.lines_of(device).flat_map(|line| line.places().iter().take(limit)).collect();
-        places.sort();
-        places.into_iter().take(limit).filter_map(|(_, ticket)| self.live.get(ticket).cloned()).collect()
+        let places = |lines: &mut dyn Iterator<Item = &'_ Line>| -> Vec<Place> {
+            let mut places: Vec<Place> = lines.flat_map(|line| line.places().iter().take(limit).cloned()).collect();
+            places.sort();
+            places
+        };
+        let (open, held) = (places(&mut self.open_lines_of(device)), places(&mut self.held_lines_of(device)));
+        open.iter().chain(&held).take(limit).filter_map(|(_, ticket)| self.live.get(ticket).cloned()).collect()
+    }
+
+    /// When the next job is due that waits for a time.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.get_min().map(|(at, _)| *at)
+    }
+
+    /// The first `limit` jobs that are due at `now`.
+    pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Vec<Arc<Job>> {
+        let due = self.due.iter().take_while(|(at, _)| *at <= now).take(limit);
+        due.filter_map(|(_, ticket)| self.live.get(ticket).cloned()).collect()
+    }
+
+    /// Why a backend is held, if it is.
+    pub fn held(&self, backend: &str) -> Option<&str> {
+        self.held.get(backend).map(String::as_str)
+    }
+
+    /// Whether the engine of a backend has answered since it was last away.
+    pub(crate) fn released(&self, backend: &str) -> bool {
+        self.released.contains(backend)
+    }
+
+    /// Its jobs are claimed no more, and step behind those of other backends.
+    pub(crate) fn hold(&mut self, backend: &str, reason: String) {
+        self.released.remove(backend);
+        if self.held.insert(backend.to_owned(), reason).is_none() {
+            let (Some(binding), Some(line)) = (self.backends.get(backend), self.lines.get(backend)) else { return };
+            line.parties().for_each(|party| self.crowds.leave(&binding.device, party));
+        }
+    }
+
+    pub(crate) fn release(&mut self, backend: &str) {
+        self.released.insert(backend.to_owned());
+        if self.held.remove(backend).is_some() {
+            let (Some(binding), Some(line)) = (self.backends.get(backend), self.lines.get(backend)) else { return };
+            line.parties().for_each(|party| self.crowds.join(&binding.device, party.clone()));
+        }
     }
 
     /// Puts a job where its status says it belongs, in place of what it was.
@@ -202,6 +255,10 @@ impl State {
         }
         if job.status == Status::Queued {
             self.line_up(&job);
+        }
+        // Without its backend it could not line up: it goes on when there is one again.
+        if let Some(at) = job.due().filter(|_| self.device_of(&job.backend).is_some()) {
+            self.due.insert((at, job.ticket));
         }
         if let Some(conversation) = &job.conversation_id {
             self.conversations.insert((conversation.clone(), job.ticket));
@@ -224,6 +281,9 @@ impl State {
         if job.status == Status::Queued {
             self.leave_line(&job);
         }
+        if let Some(at) = job.due() {
+            self.due.remove(&(at, job.ticket));
+        }
         if let Some(conversation) = &job.conversation_id {
             self.conversations.remove(&(conversation.clone(), job.ticket));
         }
@@ -231,9 +291,15 @@ impl State {
 
     fn line_up(&mut self, job: &Job) {
         let first = self.lines.entry(job.backend.clone()).or_default().insert(job, job.party());
-        if let Some(binding) = self.backends.get(&job.backend).filter(|_| first) {
-            self.crowds.join(&binding.device, job.party());
+        if let Some(binding) = self.open(&job.backend).filter(|_| first) {
+            let device = binding.device.clone();
+            self.crowds.join(&device, job.party());
         }
+    }
+
+    /// The binding of a backend that is not held.
+    fn open(&self, backend: &str) -> Option<&Binding> {
+        self.backends.get(backend).filter(|_| !self.held.contains_key(backend))
     }
 
     fn leave_line(&mut self, job: &Job) {
@@ -243,8 +309,9 @@ impl State {
         if line.places().is_empty() {
             self.lines.remove(&job.backend);
         }
-        if let Some(binding) = self.backends.get(&job.backend).filter(|_| last) {
-            self.crowds.leave(&binding.device, &party);
+        if let Some(binding) = self.open(&job.backend).filter(|_| last) {
+            let device = binding.device.clone();
+            self.crowds.leave(&device, &party);
         }
     }
 
@@ -269,56 +336,24 @@ impl State {
     }
 
     fn lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
+        self.open_lines_of(device).chain(self.held_lines_of(device))
+    }
+
+    fn open_lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
+        self.lines_where(device, false)
+    }
+
+    fn held_lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
+        self.lines_where(device, true)
+    }
+
+    fn lines_where<'a>(&'a self, device: &str, held: bool) -> impl Iterator<Item = &'a Line> {
         self.backends
             .iter()
-            .filter(move |(_, binding)| binding.device == device)
+            .filter(move |(name, binding)| binding.device == device && self.held.contains_key(*name) == held)
             .filter_map(|(name, _)| self.lines.get(name))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Json;
-    use crate::command::{Command, NewJob};
-    use crate::decide::{Limits, decide};
-    use crate::draft::{Cold, Draft};
-    use uuid::Uuid;
-
-    fn job(id: u128) -> NewJob {
-        NewJob {
-            id: JobId(Uuid::from_u128(id)),
-            backend: "paint".into(),
-            owner: "local".into(),
-            user: None,
-            priority: 0,
-            params: Json::null(),
-            inputs: Vec::new(),
-            metadata: Json::null(),
-            conversation_id: Some("c".into()),
-            message_id: None,
-            max_attempts: 1,
-            key: None,
-        }
-    }
-
-    #[test]
-    fn a_job_that_has_ended_leaves_nothing_behind_in_memory() {
-        let binding = Binding { device: "gpu0".into(), digest: "sha256:paint".into() };
-        let state = State::new(
-            0,
-            0,
-            vec![Device { name: "gpu0".into(), ..Device::default() }],
-            vec![("paint".into(), binding)],
-        );
-        let mut draft = Draft::new(state, Cold::default());
-        let limits = Limits { max_waiting: 9, max_waiting_per_owner: 9, priority_worth: 10 };
-        let mut ask = |command| decide(&mut draft, command, limits, 7).map(drop);
-        assert_eq!((1..=3).try_for_each(|id| ask(Command::Submit(Box::new(job(id))))), Ok(()));
-        assert_eq!((1..=3).try_for_each(|id| ask(Command::Cancel { job: job(id).id, by: "local".into() })), Ok(()));
-
-        let State { live, tickets, conversations, lines, crowds, waiting, waiting_by_party, .. } = &draft.state;
-        assert_eq!((live.len(), tickets.len(), conversations.len(), lines.len()), (0, 0, 0, 0));
-        assert_eq!((crowds.is_empty(), *waiting, waiting_by_party.len()), (true, 0, 0));
-    }
-}
+mod tests;

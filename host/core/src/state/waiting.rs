@@ -2,25 +2,28 @@
 
 use super::State;
 use crate::device::Pause;
-use crate::job::{Job, Status};
+use crate::job::{Job, Status, Timestamp};
 
 /// What a waiting job waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// `turn`, `paused`, `device`, `backend` …
+    /// `turn`, `paused`, `device`, `backend`, `time`, `retry`.
     pub reason: &'static str,
     /// A sentence for the user.
     pub detail: String,
+    /// When it is over, if that is known.
+    pub until: Option<Timestamp>,
 }
 
 impl State {
     /// What `job` waits for; none unless it waits.
     pub fn waiting_for(&self, job: &Job) -> Option<Waiting> {
         let (reason, detail) = match job.status {
-            Status::Queued => self.why_queued(job),
+            Status::Pending if self.device_of(&job.backend).is_some() => why_pending(job),
+            Status::Queued | Status::Pending => self.why_queued(job),
             _ => return None,
         };
-        Some(Waiting { reason, detail })
+        Some(Waiting { reason, detail, until: job.due() })
     }
 
     /// What stands in the way of everybody is told before the place in line.
@@ -37,6 +40,9 @@ impl State {
         if let Some(pause) = &device.paused {
             return ("paused", paused(&device.name, pause));
         }
+        if let Some(reason) = self.held(&job.backend) {
+            return ("backend", format!("{} is away: {reason}", job.backend));
+        }
         if device.live.is_none() && device.dirty.is_some() {
             let detail = format!("{} is being brought to rest after an attempt that was cut short", device.name);
             return ("device", detail);
@@ -48,6 +54,15 @@ impl State {
         };
         ("turn", detail)
     }
+}
+
+fn why_pending(job: &Job) -> (&'static str, String) {
+    if job.retry_at.is_none() {
+        return ("time", "it is not to start before the time that was asked for".into());
+    }
+    let why = job.attempts.last().and_then(|attempt| attempt.error.as_ref());
+    let why = why.map(|error| format!(" ({})", error.message)).unwrap_or_default();
+    ("retry", format!("attempt {} failed{why}; it is tried again after a pause", job.attempt))
 }
 
 fn paused(what: &str, pause: &Pause) -> String {

@@ -10,6 +10,7 @@ mod ended_jobs;
 mod messages;
 mod moving;
 mod pausing;
+mod retries;
 mod submissions;
 mod turns;
 
@@ -17,8 +18,8 @@ use common::*;
 use easel_core::command::NewJob;
 use easel_core::{Body, JobId};
 use easel_core::{
-    Change, Claimed, Cold, Command, Draft, Finished, Job, MessageChange, Outcome, Refusal, Reply, Status, Transition,
-    decide,
+    Change, Claimed, Cold, Command, Draft, Finished, Job, MessageChange, Outcome, Refusal, Reply, State, Status,
+    Transition, decide,
 };
 use serde_json::json;
 

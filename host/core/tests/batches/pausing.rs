@@ -3,7 +3,7 @@
 use super::*;
 
 fn why(batch: &Batch, n: u128) -> String {
-    let easel_core::Waiting { reason, detail } = batch.draft.state.waiting_for(&batch.job(n)).unwrap();
+    let easel_core::Waiting { reason, detail, .. } = batch.draft.state.waiting_for(&batch.job(n)).unwrap();
     format!("{reason}: {detail}")
 }
 

@@ -3,6 +3,7 @@
 
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::decide::Limits;
+use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
     Artifact, Command, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, MoveTo, Outcome, State,
@@ -11,6 +12,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub const LIMITS: Limits = Limits { max_waiting: 8, max_waiting_per_owner: 5, priority_worth: 2 };
+/// Pauses of a few moments, a moment being a microsecond.
+pub const BACKOFF: Backoff = Backoff { base: 8, max: 20 };
 /// Who asks for things where it does not matter.
 pub const BY: &str = "ann";
 pub const DEVICES: [&str; 2] = ["gpu0", "gpu1"];
@@ -33,7 +36,11 @@ pub fn backends(layout: usize) -> Vec<(String, Binding)> {
         1 => vec![("paint", "gpu0"), ("draw", "gpu1"), ("sing", "gpu1")],
         _ => vec![("paint", "gpu0"), ("sing", "gpu1")],
     };
-    let binding = |name, device: &str| Binding { device: device.into(), digest: format!("sha256:{name}-{layout}") };
+    let binding = |name, device: &str| Binding {
+        device: device.into(),
+        digest: format!("sha256:{name}-{layout}"),
+        backoff: BACKOFF,
+    };
     all.into_iter().map(|(name, device)| (name.into(), binding(name, device))).collect()
 }
 
@@ -61,6 +68,8 @@ pub fn new_job(n: u128) -> NewJob {
         conversation_id: None,
         message_id: None,
         max_attempts: 3,
+        not_before: None,
+        timeout_s: None,
         key: None,
     }
 }
@@ -83,6 +92,14 @@ pub fn move_to(job: JobId, to: MoveTo) -> Command {
 
 pub fn reprioritise(job: JobId, priority: i32) -> Command {
     Command::Reprioritise { job, priority, by: BY.into() }
+}
+
+pub fn hold(backend: &str, reason: &str) -> Command {
+    Command::Hold { backend: backend.into(), reason: reason.into() }
+}
+
+pub fn release(backend: &str) -> Command {
+    Command::Release { backend: backend.into() }
 }
 
 pub fn pause_queue(reason: Option<&str>) -> Command {
@@ -129,6 +146,7 @@ pub fn finished(job: JobId, attempt: u32, outcome: Outcome) -> Finished {
         result: Some(Json::of(&json!({ "attempt": attempt }))),
         artifacts: vec![artifact(attempt)],
         error: Some(error(ErrorKind::Failed, "it failed")),
+        retry_after_ms: None,
     }
 }
 

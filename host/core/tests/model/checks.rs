@@ -1,11 +1,10 @@
 //! What every reader of a state may rely on, compared with rows that are sorted on the spot.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State, Status};
+use easel_core::{Job, JobId, State};
 
-use crate::common::DEVICES;
+use crate::common::{BACKENDS, DEVICES};
 use crate::naive::Naive;
 
 /// The state says of everything what the rows say.
@@ -19,9 +18,13 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     for job in naive.rows.jobs.values() {
         assert_eq!(state.job(job.id).map(|job| &**job), Some(job).filter(|job| !job.status.ended()));
         assert_eq!(state.position(job), naive.position(job), "the place of {job:?}");
-        assert_eq!(state.waiting_for(job).is_some(), job.status == Status::Queued);
+        assert_eq!(state.waiting_for(job).map(|waiting| waiting.reason), naive.why(job), "{job:?}");
     }
     assert_eq!(state.queue(), &naive.rows.queue);
+    assert_eq!(state.next_due(), naive.dues().first().map(|(at, _)| *at));
+    for backend in BACKENDS {
+        assert_eq!(state.held(backend), naive.held.get(backend).map(String::as_str));
+    }
     assert_eq!(state.queued(), naive.queued().len() as u64);
     assert_eq!(state.waiting(), naive.waiting().len() as u64);
     for party in live.iter().map(|job| job.party()) {
@@ -32,15 +35,17 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
         assert_eq!(ids(state.jobs_of(conversation)), ids(of_it), "jobs of {conversation}");
     }
     for device in DEVICES {
-        the_line_agrees(state, device, &naive.line(device));
+        the_line_agrees(state, device, naive);
     }
 }
 
 /// One device's line: in order, and numbered from 1 without gap or repeat.
-fn the_line_agrees(state: &State, device: &str, line: &[&Job]) {
+fn the_line_agrees(state: &State, device: &str, naive: &Naive) {
+    let line = &naive.line(device);
     assert_eq!(state.length(device), line.len() as u64);
-    assert_eq!(state.head(device).map(|job| job.id), line.first().map(|job| job.id));
-    assert_eq!(state.parties(device), line.iter().map(|job| job.party()).collect::<BTreeSet<_>>().len());
+    let open = |job: &&&Job| !naive.is_held(job);
+    assert_eq!(state.head(device).map(|job| job.id), line.iter().find(open).map(|job| job.id));
+    assert_eq!(state.parties(device), naive.parties(device).len());
     let shown = state.line(device, usize::MAX);
     assert_eq!(ids(&shown), ids(line));
     assert_eq!(ids(&state.line(device, 2)), ids(line.iter().take(2)));

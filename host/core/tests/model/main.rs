@@ -46,13 +46,14 @@ fn random_runs_come_to_every_transition_and_every_answer() {
             Body::Job { event, .. } => format!("{event:?}"),
             Body::Message { event, .. } => format!("message {event:?}"),
             Body::Queue { paused, .. } => (if paused.is_some() { "queue-paused" } else { "queue-resumed" }).into(),
+            Body::Backend { held, .. } => (if held.is_some() { "held" } else { "released" }).into(),
             Body::Device { paused, .. } => (if paused.is_some() { "device-paused" } else { "device-resumed" }).into(),
         }));
     }
-    let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Moved Queued Retrying Started accepted \
-        bad-priority claimed device-paused device-resumed done idle key-reused known message message-Changed \
+    let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Moved Pending Queued Retrying Started accepted \
+        bad-priority claimed device-paused device-resumed done held idle key-reused known message message-Changed \
         message-Created message-Deleted message-exists no-backend no-device no-job no-message other-line owner-full \
-        queue-full queue-paused queue-resumed unfit";
+        queue-full queue-paused queue-resumed released unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
 }
 

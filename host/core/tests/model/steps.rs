@@ -1,6 +1,6 @@
 //! What a random run is made of. A step says what is to be tried; which job or attempt it hits depends on how far the run is.
 
-use easel_core::Outcome;
+use easel_core::{ErrorKind, Outcome};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -21,6 +21,10 @@ pub enum Step {
     Remember(Whose),
     Settle { device: &'static str, whose: Whose },
     Recover,
+    Due,
+    Wait(i64),
+    Hold { backend: &'static str, reason: &'static str },
+    Release { backend: &'static str },
     CreateMessage(u128),
     PatchMessage { id: u128, content: Option<String>, extra: Option<u8> },
     DeleteMessage(u128),
@@ -37,6 +41,7 @@ pub struct Wish {
     pub key: Option<(&'static str, &'static str)>,
     pub message: Option<u128>,
     pub conversation: Option<&'static str>,
+    pub not_before: Option<i64>,
     pub max_attempts: u32,
 }
 
@@ -47,6 +52,8 @@ pub struct Ending {
     pub outcome: Outcome,
     pub clean: bool,
     pub progress: u8,
+    pub error: Option<(ErrorKind, bool)>,
+    pub retry_after_ms: Option<u64>,
 }
 
 /// The attempt that a device's row names, or one that was claimed at any time, or one that never was.
@@ -102,6 +109,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => device().prop_flat_map(whose).prop_map(Step::Remember),
         3 => device().prop_flat_map(|device| whose(device).prop_map(move |whose| Step::Settle { device, whose })),
         1 => Just(Step::Recover),
+        4 => Just(Step::Due),
+        2 => (1i64..30).prop_map(Step::Wait),
+        1 => (backend(), select(&["no answer", "busy"][..])).prop_map(|(backend, reason)| Step::Hold { backend, reason }),
+        3 => backend().prop_map(|backend| Step::Release { backend }),
         2 => message().prop_map(Step::CreateMessage),
         1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
             .prop_map(|(id, content, extra)| Step::PatchMessage { id, content, extra }),
@@ -123,6 +134,11 @@ fn paused() -> impl Strategy<Value = Option<&'static str>> {
     select(&[None, Some("gpu0"), Some("gpu0"), Some("gpu1"), Some("gpu7")][..])
 }
 
+/// One of the backends, or one that is not there.
+fn backend() -> impl Strategy<Value = &'static str> {
+    prop_oneof![9 => select(&BACKENDS[..]), 1 => Just("dream")]
+}
+
 fn wish() -> impl Strategy<Value = Wish> {
     let key = prop::option::weighted(0.4, (select(&["k0", "k1", "k2"][..]), select(&["one", "other"][..])));
     (
@@ -132,17 +148,11 @@ fn wish() -> impl Strategy<Value = Wish> {
         key,
         prop::option::of(message()),
         prop::option::of(select(&["c0", "c1", "c10"][..])),
+        prop::option::weighted(0.2, -2i64..20),
         1u32..4,
     )
-        .prop_map(|(backend, (owner, user), priority, key, message, conversation, max_attempts)| Wish {
-            backend,
-            owner,
-            user,
-            priority,
-            key,
-            message,
-            conversation,
-            max_attempts,
+        .prop_map(|(backend, (owner, user), priority, key, message, conversation, not_before, max_attempts)| {
+            Wish { backend, owner, user, priority, key, message, conversation, not_before, max_attempts }
         })
 }
 
@@ -156,10 +166,27 @@ fn ending(device: &'static str) -> impl Strategy<Value = Ending> {
         1 => Just(Outcome::Cancelled),
         2 => Just(Outcome::Lost),
         2 => Just(Outcome::Interrupted),
-        1 => Just(Outcome::Unavailable),
+        4 => Just(Outcome::Unavailable),
     ];
-    (whose(device), outcome, prop::bool::weighted(0.8), 0u8..=100)
-        .prop_map(|(whose, outcome, clean, progress)| Ending { whose, outcome, clean, progress })
+    let kind = prop_oneof![
+        4 => Just(ErrorKind::Failed),
+        2 => Just(ErrorKind::OutOfMemory),
+        1 => Just(ErrorKind::Invalid),
+        1 => Just(ErrorKind::Cancelled),
+    ];
+    let error = prop::option::weighted(0.8, (kind, prop::bool::weighted(0.9)));
+    let retry_after_ms =
+        prop_oneof![9 => Just(None), 1 => Just(Some(0)), 1 => Just(Some(1)), 1 => Just(Some(u64::MAX))];
+    (whose(device), outcome, prop::bool::weighted(0.8), 0u8..=100, error, retry_after_ms).prop_map(
+        |(whose, outcome, clean, progress, error, retry_after_ms)| Ending {
+            whose,
+            outcome,
+            clean,
+            progress,
+            error,
+            retry_after_ms,
+        },
+    )
 }
 
 fn whose(device: &'static str) -> impl Strategy<Value = Whose> {

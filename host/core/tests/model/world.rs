@@ -1,7 +1,7 @@
 //! A core, a store and the naive model, driven in step.
 
 use easel_core::command::{Command, NewJob};
-use easel_core::{Cold, Draft, Event, Finished, JobId, MoveTo, State, Timestamp, decide};
+use easel_core::{Cold, Draft, Event, Finished, JobError, JobId, MoveTo, State, Timestamp, decide};
 use serde_json::json;
 
 use crate::audit::Audit;
@@ -34,7 +34,7 @@ impl World {
     pub fn new() -> Self {
         let rows = Tables::new(devices());
         let state = rows.state(backends(0));
-        let naive = Naive { rows: rows.clone(), backends: backends(0), claims: Vec::new(), by: None, now: 0 };
+        let naive = Naive::new(rows.clone());
         Self {
             draft: Draft::new(state.clone(), Cold::default()),
             loaded: Loaded::default(),
@@ -67,6 +67,7 @@ impl World {
             Step::Boundary(Boundary::Fail) => self.take_back(),
             Step::Boundary(Boundary::Singly) => self.commit_singly(),
             Step::Boundary(Boundary::Crash(layout)) => self.crash(layout),
+            Step::Wait(time) => self.now += time,
             step => {
                 let Some(command) = self.command(step) else { return };
                 self.now += 1;
@@ -134,7 +135,7 @@ impl World {
     /// The process dies, and another starts on what is durable.
     pub fn crash(&mut self, layout: usize) {
         self.take_back();
-        self.naive.backends = backends(layout);
+        self.naive.start(backends(layout));
         self.state = self.rows.state(backends(layout));
         the_state_agrees(&self.state, &self.naive);
         self.begin();
@@ -187,13 +188,16 @@ impl World {
                 Command::Settled { device: device.into(), job, attempt }
             }
             Step::Recover => Command::Recover,
+            Step::Due => Command::Due,
+            Step::Hold { backend, reason } => hold(backend, reason),
+            Step::Release { backend } => release(backend),
             Step::CreateMessage(id) => Command::CreateMessage(Box::new(new_message(id))),
             Step::PatchMessage { id, content, extra } => {
                 let extra_metadata = extra.map(|n| if n == 0 { serde_json::Map::new() } else { object("n", json!(n)) });
                 Command::PatchMessage { id: message_id(id), content, extra_metadata }
             }
             Step::DeleteMessage(id) => Command::DeleteMessage(message_id(id)),
-            Step::Boundary(_) => return None,
+            Step::Wait(_) | Step::Boundary(_) => return None,
         })
     }
 
@@ -209,13 +213,21 @@ impl World {
             message_id: wish.message.map(message_id),
             conversation_id: wish.conversation.map(Into::into),
             max_attempts: wish.max_attempts,
+            not_before: wish.not_before.map(|wait| self.now + wait),
+            timeout_s: Some(n as u32),
             ..new_job(n)
         }
     }
 
     fn ended(&mut self, ending: Ending) -> Option<Finished> {
         let (job, attempt) = self.attempt(&ending.whose)?;
-        Some(Finished { clean: ending.clean, progress: ending.progress, ..finished(job, attempt, ending.outcome) })
+        Some(Finished {
+            clean: ending.clean,
+            progress: ending.progress,
+            error: ending.error.map(|(kind, retryable)| JobError { retryable, ..error(kind, "it failed") }),
+            retry_after_ms: ending.retry_after_ms,
+            ..finished(job, attempt, ending.outcome)
+        })
     }
 
     fn attempt(&mut self, whose: &Whose) -> Option<(JobId, u32)> {

@@ -35,11 +35,11 @@ impl Naive {
             let used = KeyUse { owner: owner.clone(), key: key.clone(), digest, job: new.id, at: self.now };
             self.rows.keys.insert((owner, key), used);
         }
-        let mut job = Job {
+        let job = Job {
             id: new.id,
             ticket,
             rank: Rank(String::new()),
-            status: Status::Queued,
+            status: Status::Pending,
             backend: new.backend,
             device: None,
             owner: new.owner,
@@ -54,6 +54,10 @@ impl Naive {
             attempt: 0,
             attempts_used: 0,
             max_attempts: new.max_attempts,
+            not_before: new.not_before,
+            retry_at: None,
+            timeout_s: new.timeout_s,
+            unavailable_in_a_row: 0,
             attempts: Vec::new(),
             artifacts: Vec::new(),
             result: None,
@@ -62,13 +66,12 @@ impl Naive {
             cancel_requested: false,
             note: None,
             created_at: self.now,
-            queued_at: Some(self.now),
+            queued_at: None,
             started_at: None,
             ended_at: None,
             updated_at: self.now,
             seq: 0,
         };
-        self.line_up(&mut job);
         Ok(self.arrived(job))
     }
 
@@ -83,7 +86,7 @@ impl Naive {
                 Ok(self.put(job, Transition::Cancelling))
             }
             Status::Queued | Status::Pending => {
-                (job.status, job.ended_at) = (Status::Cancelled, Some(self.now));
+                (job.status, job.ended_at, job.retry_at) = (Status::Cancelled, Some(self.now), None);
                 Ok(self.put(job, Transition::Cancelled))
             }
         }
@@ -96,12 +99,11 @@ impl Naive {
         }
         self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
         job.ticket = self.arrive(&job.party())?;
-        self.line_up(&mut job);
-        job.status = Status::Queued;
-        (job.attempts_used, job.progress, job.cancel_requested) = (0, 0, false);
+        job.rank = Rank(String::new());
+        (job.attempts_used, job.progress, job.cancel_requested, job.unavailable_in_a_row) = (0, 0, false, 0);
         (job.result, job.error) = (None, None);
         job.artifacts.clear();
-        (job.queued_at, job.started_at, job.ended_at) = (Some(self.now), None, None);
+        (job.queued_at, job.started_at, job.ended_at) = (None, None, None);
         Ok(self.arrived(job))
     }
 
@@ -156,14 +158,6 @@ impl Naive {
         }
         self.rows.ticket += 1;
         Ok(self.rows.ticket)
-    }
-
-    /// What has just arrived is the newest job of its message.
-    fn arrived(&mut self, job: Job) -> Reply {
-        if let Some(note) = job.message_id.and_then(|id| self.rows.messages.get_mut(&id)) {
-            note.reporter = Some(job.id);
-        }
-        self.put(job, Transition::Queued)
     }
 
     fn tell(&mut self, note: Note, event: MessageChange) {

@@ -2,14 +2,17 @@
 
 mod clients;
 mod order;
+mod times;
 mod turns;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use easel_core::order::Tag;
 use easel_core::state::Binding;
 use easel_core::{Body, Command, Event, Job, JobId, Party, Pause, Refusal, Reply, Status, Timestamp, Transition};
 
+use crate::common::backends;
 use crate::tables::Tables;
 
 pub type Answer = Result<Reply, Refusal>;
@@ -21,11 +24,26 @@ pub struct Naive {
     pub backends: Vec<(String, Binding)>,
     /// Whatever was claimed at any time: by which device, whose, with which tag.
     pub claims: Vec<(String, Party, Tag)>,
+    /// Backends that are held, and those that were released since they last were.
+    pub held: BTreeMap<String, String>,
+    pub released: BTreeSet<String>,
     pub by: Option<String>,
     pub now: Timestamp,
 }
 
 impl Naive {
+    pub fn new(rows: Tables) -> Self {
+        let (claims, held, released) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Self { rows, backends: backends(0), claims, held, released, by: None, now: 0 }
+    }
+
+    /// What is not durable is gone.
+    pub fn start(&mut self, backends: Vec<(String, Binding)>) {
+        self.backends = backends;
+        self.held.clear();
+        self.released.clear();
+    }
+
     /// What has not ended, as it arrived.
     pub fn live(&self) -> Vec<&Job> {
         let mut jobs: Vec<&Job> = self.rows.jobs.values().filter(|job| !job.status.ended()).collect();
@@ -78,6 +96,9 @@ impl Naive {
                 self.settle(&device, job, attempt);
                 Ok(Reply::Done)
             }
+            Command::Due => Ok(self.due()),
+            Command::Hold { backend, reason } => self.hold(backend, Some(reason)),
+            Command::Release { backend } => self.hold(backend, None),
             Command::Recover => {
                 self.recover();
                 Ok(Reply::Done)

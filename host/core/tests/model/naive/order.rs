@@ -11,10 +11,48 @@ use super::{Answer, Naive};
 use crate::common::LIMITS;
 
 impl Naive {
-    /// The line of a device, in order.
-    pub fn line(&self, device: &str) -> Vec<&Job> {
+    /// The jobs that are queued for a device, by rank.
+    fn ranked(&self, device: &str) -> Vec<&Job> {
         let here = |job: &&Job| self.binding(&job.backend).is_some_and(|binding| binding.device == device);
         sorted(self.queued().into_iter().filter(here).collect())
+    }
+
+    /// The line of a device, in order: what is held comes last.
+    pub fn line(&self, device: &str) -> Vec<&Job> {
+        let (held, mut line): (Vec<_>, Vec<_>) = self.ranked(device).into_iter().partition(|job| self.is_held(job));
+        line.extend(held);
+        line
+    }
+
+    pub fn is_held(&self, job: &Job) -> bool {
+        self.held.contains_key(&job.backend)
+    }
+
+    /// What a job waits for.
+    pub fn why(&self, job: &Job) -> Option<&'static str> {
+        let waits = job.status == Status::Pending || job.status == Status::Queued;
+        let binding = self.binding(&job.backend);
+        let device = binding.map(|binding| &self.rows.devices[&binding.device]);
+        Some(match device {
+            _ if !waits => return None,
+            None => "backend",
+            Some(_) if job.status == Status::Pending => {
+                if job.retry_at.is_some() {
+                    "retry"
+                } else {
+                    "time"
+                }
+            }
+            Some(device) if self.rows.queue.paused.is_some() || device.paused.is_some() => "paused",
+            Some(_) if self.is_held(job) => "backend",
+            Some(device) if device.live.is_none() && device.dirty.is_some() => "device",
+            Some(_) => "turn",
+        })
+    }
+
+    /// Those who take turns on a device now.
+    pub fn parties(&self, device: &str) -> BTreeSet<Party> {
+        self.line(device).into_iter().filter(|job| !self.is_held(job)).map(Job::party).collect()
     }
 
     pub fn position(&self, job: &Job) -> u64 {
@@ -28,7 +66,7 @@ impl Naive {
     /// Gives a job its turn.
     pub(super) fn line_up(&self, job: &mut Job) {
         let (device, party) = (&self.binding(&job.backend).unwrap().device, job.party());
-        let waiting = self.line(device).into_iter().filter(|other| other.party() == party).map(|other| other.tag);
+        let waiting = self.ranked(device).into_iter().filter(|other| other.party() == party).map(|other| other.tag);
         let clock = self.rows.devices[device].clock;
         let claimed = self.claims.iter().filter(|claim| (&claim.0, &claim.1) == (device, &party)).map(|claim| claim.2);
         job.tag = waiting.chain(claimed).chain([clock]).max().unwrap() + TURN;
@@ -37,7 +75,7 @@ impl Naive {
 
     /// What a claim does to the clock of a device; the job is in its line still.
     pub(super) fn tick(&mut self, name: &str, job: &Job) {
-        let parties: BTreeSet<Party> = self.line(name).into_iter().map(Job::party).collect();
+        let parties = self.parties(name);
         self.claims.push((name.into(), job.party(), job.tag));
         let device = self.rows.devices.get_mut(name).unwrap();
         device.clock += TURN / parties.len() as Tag;
@@ -56,7 +94,7 @@ impl Naive {
             return self.unfit(&job, "only a job that is queued can be moved");
         }
         let device = self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?.device.clone();
-        let line = self.line(&device);
+        let line = self.ranked(&device);
         let others: Vec<&Job> = line.iter().copied().filter(|other| other.id != id).collect();
         let at = match to {
             MoveTo::Front => 0,
@@ -72,7 +110,8 @@ impl Naive {
             }
         };
         if line[at].id == id {
-            return Ok(Reply::Job(job.clone().into(), at as u64 + 1));
+            let place = self.position(&job);
+            return Ok(Reply::Job(job.into(), place));
         }
         job.rank = new_place(&others, at, job.ticket);
         Ok(self.put(job, Transition::Moved))
@@ -91,7 +130,9 @@ impl Naive {
             return Ok(Reply::Job(job.into(), place));
         }
         job.priority = priority;
-        job.rank = by_priority(&job);
+        if !job.rank.0.is_empty() {
+            job.rank = by_priority(&job);
+        }
         Ok(self.put(job, Transition::Moved))
     }
 
