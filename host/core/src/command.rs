@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::job::{Artifact, Input, Job, JobError, JobId, Outcome, Timestamp};
+use crate::draft::Cold;
+use crate::intent::Which;
+use crate::job::{Artifact, BatchId, Input, Job, JobError, JobId, OnDependencyFailure, Outcome, Timestamp};
 use crate::json::Json;
 use crate::message::MessageId;
 
@@ -35,6 +37,12 @@ pub struct NewJob {
     pub not_before: Option<Timestamp>,
     /// How long one attempt may take, in seconds, if that differs from what its backend allows.
     pub timeout_s: Option<u32>,
+    /// The batch that it comes with.
+    pub batch_id: Option<BatchId>,
+    /// Jobs of the same party that have to complete before it starts.
+    pub depends_on: Vec<JobId>,
+    /// What becomes of it when one of them does not.
+    pub on_dependency_failure: OnDependencyFailure,
     /// The client's idempotency key, and a digest of the whole request.
     pub key: Option<(String, String)>,
 }
@@ -102,6 +110,22 @@ pub enum Command {
         /// Who wants it.
         by: String,
     },
+    /// End many jobs. Of very many, some at once, and the rest by `Proceed`.
+    CancelMany {
+        /// Which.
+        which: Which,
+        /// Who wants it.
+        by: String,
+    },
+    /// New jobs, all or none. An entry may depend on those before it.
+    SubmitBatch {
+        /// The batch.
+        batch: BatchId,
+        /// Its jobs, in their order.
+        jobs: Vec<NewJob>,
+    },
+    /// Another slice of what is being done to many jobs: wanted as long as [`crate::State::has_intents`].
+    Proceed,
     /// Run an ended job again.
     Retry {
         /// Which.
@@ -238,6 +262,15 @@ pub enum Reply {
     Job(Arc<Job>, u64),
     /// The job that this idempotency key made before, and its place in line.
     Known(Arc<Job>, u64),
+    /// The jobs of a batch, in its order, each with its place in line.
+    Batch(Vec<(Arc<Job>, u64)>),
+    /// Many jobs are changed.
+    Many {
+        /// How many by now.
+        jobs: usize,
+        /// Whether there are more to come.
+        more: bool,
+    },
     /// What the device is to run now.
     Turn(Option<Box<Claimed>>),
     /// The message; the store knows its text after the merge.
@@ -271,6 +304,28 @@ pub enum Refusal {
         job: JobId,
         /// The one that it was to stand before.
         before: JobId,
+    },
+    /// There is no such job of the same party.
+    #[error("there is no job {0} of yours to depend on")]
+    NoDependency(JobId),
+    /// A list is too long.
+    #[error("at the most {most} {what} can be given")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How long it may be.
+        most: usize,
+    },
+    /// A batch is empty or too large.
+    #[error("a batch has from 1 to 1,000 jobs, and this one has {0}")]
+    BatchSize(usize),
+    /// One of a batch is refused, and hence all of it.
+    #[error("entry {index} of the batch: {refusal}")]
+    Entry {
+        /// Which, from 0.
+        index: usize,
+        /// Why.
+        refusal: Box<Refusal>,
     },
     /// The job is not in a state for that.
     #[error("job {} is {}: {rule}", job.id, job.status.name())]
@@ -307,14 +362,20 @@ pub struct Names {
     pub keys: Vec<(String, String)>,
 }
 
+impl NewJob {
+    fn name_into(&self, names: &mut Names) {
+        names.jobs.extend(&self.depends_on);
+        names.messages.extend(self.message_id);
+        names.keys.extend(self.key.iter().map(|(key, _)| (self.owner.clone(), key.clone())));
+    }
+}
+
 impl Command {
     /// Adds to `names` what has to be loaded before this can be decided.
     pub fn name_into(&self, names: &mut Names) {
         match self {
-            Self::Submit(new) => {
-                names.messages.extend(new.message_id);
-                names.keys.extend(new.key.iter().map(|(key, _)| (new.owner.clone(), key.clone())));
-            }
+            Self::Submit(new) => new.name_into(names),
+            Self::SubmitBatch { jobs, .. } => jobs.iter().for_each(|new| new.name_into(names)),
             Self::Cancel { job, .. }
             | Self::Retry { job, .. }
             | Self::Delete { job, .. }
@@ -325,7 +386,9 @@ impl Command {
             }
             Self::CreateMessage(new) => names.messages.push(new.id),
             Self::PatchMessage { id, .. } | Self::DeleteMessage(id) => names.messages.push(*id),
-            Self::PauseQueue { .. }
+            Self::CancelMany { .. }
+            | Self::Proceed
+            | Self::PauseQueue { .. }
             | Self::ResumeQueue { .. }
             | Self::PauseDevice { .. }
             | Self::ResumeDevice { .. }
@@ -339,10 +402,22 @@ impl Command {
         }
     }
 
+    /// Adds to `names` what has to be loaded besides, now that `cold` has what [`Self::name_into`] named: the jobs that a
+    /// key stands for, and those that a job to be retried depends on.
+    pub fn name_more(&self, cold: &Cold, names: &mut Names) {
+        let mut first = Names::default();
+        self.name_into(&mut first);
+        names.jobs.extend(first.keys.iter().filter_map(|key| cold.keys.get(key)).map(|used| used.job));
+        if let Self::Retry { job, .. } = self {
+            names.jobs.extend(cold.jobs.get(job).into_iter().flat_map(|job| job.depends_on.iter().copied()));
+        }
+    }
+
     /// Who asks for this, where the log would not tell otherwise.
     pub fn by(&self) -> Option<&str> {
         match self {
             Self::Cancel { by, .. }
+            | Self::CancelMany { by, .. }
             | Self::Retry { by, .. }
             | Self::Delete { by, .. }
             | Self::Move { by, .. }

@@ -1,11 +1,14 @@
 //! The next state in the making: what a batch of commands has changed so far, and what it will say about it.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use imbl::HashMap;
 
 use crate::command::{NewMessage, Refusal, Reply};
 use crate::device::{Device, Queue};
 use crate::event::{Body, Event, MessageChange, Transition};
+use crate::intent::{Ended, Intent, Purpose};
 use crate::job::{Job, JobId, Timestamp};
 use crate::message::MessageId;
 use crate::state::State;
@@ -58,6 +61,10 @@ pub enum Change {
     Device(Arc<Device>),
     /// The queue's own row, new or in place of the old one.
     Queue(Queue),
+    /// Something that is being done to many jobs: a row, new or in place of the old one.
+    Intent(Intent),
+    /// That row is to go.
+    DropIntent(u64),
     /// A new idempotency key.
     Key(KeyUse),
     /// A new message, created by the event of this number.
@@ -101,12 +108,23 @@ pub struct Draft {
     pub events: Vec<Event>,
     /// Who asks for what is being decided.
     pub(crate) by: Option<String>,
+    /// Intents that the command at hand works on, and whether they have rows.
+    pub(crate) at_work: VecDeque<(u64, bool)>,
+}
+
+/// A draft at one moment.
+pub(crate) struct Mark {
+    state: State,
+    cold: Cold,
+    changes: usize,
+    events: usize,
+    at_work: VecDeque<(u64, bool)>,
 }
 
 impl Draft {
     /// Nothing changed yet.
     pub fn new(state: State, cold: Cold) -> Self {
-        Self { state, cold, changes: Vec::new(), events: Vec::new(), by: None }
+        Self { state, cold, changes: Vec::new(), events: Vec::new(), by: None, at_work: VecDeque::new() }
     }
 
     /// A job, ended or not.
@@ -126,6 +144,40 @@ impl Draft {
         Refusal::Unfit { job, queue_position, rule }
     }
 
+    /// This moment, to come back to. It costs little: maps share structure.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            state: self.state.clone(),
+            cold: self.cold.clone(),
+            changes: self.changes.len(),
+            events: self.events.len(),
+            at_work: self.at_work.clone(),
+        }
+    }
+
+    /// As if nothing had been done since.
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        self.state = mark.state;
+        self.cold = mark.cold;
+        self.changes.truncate(mark.changes);
+        self.events.truncate(mark.events);
+        self.at_work = mark.at_work;
+    }
+
+    /// Has the command at hand work on something new.
+    pub(crate) fn intend(&mut self, intent: Intent) {
+        self.at_work.push_back((intent.id, false));
+        self.state.put_intent(intent);
+    }
+
+    /// Those that depend on a job are to be told that it has ended.
+    fn tell_dependents(&mut self, job: JobId, ended: Ended) {
+        if self.state.has_dependents(job) {
+            let purpose = Purpose::Tell { job, ended };
+            self.intend(Intent { id: self.state.next_intent(), purpose, by: self.by.clone(), after: 0 });
+        }
+    }
+
     /// The number that the next event will have.
     pub fn next_seq(&self) -> u64 {
         self.state.seq + 1
@@ -142,6 +194,9 @@ impl Draft {
         self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position }, now);
         if let Some(message) = job.message_id {
             self.changes.push(Change::Report { message, job: job.clone(), queue_position, first });
+        }
+        if let Some(ended) = Ended::of(job.status) {
+            self.tell_dependents(job.id, ended);
         }
         (job, queue_position)
     }
@@ -167,6 +222,7 @@ impl Draft {
         self.changes.push(Change::DeleteJob(job.id));
         let body = Body::Job { event: Transition::Deleted, job: Arc::new(job.without_params()), queue_position: 0 };
         self.say(body, now);
+        self.tell_dependents(job.id, Ended::Deleted);
     }
 
     /// Records that `device` is now as given.

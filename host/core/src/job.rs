@@ -26,6 +26,28 @@ impl fmt::Display for JobId {
     }
 }
 
+/// The identity of a batch: a UUID v7, chosen by the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BatchId(pub Uuid);
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What becomes of a job when one that it depends on does not complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDependencyFailure {
+    /// It ends in error as well.
+    #[default]
+    Fail,
+    /// It runs all the same.
+    Run,
+}
+
 /// Whom a job belongs to: turns and caps are theirs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Party {
@@ -133,6 +155,9 @@ pub struct JobError {
     pub detail: String,
     /// Whether the same job could succeed another time.
     pub retryable: bool,
+    /// The job that this one depends on and that did not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependency_id: Option<JobId>,
 }
 
 /// One run of a job. `(job, number)` fences every write of it.
@@ -254,6 +279,15 @@ pub struct Job {
     pub conversation_id: Option<String>,
     /// The message that it reports to.
     pub message_id: Option<MessageId>,
+    /// The batch that it came with.
+    #[serde(default)]
+    pub batch_id: Option<BatchId>,
+    /// It does not start before these have completed.
+    #[serde(default)]
+    pub depends_on: Vec<JobId>,
+    /// What becomes of it when one of them does not.
+    #[serde(default)]
+    pub on_dependency_failure: OnDependencyFailure,
     /// The number of the last attempt.
     pub attempt: u32,
     /// Charged attempts of this series.
@@ -306,8 +340,8 @@ impl Job {
         self.status == Status::Processing && self.attempt == attempt
     }
 
-    /// When a pending job is due, if it waits for a time: for its next try, or for the time that its submitter asked for.
-    pub fn due(&self) -> Option<Timestamp> {
+    /// The time that a pending job waits for: that of its next try, or the one that its submitter asked for.
+    pub fn waits_until(&self) -> Option<Timestamp> {
         let asked = if self.rank.given() { None } else { self.not_before };
         if self.status == Status::Pending { self.retry_at.or(asked) } else { None }
     }

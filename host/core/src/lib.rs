@@ -9,6 +9,7 @@ pub mod decide;
 pub mod device;
 pub mod draft;
 pub mod event;
+pub mod intent;
 pub mod job;
 pub mod json;
 pub mod message;
@@ -22,8 +23,10 @@ pub use decide::decide;
 pub use device::{Device, Occupant, Pause, Queue, Share};
 pub use draft::{Change, Cold, Draft, KeyUse};
 pub use event::{Body, Event, MessageChange, Transition};
+pub use intent::{Ended, Intent, Purpose, Which};
 pub use job::{
-    Artifact, Attempt, ErrorKind, Input, Job, JobError, JobId, Outcome, Party, Rank, Status, Ticket, Timestamp,
+    Artifact, Attempt, BatchId, ErrorKind, Input, Job, JobError, JobId, OnDependencyFailure, Outcome, Party, Rank,
+    Status, Ticket, Timestamp,
 };
 pub use json::Json;
 pub use message::{Message, MessageId};

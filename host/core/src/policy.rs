@@ -22,6 +22,11 @@
 //! | the engine was away | not charged; the backend is held until its engine answers; the rank stays |
 //! | a job alone finds its engine away, three times in a row | charged the third time, as if it had failed, and nothing is held |
 //! | a backend is held | its jobs stand behind those of the other backends of its device, and their parties do not count for the clock |
+//! | a job depends on others | on jobs of its own party that are there already, so there are no cycles; pending until all have completed |
+//! | one of them fails for good, is cancelled or deleted | the job ends in error as well, and so on through all that depend on it; or it runs anyway, if it asked to |
+//! | a person retries what others wait for | refused: they are to get what it came to |
+//! | a batch | all of it or nothing; an entry may depend on those before it |
+//! | a command touches very many jobs | a slice of them now; what is left is written down and done a slice at a time, in the order of the tickets |
 //! | a cancel was acknowledged | the job ends as cancelled, whatever its attempt comes to afterwards |
 
 use crate::job::{ErrorKind, JobError, JobId, Outcome, Timestamp};

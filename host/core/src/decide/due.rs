@@ -9,11 +9,8 @@ use crate::event::Transition;
 use crate::job::{Job, Status, Timestamp};
 use crate::order;
 
-/// How many jobs one command changes at the most: a longer transaction would keep devices waiting.
-pub(super) const SLICE: usize = 256;
-
 pub(super) fn due(draft: &mut Draft, limits: Limits, now: Timestamp) -> Reply {
-    for job in draft.state.due(now, SLICE) {
+    for job in draft.state.due(now, limits.slice) {
         let mut job = Job::clone(&job);
         stand(draft, &mut job, limits, now);
         draft.transition(job, Transition::Queued, now);
@@ -31,11 +28,29 @@ pub(super) fn enter(
     now: Timestamp,
 ) -> (Arc<Job>, u64) {
     job.status = Status::Pending;
-    if job.due().is_none_or(|at| at <= now) {
+    if free(draft, &job, now) {
         stand(draft, &mut job, limits, now);
     }
     let event = event.unwrap_or(Transition::to(job.status));
     draft.transition(job, event, now)
+}
+
+/// One thing less keeps this pending job from lining up; perhaps it was the last.
+pub(super) fn reconsider(draft: &mut Draft, job: &Job, limits: Limits, now: Timestamp) {
+    if free(draft, job, now) {
+        let mut job = Job::clone(job);
+        stand(draft, &mut job, limits, now);
+        draft.transition(job, Transition::Queued, now);
+    } else {
+        draft.state.expect(job);
+    }
+}
+
+/// Whether a pending job waits neither for another nor for a time, and has a line to stand in.
+fn free(draft: &Draft, job: &Job, now: Timestamp) -> bool {
+    job.waits_until().is_none_or(|at| at <= now)
+        && draft.state.blocked_by(job).is_none()
+        && (job.rank.given() || draft.state.device_of(&job.backend).is_some())
 }
 
 /// Makes it queued: at its rank, or, the first time since it arrived, at the one that it is given now.

@@ -1,11 +1,15 @@
 //! What clients do to jobs: submit, cancel, retry, delete.
 
 use crate::command::{NewJob, Refusal, Reply};
-use crate::decide::{Limits, due};
+use crate::decide::{Limits, due, intents};
 use crate::draft::{Change, Draft, KeyUse};
 use crate::event::Transition;
-use crate::job::{Job, JobId, Party, Rank, Status, Timestamp};
+use crate::intent::Ended;
+use crate::job::{Job, JobId, OnDependencyFailure, Party, Rank, Status, Timestamp};
 use crate::order::PRIORITIES;
+
+/// The most jobs that one may depend on.
+const DEPENDENCIES: usize = 1_000;
 
 pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     if let Some((key, digest)) = &new.key
@@ -29,7 +33,16 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         Some(id) => Some(draft.cold.messages.get(&id).ok_or(Refusal::NoMessage(id))?),
         None => None,
     };
-    room(draft, limits, &Party { owner: new.owner.clone(), user: new.user.clone() })?;
+    let party = Party { owner: new.owner.clone(), user: new.user.clone() };
+    if new.depends_on.len() > DEPENDENCIES {
+        return Err(Refusal::TooMany { what: "dependencies", most: DEPENDENCIES });
+    }
+    // What others have is as good as not there. What is not there yet cannot be named: so there are no cycles.
+    let theirs = |id: &&JobId| draft.job(**id).is_some_and(|job| job.party() == party);
+    if let Some(id) = new.depends_on.iter().find(|id| !theirs(id)) {
+        return Err(Refusal::NoDependency(*id));
+    }
+    room(draft, limits, &party)?;
 
     let conversation_id = new.conversation_id.or_else(|| message.map(|message| message.conversation_id.clone()));
     draft.state.ticket += 1;
@@ -55,6 +68,9 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         metadata: new.metadata,
         conversation_id,
         message_id: new.message_id,
+        batch_id: new.batch_id,
+        depends_on: new.depends_on,
+        on_dependency_failure: new.on_dependency_failure,
         attempt: 0,
         attempts_used: 0,
         max_attempts: new.max_attempts,
@@ -76,38 +92,40 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         updated_at: now,
         seq: 0,
     };
-    let (job, queue_position) = due::enter(draft, job, None, limits, now);
-    Ok(Reply::Job(job, queue_position))
+    Ok(arrive(draft, job, limits, now))
 }
 
 pub(super) fn cancel(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Reply, Refusal> {
-    let old = draft.job(id).ok_or(Refusal::NoJob(id))?;
-    let mut job = Job::clone(&old);
-    let event = match old.status {
-        Status::Cancelled => return Ok(Reply::Job(old, 0)),
-        Status::Complete | Status::Error => {
-            return Err(draft.unfit(old, "only a job that has not ended can be cancelled"));
-        }
-        Status::Processing if old.cancel_requested => return Ok(Reply::Job(old, 0)),
-        Status::Processing => {
-            job.cancel_requested = true;
-            Transition::Cancelling
-        }
-        Status::Pending | Status::Queued => {
-            job.status = Status::Cancelled;
-            job.retry_at = None;
-            job.ended_at = Some(now);
-            Transition::Cancelled
-        }
+    let job = draft.job(id).ok_or(Refusal::NoJob(id))?;
+    match job.status {
+        Status::Complete | Status::Error => Err(draft.unfit(job, "only a job that has not ended can be cancelled")),
+        Status::Cancelled => Ok(draft.unchanged(job)),
+        Status::Processing if job.cancel_requested => Ok(draft.unchanged(job)),
+        _ => Ok(cancel_live(draft, &job, now)),
+    }
+}
+
+/// Ends a job that waits, and asks the attempt of one that runs to end.
+pub(super) fn cancel_live(draft: &mut Draft, job: &Job, now: Timestamp) -> Reply {
+    let mut job = Job::clone(job);
+    let event = if job.status == Status::Processing {
+        job.cancel_requested = true;
+        Transition::Cancelling
+    } else {
+        (job.status, job.retry_at, job.ended_at) = (Status::Cancelled, None, Some(now));
+        Transition::Cancelled
     };
     let (job, queue_position) = draft.transition(job, event, now);
-    Ok(Reply::Job(job, queue_position))
+    Reply::Job(job, queue_position)
 }
 
 pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     let old = draft.job(id).ok_or(Refusal::NoJob(id))?;
     if !old.status.ended() {
         return Err(draft.unfit(old, "only a job that has ended can be retried"));
+    }
+    if draft.state.has_dependents(id) || draft.state.telling(id) {
+        return Err(draft.unfit(old, "a job cannot be run again while others wait for what came of it"));
     }
     if draft.state.device_of(&old.backend).is_none() {
         return Err(Refusal::NoBackend(old.backend.clone()));
@@ -130,8 +148,7 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
         ended_at: None,
         ..Job::clone(&old)
     };
-    let (job, queue_position) = due::enter(draft, job, None, limits, now);
-    Ok(Reply::Job(job, queue_position))
+    Ok(arrive(draft, job, limits, now))
 }
 
 pub(super) fn delete(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Reply, Refusal> {
@@ -139,8 +156,41 @@ pub(super) fn delete(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Rep
     if !job.status.ended() {
         return Err(draft.unfit(job, "only a job that has ended can be deleted"));
     }
+    if draft.state.telling(id) {
+        return Err(draft.unfit(job, "those that depend on it have not all been told yet that it has ended"));
+    }
     draft.delete(&job, now);
     Ok(Reply::Done)
+}
+
+/// Puts a new job, or one that arrives anew, where it belongs: that may be the end, if what it depends on came to nothing.
+fn arrive(draft: &mut Draft, job: Job, limits: Limits, now: Timestamp) -> Reply {
+    let (id, failed) = (job.id, failed_dependency(draft, &job));
+    match failed {
+        None => _ = due::enter(draft, job, None, limits, now),
+        Some((of, ended)) => {
+            let job = Job { status: Status::Pending, ..job };
+            let (job, _) = draft.transition(job, Transition::Pending, now);
+            intents::fail(draft, Job::clone(&job), of, ended, now);
+        }
+    }
+    match draft.job(id) {
+        Some(job) => draft.unchanged(job),
+        None => Reply::Done,
+    }
+}
+
+/// The first of its dependencies that will never complete, as far as nobody is about to tell it so.
+fn failed_dependency(draft: &Draft, job: &Job) -> Option<(JobId, Ended)> {
+    if job.on_dependency_failure == OnDependencyFailure::Run {
+        return None;
+    }
+    let end = |id: &JobId| match draft.job(*id) {
+        Some(job) => Ended::of(job.status),
+        None => Some(Ended::Deleted),
+    };
+    let known = job.depends_on.iter().filter(|id| !draft.state.telling(**id));
+    known.filter_map(|id| Some((*id, end(id)?))).find(|(_, ended)| *ended != Ended::Complete)
 }
 
 /// Whether one more job of this party may wait.

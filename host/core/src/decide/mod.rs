@@ -3,8 +3,10 @@
 //! Commands of a batch are decided in order, each on the draft as changed by the ones before. One that is refused leaves
 //! the draft as it was: every function here checks first and changes afterwards.
 
+pub mod batches;
 mod due;
 mod holds;
+mod intents;
 mod jobs;
 mod messages;
 mod moves;
@@ -25,14 +27,25 @@ pub struct Limits {
     pub max_waiting_per_owner: u64,
     /// Turns that one point of priority is worth.
     pub priority_worth: u32,
+    /// Jobs that one command changes at the most: a longer transaction would keep devices waiting.
+    pub slice: usize,
 }
 
-/// Decides `command` at `now`.
+/// Decides `command` at `now`, and what follows from it for others.
 pub fn decide(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     draft.by = command.by().map(str::to_owned);
+    let reply = answer(draft, command, limits, now)?;
+    intents::work(draft, limits, now);
+    Ok(reply)
+}
+
+fn answer(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     match command {
         Command::Submit(new) => jobs::submit(draft, *new, limits, now),
+        Command::SubmitBatch { batch, jobs } => batches::submit(draft, batch, jobs, limits, now),
         Command::Cancel { job, .. } => jobs::cancel(draft, job, now),
+        Command::CancelMany { which, by } => intents::cancel_many(draft, which, by, limits, now),
+        Command::Proceed => Ok(intents::proceed(draft, limits, now)),
         Command::Retry { job, .. } => jobs::retry(draft, job, limits, now),
         Command::Delete { job, .. } => jobs::delete(draft, job, now),
         Command::Move { job, to, .. } => moves::to(draft, job, to, now),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::command::{Claimed, Finished, Reply};
-use crate::decide::{Limits, due};
+use crate::decide::{Limits, due, intents};
 use crate::device::{Device, Occupant};
 use crate::draft::Draft;
 use crate::event::Transition;
@@ -21,6 +21,8 @@ pub(super) fn turn(
 ) -> Reply {
     if let Some(finished) = finished {
         finish(draft, *finished, limits, now);
+        // What that makes runnable may be the next already.
+        intents::work(draft, limits, now);
     }
     Reply::Turn(if claim { self::claim(draft, device, now).map(Box::new) } else { None })
 }
@@ -158,8 +160,8 @@ fn again(draft: &mut Draft, mut job: Job, next: Next, pause: Option<Timestamp>, 
     job.status = Status::Pending;
     job.retry_at = Some(now.saturating_add(pause.unwrap_or_default()));
     let (job, _) = draft.transition(job, Transition::Retrying, now);
-    if job.retry_at <= Some(now) {
-        due::enter(draft, Job::clone(&job), None, limits, now);
+    if pause.is_none() {
+        due::reconsider(draft, &job, limits, now);
     }
 }
 
@@ -173,7 +175,7 @@ fn nameless(outcome: Outcome) -> JobError {
         Outcome::Unavailable => (ErrorKind::Unavailable, "The engine was away."),
         _ => (ErrorKind::Failed, "The backend failed."),
     };
-    JobError { kind, message: message.into(), detail: message.into(), retryable: true }
+    JobError { kind, message: message.into(), detail: message.into(), retryable: true, dependency_id: None }
 }
 
 pub(super) fn remember(draft: &mut Draft, id: JobId, attempt: u32, note: String) -> Reply {

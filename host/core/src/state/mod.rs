@@ -3,6 +3,7 @@
 //! A `State` is persistent: its maps share structure between versions, so `clone` is O(1). Readers hold the committed
 //! version while the writer drafts the next; a draft that fails to commit is dropped, and nobody has seen it.
 
+mod dependencies;
 mod lines;
 mod waiting;
 
@@ -11,7 +12,8 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap, OrdSet};
 
 use crate::device::{Device, Queue};
-use crate::job::{Job, JobId, Party, Status, Ticket, Timestamp};
+use crate::intent::Intent;
+use crate::job::{BatchId, Job, JobId, Party, Status, Ticket, Timestamp};
 use crate::order::Tag;
 use crate::policy::Backoff;
 use lines::{Crowds, Line, place};
@@ -41,6 +43,12 @@ pub struct State {
     live: OrdMap<Ticket, Arc<Job>>,
     tickets: HashMap<JobId, Ticket>,
     conversations: OrdSet<(String, Ticket)>,
+    batches: OrdSet<(BatchId, Ticket)>,
+    /// The waiting jobs by what they depend on.
+    dependents: OrdSet<(JobId, Ticket)>,
+    intents: OrdMap<u64, Intent>,
+    /// The intents to tell the dependents of a job, by that job.
+    telling: HashMap<JobId, u64>,
     due: OrdSet<(Timestamp, Ticket)>,
     lines: OrdMap<String, Line>,
     crowds: Crowds,
@@ -252,13 +260,14 @@ impl State {
         if job.status != Status::Processing {
             self.waiting += 1;
             *self.waiting_by_party.entry(job.party()).or_default() += 1;
+            self.dependents.extend(job.depends_on.iter().map(|id| (*id, job.ticket)));
         }
         if job.status == Status::Queued {
             self.line_up(&job);
         }
-        // Without its backend it could not line up: it goes on when there is one again.
-        if let Some(at) = job.due().filter(|_| self.device_of(&job.backend).is_some()) {
-            self.due.insert((at, job.ticket));
+        self.expect(&job);
+        if let Some(batch) = job.batch_id {
+            self.batches.insert((batch, job.ticket));
         }
         if let Some(conversation) = &job.conversation_id {
             self.conversations.insert((conversation.clone(), job.ticket));
@@ -277,15 +286,28 @@ impl State {
                 Some(jobs) if *jobs > 1 => *jobs -= 1,
                 _ => _ = self.waiting_by_party.remove(&party),
             }
+            for id in &job.depends_on {
+                self.dependents.remove(&(*id, job.ticket));
+            }
         }
         if job.status == Status::Queued {
             self.leave_line(&job);
         }
-        if let Some(at) = job.due() {
-            self.due.remove(&(at, job.ticket));
-        }
+        self.due.remove(&(due_at(&job), job.ticket));
         if let Some(conversation) = &job.conversation_id {
             self.conversations.remove(&(conversation.clone(), job.ticket));
+        }
+        if let Some(batch) = job.batch_id {
+            self.batches.remove(&(batch, job.ticket));
+        }
+    }
+
+    /// Notes when a pending job is due that waits for no other. It could not line up without its backend: then it goes on
+    /// when there is one again.
+    pub(crate) fn expect(&mut self, job: &Job) {
+        let pending = job.status == Status::Pending;
+        if pending && self.device_of(&job.backend).is_some() && self.blocked_by(job).is_none() {
+            self.due.insert((due_at(job), job.ticket));
         }
     }
 
@@ -330,8 +352,13 @@ impl State {
 
     /// Adds jobs that were read from the store at start-up.
     pub fn restore(&mut self, jobs: impl IntoIterator<Item = Job>) {
-        for job in jobs {
-            self.put(Arc::new(job));
+        let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+        for job in &jobs {
+            self.put(job.clone());
+        }
+        // Which of them wait for nothing but a time is known only now that all are there.
+        for job in jobs.iter().filter(|job| job.status == Status::Pending) {
+            self.put(job.clone());
         }
     }
 
@@ -353,6 +380,11 @@ impl State {
             .filter(move |(name, binding)| binding.device == device && self.held.contains_key(*name) == held)
             .filter_map(|(name, _)| self.lines.get(name))
     }
+}
+
+/// When a pending job is due that waits for no other: at once, unless it waits for a time.
+fn due_at(job: &Job) -> Timestamp {
+    job.waits_until().unwrap_or(job.created_at)
 }
 
 #[cfg(test)]

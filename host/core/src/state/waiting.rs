@@ -7,7 +7,7 @@ use crate::job::{Job, Status, Timestamp};
 /// What a waiting job waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// `turn`, `paused`, `device`, `backend`, `time`, `retry`.
+    /// `turn`, `paused`, `device`, `backend`, `dependency`, `time`, `retry`.
     pub reason: &'static str,
     /// A sentence for the user.
     pub detail: String,
@@ -19,11 +19,26 @@ impl State {
     /// What `job` waits for; none unless it waits.
     pub fn waiting_for(&self, job: &Job) -> Option<Waiting> {
         let (reason, detail) = match job.status {
-            Status::Pending if self.device_of(&job.backend).is_some() => why_pending(job),
+            Status::Pending if self.device_of(&job.backend).is_some() => self.why_pending(job),
             Status::Queued | Status::Pending => self.why_queued(job),
             _ => return None,
         };
-        Some(Waiting { reason, detail, until: job.due() })
+        let until = if matches!(reason, "time" | "retry") { job.waits_until() } else { None };
+        Some(Waiting { reason, detail, until })
+    }
+
+    fn why_pending(&self, job: &Job) -> (&'static str, String) {
+        match self.blocked_by(job) {
+            Some(id) if self.job(id).is_some() => return ("dependency", format!("it waits for job {id}")),
+            Some(id) => return ("dependency", format!("job {id} has ended, and this one is about to go on")),
+            None => {}
+        }
+        if job.retry_at.is_none() {
+            return ("time", "it is not to start before the time that was asked for".into());
+        }
+        let why = job.attempts.last().and_then(|attempt| attempt.error.as_ref());
+        let why = why.map(|error| format!(" ({})", error.message)).unwrap_or_default();
+        ("retry", format!("attempt {} failed{why}; it is tried again after a pause", job.attempt))
     }
 
     /// What stands in the way of everybody is told before the place in line.
@@ -54,15 +69,6 @@ impl State {
         };
         ("turn", detail)
     }
-}
-
-fn why_pending(job: &Job) -> (&'static str, String) {
-    if job.retry_at.is_none() {
-        return ("time", "it is not to start before the time that was asked for".into());
-    }
-    let why = job.attempts.last().and_then(|attempt| attempt.error.as_ref());
-    let why = why.map(|error| format!(" ({})", error.message)).unwrap_or_default();
-    ("retry", format!("attempt {} failed{why}; it is tried again after a pause", job.attempt))
 }
 
 fn paused(what: &str, pause: &Pause) -> String {

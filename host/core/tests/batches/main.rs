@@ -6,7 +6,9 @@
 mod cancelling;
 #[path = "../common/mod.rs"]
 mod common;
+mod dependencies;
 mod ended_jobs;
+mod many;
 mod messages;
 mod moving;
 mod pausing;
@@ -16,6 +18,7 @@ mod turns;
 
 use common::*;
 use easel_core::command::NewJob;
+use easel_core::decide::Limits;
 use easel_core::{Body, JobId};
 use easel_core::{
     Change, Claimed, Cold, Command, Draft, Finished, Job, MessageChange, Outcome, Refusal, Reply, State, Status,
@@ -26,11 +29,18 @@ use serde_json::json;
 /// One batch, which begins on an empty queue.
 struct Batch {
     draft: Draft,
+    limits: Limits,
 }
 
 impl Batch {
     fn new() -> Self {
-        Self { draft: Draft::new(empty_state(), Cold::default()) }
+        Self { draft: Draft::new(empty_state(), Cold::default()), limits: LIMITS }
+    }
+
+    /// A batch with room for many jobs, and slices as they are in earnest.
+    fn roomy() -> Self {
+        let limits = Limits { max_waiting: 10_000, max_waiting_per_owner: 10_000, slice: 256, ..LIMITS };
+        Self { limits, ..Self::new() }
     }
 
     /// A batch that finds jobs 1 to `n` waiting.
@@ -41,7 +51,7 @@ impl Batch {
     }
 
     fn ask(&mut self, command: Command) -> Result<Reply, Refusal> {
-        decide(&mut self.draft, command, LIMITS, 7)
+        decide(&mut self.draft, command, self.limits, 7)
     }
 
     fn submit(&mut self, new: NewJob) -> Result<Reply, Refusal> {

@@ -7,7 +7,7 @@ use super::*;
 
 impl Batch {
     fn at(&mut self, now: i64, command: Command) -> Reply {
-        decide(&mut self.draft, command, LIMITS, now).unwrap()
+        decide(&mut self.draft, command, self.limits, now).unwrap()
     }
 
     fn fail(&mut self, n: u128, attempt: u32, kind: ErrorKind) {

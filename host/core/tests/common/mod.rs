@@ -6,12 +6,13 @@ use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
-    Artifact, Command, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, MoveTo, Outcome, State,
+    Artifact, BatchId, Command, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, MoveTo,
+    OnDependencyFailure, Outcome, State,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-pub const LIMITS: Limits = Limits { max_waiting: 8, max_waiting_per_owner: 5, priority_worth: 2 };
+pub const LIMITS: Limits = Limits { max_waiting: 8, max_waiting_per_owner: 5, priority_worth: 2, slice: 2 };
 /// Pauses of a few moments, a moment being a microsecond.
 pub const BACKOFF: Backoff = Backoff { base: 8, max: 20 };
 /// Who asks for things where it does not matter.
@@ -22,6 +23,11 @@ pub const BACKENDS: [&str; 3] = ["paint", "draw", "sing"];
 /// Job number `n`.
 pub fn job_id(n: u128) -> JobId {
     JobId(Uuid::from_u128(n))
+}
+
+/// Batch number `n`.
+pub fn batch_id(n: u128) -> BatchId {
+    BatchId(Uuid::from_u128(n))
 }
 
 /// Message number `n`.
@@ -67,6 +73,9 @@ pub fn new_job(n: u128) -> NewJob {
         metadata: Json::null(),
         conversation_id: None,
         message_id: None,
+        batch_id: None,
+        depends_on: Vec::new(),
+        on_dependency_failure: OnDependencyFailure::Fail,
         max_attempts: 3,
         not_before: None,
         timeout_s: None,
@@ -165,5 +174,5 @@ pub fn artifact(attempt: u32) -> Artifact {
 
 /// An error that may pass.
 pub fn error(kind: ErrorKind, message: &str) -> JobError {
-    JobError { kind, message: message.into(), detail: message.into(), retryable: true }
+    JobError { kind, message: message.into(), detail: message.into(), retryable: true, dependency_id: None }
 }

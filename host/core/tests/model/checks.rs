@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use easel_core::{Job, JobId, State};
 
-use crate::common::{BACKENDS, DEVICES};
+use crate::common::{BACKENDS, DEVICES, batch_id};
 use crate::naive::Naive;
 
 /// The state says of everything what the rows say.
@@ -17,10 +17,18 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     assert_eq!(state.live_count(), live.len());
     for job in naive.rows.jobs.values() {
         assert_eq!(state.job(job.id).map(|job| &**job), Some(job).filter(|job| !job.status.ended()));
+        assert_eq!(state.has_dependents(job.id), !naive.dependents(job.id, 0).is_empty());
+        assert_eq!(state.telling(job.id), naive.telling(job.id).is_some());
         assert_eq!(state.position(job), naive.position(job), "the place of {job:?}");
         assert_eq!(state.waiting_for(job).map(|waiting| waiting.reason), naive.why(job), "{job:?}");
     }
     assert_eq!(state.queue(), &naive.rows.queue);
+    assert!(state.intents().eq(naive.rows.intents.values()), "intents");
+    assert_eq!(state.has_intents(), !naive.rows.intents.is_empty());
+    for batch in 0..5 {
+        let of_it = live.iter().filter(|job| job.batch_id == Some(batch_id(batch)));
+        assert_eq!(ids(state.jobs_of_batch(batch_id(batch))), ids(of_it), "jobs of batch {batch}");
+    }
     assert_eq!(state.next_due(), naive.dues().first().map(|(at, _)| *at));
     for backend in BACKENDS {
         assert_eq!(state.held(backend), naive.held.get(backend).map(String::as_str));

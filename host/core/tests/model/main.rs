@@ -51,8 +51,8 @@ fn random_runs_come_to_every_transition_and_every_answer() {
         }));
     }
     let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Moved Pending Queued Retrying Started accepted \
-        bad-priority claimed device-paused device-resumed done held idle key-reused known message message-Changed \
-        message-Created message-Deleted message-exists no-backend no-device no-job no-message other-line owner-full \
+        bad-priority batch batch-size claimed device-paused device-resumed done entry held idle key-reused known many many-and-more message message-Changed \
+        message-Created message-Deleted message-exists no-backend no-dependency no-device no-job no-message other-line owner-full \
         queue-full queue-paused queue-resumed released unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
 }
@@ -61,6 +61,9 @@ fn name_of(answer: &naive::Answer) -> String {
     match answer {
         Ok(Reply::Job(..)) => "accepted",
         Ok(Reply::Known(..)) => "known",
+        Ok(Reply::Batch(_)) => "batch",
+        Ok(Reply::Many { more: false, .. }) => "many",
+        Ok(Reply::Many { more: true, .. }) => "many-and-more",
         Ok(Reply::Turn(Some(_))) => "claimed",
         Ok(Reply::Turn(None)) => "idle",
         Ok(Reply::Message(_)) => "message",
@@ -73,6 +76,10 @@ fn name_of(answer: &naive::Answer) -> String {
         Err(Refusal::MessageExists(_)) => "message-exists",
         Err(Refusal::QueueFull(_)) => "queue-full",
         Err(Refusal::OwnerFull(_)) => "owner-full",
+        Err(Refusal::NoDependency(_)) => "no-dependency",
+        Err(Refusal::TooMany { .. }) => "too-many",
+        Err(Refusal::BatchSize(_)) => "batch-size",
+        Err(Refusal::Entry { .. }) => "entry",
         Err(Refusal::NoDevice(_)) => "no-device",
         Err(Refusal::BadPriority(_)) => "bad-priority",
         Err(Refusal::OtherLine { .. }) => "other-line",

@@ -1,6 +1,6 @@
 //! What a random run is made of. A step says what is to be tried; which job or attempt it hits depends on how far the run is.
 
-use easel_core::{ErrorKind, Outcome};
+use easel_core::{ErrorKind, OnDependencyFailure, Outcome, Status};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -9,6 +9,9 @@ use crate::common::{BACKENDS, DEVICES};
 #[derive(Clone, Debug)]
 pub enum Step {
     Submit(Wish),
+    SubmitBatch(Vec<Wish>),
+    CancelMany(Chosen),
+    Proceed,
     Cancel(Index),
     CancelWhatRuns(&'static str),
     Retry(Index),
@@ -42,7 +45,21 @@ pub struct Wish {
     pub message: Option<u128>,
     pub conversation: Option<&'static str>,
     pub not_before: Option<i64>,
+    pub depends_on: Vec<Index>,
+    pub on_dependency_failure: OnDependencyFailure,
     pub max_attempts: u32,
+}
+
+/// Jobs that somebody wants to be rid of.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    pub ids: Vec<Index>,
+    pub batch: Option<Index>,
+    pub owner: Option<&'static str>,
+    pub user: Option<&'static str>,
+    pub conversation: Option<&'static str>,
+    pub backend: Option<&'static str>,
+    pub status: Option<Status>,
 }
 
 /// How an attempt is said to have ended.
@@ -94,6 +111,9 @@ fn step() -> impl Strategy<Value = Step> {
     let device = || select(&DEVICES[..]);
     prop_oneof![
         8 => wish().prop_map(Step::Submit),
+        2 => prop::collection::vec(wish(), 0..4).prop_map(Step::SubmitBatch),
+        2 => chosen().prop_map(Step::CancelMany),
+        4 => Just(Step::Proceed),
         2 => index().prop_map(Step::Cancel),
         2 => device().prop_map(Step::CancelWhatRuns),
         2 => index().prop_map(Step::Retry),
@@ -134,6 +154,28 @@ fn paused() -> impl Strategy<Value = Option<&'static str>> {
     select(&[None, Some("gpu0"), Some("gpu0"), Some("gpu1"), Some("gpu7")][..])
 }
 
+fn chosen() -> impl Strategy<Value = Chosen> {
+    let maybe = |values: &'static [&'static str]| prop::option::weighted(0.2, select(values));
+    (
+        prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(any::<Index>(), 1..5)],
+        prop::option::weighted(0.4, any::<Index>()),
+        maybe(&["ann", "ben"]),
+        maybe(&["cat"]),
+        maybe(&["c0", "c1"]),
+        maybe(&BACKENDS),
+        prop::option::weighted(0.3, select(&[Status::Pending, Status::Queued, Status::Processing][..])),
+    )
+        .prop_map(|(ids, batch, owner, user, conversation, backend, status)| Chosen {
+            ids,
+            batch,
+            owner,
+            user,
+            conversation,
+            backend,
+            status,
+        })
+}
+
 /// One of the backends, or one that is not there.
 fn backend() -> impl Strategy<Value = &'static str> {
     prop_oneof![9 => select(&BACKENDS[..]), 1 => Just("dream")]
@@ -143,17 +185,42 @@ fn wish() -> impl Strategy<Value = Wish> {
     let key = prop::option::weighted(0.4, (select(&["k0", "k1", "k2"][..]), select(&["one", "other"][..])));
     (
         select(&BACKENDS[..]),
-        select(&[("ann", None), ("ann", None), ("ben", None), ("ben", Some("cat"))][..]),
+        prop_oneof![4 => Just(("ann", None)), 1 => Just(("ben", None)), 1 => Just(("ben", Some("cat")))],
         priority(),
         key,
         prop::option::of(message()),
         prop::option::of(select(&["c0", "c1", "c10"][..])),
         prop::option::weighted(0.2, -2i64..20),
+        prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(any::<Index>(), 1..4)],
+        prop_oneof![3 => Just(OnDependencyFailure::Fail), 1 => Just(OnDependencyFailure::Run)],
         1u32..4,
     )
-        .prop_map(|(backend, (owner, user), priority, key, message, conversation, not_before, max_attempts)| {
-            Wish { backend, owner, user, priority, key, message, conversation, not_before, max_attempts }
-        })
+        .prop_map(
+            |(
+                backend,
+                (owner, user),
+                priority,
+                key,
+                message,
+                conversation,
+                not_before,
+                depends_on,
+                on_dependency_failure,
+                max_attempts,
+            )| Wish {
+                backend,
+                owner,
+                user,
+                priority,
+                key,
+                message,
+                conversation,
+                not_before,
+                depends_on,
+                on_dependency_failure,
+                max_attempts,
+            },
+        )
 }
 
 fn ending(device: &'static str) -> impl Strategy<Value = Ending> {

@@ -1,13 +1,14 @@
 //! A store in memory: rows, and what a commit does to them. What it applies is what the real store is handed.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use easel_core::command::{Names, NewMessage};
 use easel_core::draft::MessageHead;
 use easel_core::message::report;
 use easel_core::state::Binding;
 use easel_core::{
-    Change, Cold, Command, Device, Draft, Event, Job, JobId, KeyUse, Message, MessageId, Queue, State, Ticket,
+    Change, Cold, Command, Device, Draft, Event, Intent, Job, JobId, KeyUse, Message, MessageId, Queue, State, Ticket,
     Timestamp,
 };
 use serde_json::{Map, Value};
@@ -20,6 +21,7 @@ pub struct Tables {
     pub keys: BTreeMap<(String, String), KeyUse>,
     pub devices: BTreeMap<String, Device>,
     pub queue: Queue,
+    pub intents: BTreeMap<u64, Intent>,
     pub events: Vec<Event>,
     pub seq: u64,
     pub ticket: Ticket,
@@ -80,20 +82,28 @@ impl Tables {
         let mut names = Names::default();
         command.name_into(&mut names);
         for key in names.keys {
-            let Some(used) = self.keys.get(&key).filter(|_| loaded.keys.insert(key.clone())) else { continue };
-            cold.keys.insert(key, used.clone());
-            names.jobs.push(used.job);
+            if let Some(used) = self.keys.get(&key).filter(|_| loaded.keys.insert(key.clone())) {
+                cold.keys.insert(key, used.clone());
+            }
         }
-        for id in names.jobs {
-            let ended = self.jobs.get(&id).filter(|job| job.status.ended() && loaded.jobs.insert(id));
-            cold.jobs.extend(ended.map(|job| (id, job.clone().into())));
-        }
+        self.load_jobs(names.jobs, loaded, cold);
+        let mut more = Names::default();
+        command.name_more(cold, &mut more);
+        self.load_jobs(more.jobs, loaded, cold);
         for id in names.messages {
             let Some(Note { message, .. }) = self.messages.get(&id).filter(|_| loaded.messages.insert(id)) else {
                 continue;
             };
             let head = MessageHead { conversation_id: message.conversation_id.clone(), owner: message.owner.clone() };
             cold.messages.insert(id, head);
+        }
+    }
+
+    fn load_jobs(&self, ids: Vec<JobId>, loaded: &mut Loaded, cold: &mut Cold) {
+        for id in ids {
+            if let Some(job) = self.jobs.get(&id).filter(|job| job.status.ended() && loaded.jobs.insert(id)) {
+                cold.jobs.insert(id, Arc::new(job.clone()));
+            }
         }
     }
 
@@ -117,6 +127,8 @@ impl Tables {
                 assert!(self.devices.insert(device.name.clone(), Device::clone(&device)).is_some());
             }
             Change::Queue(queue) => self.queue = queue,
+            Change::Intent(intent) => _ = self.intents.insert(intent.id, intent),
+            Change::DropIntent(id) => assert!(self.intents.remove(&id).is_some(), "what goes was there"),
             Change::Key(used) => {
                 let key = (used.owner.clone(), used.key.clone());
                 assert!(self.keys.insert(key, used).is_none(), "a key is used once");
@@ -149,6 +161,7 @@ impl Tables {
     pub fn state(&self, backends: Vec<(String, Binding)>) -> State {
         let mut state = State::new(self.seq, self.ticket, self.devices.values().cloned().collect(), backends);
         state.restore_queue(self.queue.clone());
+        state.restore_intents(self.intents.values().cloned());
         state.restore(self.jobs.values().filter(|job| job.ticket >= self.floor && !job.status.ended()).cloned());
         state
     }

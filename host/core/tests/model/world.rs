@@ -1,14 +1,14 @@
 //! A core, a store and the naive model, driven in step.
 
 use easel_core::command::{Command, NewJob};
-use easel_core::{Cold, Draft, Event, Finished, JobError, JobId, MoveTo, State, Timestamp, decide};
+use easel_core::{Cold, Draft, Event, Finished, JobError, JobId, MoveTo, Party, State, Timestamp, Which, decide};
 use serde_json::json;
 
 use crate::audit::Audit;
 use crate::checks::the_state_agrees;
 use crate::common::*;
 use crate::naive::{Answer, Naive};
-use crate::steps::{Boundary, Ending, Place, Step, Whose, Wish};
+use crate::steps::{Boundary, Chosen, Ending, Place, Step, Whose, Wish};
 use crate::tables::{Loaded, Tables};
 
 pub struct World {
@@ -27,6 +27,7 @@ pub struct World {
     /// Whatever was asked for and claimed at any time, taken back or not.
     jobs: Vec<JobId>,
     claims: Vec<(JobId, u32)>,
+    batches: u128,
     now: Timestamp,
 }
 
@@ -43,6 +44,7 @@ impl World {
             audit: Audit::default(),
             jobs: Vec::new(),
             claims: Vec::new(),
+            batches: 0,
             now: 0,
             rows,
             state,
@@ -154,7 +156,18 @@ impl World {
     fn command(&mut self, step: Step) -> Option<Command> {
         let any = |jobs: &Vec<JobId>, index: proptest::sample::Index| (!jobs.is_empty()).then(|| *index.get(jobs));
         Some(match step {
-            Step::Submit(wish) => Command::Submit(Box::new(self.wanted(wish))),
+            Step::Submit(wish) => Command::Submit(Box::new(self.wanted(wish, &[]))),
+            Step::SubmitBatch(wishes) => {
+                self.batches += 1;
+                let mut jobs: Vec<NewJob> = Vec::new();
+                for wish in wishes {
+                    let earlier: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+                    jobs.push(self.wanted(wish, &earlier));
+                }
+                Command::SubmitBatch { batch: batch_id(self.batches), jobs }
+            }
+            Step::CancelMany(chosen) => Command::CancelMany { which: self.chosen(chosen), by: BY.into() },
+            Step::Proceed => Command::Proceed,
             Step::Cancel(index) => cancel(any(&self.jobs, index)?),
             Step::CancelWhatRuns(device) => cancel(self.naive.rows.devices[device].live.as_ref()?.job),
             Step::Retry(index) => retry(any(&self.jobs, index)?),
@@ -201,7 +214,16 @@ impl World {
         })
     }
 
-    fn wanted(&mut self, wish: Wish) -> NewJob {
+    fn wanted(&mut self, wish: Wish, earlier: &[JobId]) -> NewJob {
+        // Mostly something that it may depend on.
+        let party = Party { owner: wish.owner.into(), user: wish.user.map(Into::into) };
+        let own = self.naive.rows.jobs.values().filter(|job| job.party() == party).map(|job| job.id);
+        let own: Vec<JobId> = own.chain(earlier.iter().copied()).collect();
+        let pick = |index: &proptest::sample::Index| {
+            let any = if index.index(10) > 0 && !own.is_empty() { &own } else { &self.jobs };
+            (!any.is_empty()).then(|| *index.get(any))
+        };
+        let depends_on = wish.depends_on.iter().filter_map(pick).collect();
         let n = self.jobs.len() as u128;
         self.jobs.push(job_id(n));
         NewJob {
@@ -215,7 +237,27 @@ impl World {
             max_attempts: wish.max_attempts,
             not_before: wish.not_before.map(|wait| self.now + wait),
             timeout_s: Some(n as u32),
+            depends_on,
+            on_dependency_failure: wish.on_dependency_failure,
             ..new_job(n)
+        }
+    }
+
+    fn chosen(&self, chosen: Chosen) -> Which {
+        let id = |index: proptest::sample::Index| (!self.jobs.is_empty()).then(|| *index.get(&self.jobs));
+        let some = |name: Option<&'static str>| name.map(Into::into).into_iter().collect();
+        Which {
+            ids: chosen.ids.into_iter().filter_map(id).collect(),
+            batches: chosen
+                .batch
+                .map(|index| batch_id(index.index(self.batches as usize + 1) as u128))
+                .into_iter()
+                .collect(),
+            owners: some(chosen.owner),
+            users: some(chosen.user),
+            conversations: some(chosen.conversation),
+            backends: some(chosen.backend),
+            statuses: chosen.status.into_iter().collect(),
         }
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use easel_core::command::{NewJob, NewMessage};
-use easel_core::{Body, Job, JobId, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Status, Transition};
+use easel_core::{
+    Body, Ended, Job, JobId, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Status, Transition,
+};
 use serde_json::{Map, Value};
 
 use super::{Answer, Naive};
@@ -30,7 +32,11 @@ impl Naive {
             let note = self.rows.messages.get(&id).ok_or(Refusal::NoMessage(id))?;
             conversation_id = conversation_id.or(Some(note.message.conversation_id.clone()));
         }
-        let ticket = self.arrive(&Party { owner: new.owner.clone(), user: new.user.clone() })?;
+        let party = Party { owner: new.owner.clone(), user: new.user.clone() };
+        for id in &new.depends_on {
+            self.rows.jobs.get(id).filter(|job| job.party() == party).ok_or(Refusal::NoDependency(*id))?;
+        }
+        let ticket = self.arrive(&party)?;
         if let Some(((owner, key), digest)) = named {
             let used = KeyUse { owner: owner.clone(), key: key.clone(), digest, job: new.id, at: self.now };
             self.rows.keys.insert((owner, key), used);
@@ -51,6 +57,9 @@ impl Naive {
             metadata: new.metadata,
             conversation_id,
             message_id: new.message_id,
+            batch_id: new.batch_id,
+            depends_on: new.depends_on,
+            on_dependency_failure: new.on_dependency_failure,
             attempt: 0,
             attempts_used: 0,
             max_attempts: new.max_attempts,
@@ -97,6 +106,9 @@ impl Naive {
         if !job.status.ended() {
             return self.unfit(&job, "only a job that has ended can be retried");
         }
+        if self.telling(id).is_some() || !self.dependents(id, 0).is_empty() {
+            return self.unfit(&job, "a job cannot be run again while others wait for what came of it");
+        }
         self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
         job.ticket = self.arrive(&job.party())?;
         job.rank = Rank(String::new());
@@ -112,9 +124,13 @@ impl Naive {
         if !job.status.ended() {
             return self.unfit(&job, "only a job that has ended can be deleted");
         }
+        if self.telling(id).is_some() {
+            return self.unfit(&job, "those that depend on it have not all been told yet that it has ended");
+        }
         self.rows.jobs.remove(&id);
         let job = Arc::new(job.without_params());
         self.say(Body::Job { event: Transition::Deleted, job, queue_position: 0 });
+        self.intend_to_tell(id, Ended::Deleted);
         Ok(Reply::Done)
     }
 

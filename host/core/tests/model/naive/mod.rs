@@ -1,11 +1,12 @@
 //! The core once more, as naive as can be: rows that are changed in place, and lines that are sorted whenever asked for.
 
 mod clients;
+mod dependencies;
 mod order;
 mod times;
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use easel_core::order::Tag;
@@ -27,6 +28,8 @@ pub struct Naive {
     /// Backends that are held, and those that were released since they last were.
     pub held: BTreeMap<String, String>,
     pub released: BTreeSet<String>,
+    /// The intents that the command at hand works on.
+    pub at_work: VecDeque<u64>,
     pub by: Option<String>,
     pub now: Timestamp,
 }
@@ -34,7 +37,7 @@ pub struct Naive {
 impl Naive {
     pub fn new(rows: Tables) -> Self {
         let (claims, held, released) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { rows, backends: backends(0), claims, held, released, by: None, now: 0 }
+        Self { rows, backends: backends(0), claims, held, released, at_work: VecDeque::new(), by: None, now: 0 }
     }
 
     /// What is not durable is gone.
@@ -73,6 +76,12 @@ impl Naive {
         self.by = command.by().map(Into::into);
         let answer = match command {
             Command::Submit(new) => self.submit(*new),
+            Command::SubmitBatch { batch, jobs } => self.submit_batch(batch, jobs),
+            Command::CancelMany { which, by } => Ok(self.cancel_many(which, by)),
+            Command::Proceed => {
+                self.at_work.extend(self.rows.intents.keys().next());
+                Ok(Reply::Done)
+            }
             Command::Cancel { job, .. } => self.cancel(job),
             Command::Retry { job, .. } => self.retry(job),
             Command::Delete { job, .. } => self.delete(job),
@@ -86,6 +95,7 @@ impl Naive {
             Command::ResumeDevice { device, .. } => self.pause_device(device, None),
             Command::Turn { device, finished, claim } => {
                 finished.into_iter().for_each(|finished| self.finish(*finished));
+                self.work();
                 Ok(Reply::Turn(if claim { self.claim(&device).map(Box::new) } else { None }))
             }
             Command::Remember { job, attempt, note } => {
@@ -109,6 +119,7 @@ impl Naive {
             }
             Command::DeleteMessage(id) => self.forget(id),
         };
+        self.work();
         self.rows.floor = self.live().first().map_or(self.rows.ticket + 1, |job| job.ticket);
         answer
     }
@@ -122,6 +133,7 @@ impl Naive {
             note.report(&job, queue_position);
         }
         self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position });
+        self.tell_dependents(job.id, job.status);
         Reply::Job(Arc::new(job), queue_position)
     }
 

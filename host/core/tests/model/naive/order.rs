@@ -36,6 +36,7 @@ impl Naive {
         Some(match device {
             _ if !waits => return None,
             None => "backend",
+            Some(_) if job.status == Status::Pending && self.blocked(job) => "dependency",
             Some(_) if job.status == Status::Pending => {
                 if job.retry_at.is_some() {
                     "retry"

@@ -3,19 +3,21 @@
 use easel_core::{Body, Job, Refusal, Reply, Status, Timestamp, Transition};
 
 use super::{Answer, Naive};
+use crate::common::LIMITS;
 
 impl Naive {
     /// When each pending job goes on, the earliest first.
     pub fn dues(&self) -> Vec<(Timestamp, &Job)> {
         let pending = self.live().into_iter().filter(|job| job.status == Status::Pending);
-        let bound = pending.filter(|job| self.binding(&job.backend).is_some());
-        let mut dues: Vec<_> = bound.map(|job| (job.retry_at.or(job.not_before).unwrap(), job)).collect();
+        let bound = pending.filter(|job| self.binding(&job.backend).is_some() && !self.blocked(job));
+        let mut dues: Vec<_> = bound.map(|job| (due_at(job).unwrap_or(job.created_at), job)).collect();
         dues.sort_by_key(|(at, job)| (*at, job.ticket));
         dues
     }
 
     pub(super) fn due(&mut self) -> Reply {
         let due = self.dues().into_iter().filter(|(at, _)| *at <= self.now).map(|(_, job)| job.clone());
+        let due = due.take(LIMITS.slice);
         for mut job in due.collect::<Vec<_>>() {
             self.stand(&mut job);
             self.put(job, Transition::Queued);
@@ -31,17 +33,10 @@ impl Naive {
         (job.status, job.retry_at, job.queued_at) = (Status::Queued, None, Some(self.now));
     }
 
-    /// In line, unless it is for later.
-    pub(super) fn arrived(&mut self, mut job: Job) -> Reply {
-        if let Some(note) = job.message_id.and_then(|id| self.rows.messages.get_mut(&id)) {
-            note.reporter = Some(job.id);
-        }
-        if job.not_before.is_some_and(|at| at > self.now) {
-            job.status = Status::Pending;
-            return self.put(job, Transition::Pending);
-        }
-        self.stand(&mut job);
-        self.put(job, Transition::Queued)
+    /// Whether a pending job has waited long enough.
+    pub(super) fn is_due(&self, job: &Job) -> bool {
+        let lined = !job.rank.0.is_empty() || self.binding(&job.backend).is_some();
+        lined && due_at(job).is_none_or(|at| at <= self.now)
     }
 
     pub(super) fn hold(&mut self, backend: String, reason: Option<String>) -> Answer {
@@ -63,4 +58,8 @@ impl Naive {
         }
         Ok(Reply::Done)
     }
+}
+
+fn due_at(job: &Job) -> Option<Timestamp> {
+    job.retry_at.or(job.not_before.filter(|_| job.rank.0.is_empty()))
 }

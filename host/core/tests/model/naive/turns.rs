@@ -73,7 +73,10 @@ impl Naive {
                 let why = error_of_attempt.map_or("The engine was away.".into(), |error| error.message);
                 self.hold(job.backend.clone(), Some(why)).unwrap();
             }
-            (job.status, job.progress, job.queued_at) = (Status::Queued, 0, Some(self.now));
+            (job.status, job.progress) = (Status::Pending, 0);
+            if !self.blocked(&job) {
+                self.stand(&mut job);
+            }
             self.put(job, Transition::Interrupted);
             return;
         }
@@ -93,7 +96,7 @@ impl Naive {
             });
             (job.status, job.progress, job.retry_at) = (Status::Pending, 0, Some(self.now + pause));
             self.put(job.clone(), Transition::Retrying);
-            if pause == 0 {
+            if pause == 0 && !self.blocked(&job) {
                 self.stand(&mut job);
                 self.put(job, Transition::Queued);
             }
