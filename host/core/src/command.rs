@@ -43,6 +43,8 @@ pub struct NewJob {
     pub depends_on: Vec<JobId>,
     /// What becomes of it when one of them does not.
     pub on_dependency_failure: OnDependencyFailure,
+    /// How much it is, in its backend's own measure (steps times pixels, say), if that can be told.
+    pub work: Option<u64>,
     /// The client's idempotency key, and a digest of the whole request.
     pub key: Option<(String, String)>,
 }

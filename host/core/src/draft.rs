@@ -8,6 +8,7 @@ use imbl::HashMap;
 use crate::command::{NewMessage, Refusal, Reply};
 use crate::device::{Device, Queue};
 use crate::event::{Body, Event, MessageChange, Transition};
+use crate::history::History;
 use crate::intent::{Ended, Intent, Purpose};
 use crate::job::{Job, JobId, Timestamp};
 use crate::message::MessageId;
@@ -61,6 +62,8 @@ pub enum Change {
     Device(Arc<Device>),
     /// The queue's own row, new or in place of the old one.
     Queue(Queue),
+    /// How long a backend's jobs took: a row, new or in place of the old one.
+    History(Arc<History>),
     /// Something that is being done to many jobs: a row, new or in place of the old one.
     Intent(Intent),
     /// That row is to go.
@@ -238,6 +241,15 @@ impl Draft {
         self.state.put_queue(queue.clone());
         self.changes.push(Change::Queue(queue));
         self.say(Body::Queue { paused, length }, now);
+    }
+
+    /// Records that an attempt at `job`, which has just completed, took so many microseconds.
+    pub fn learn(&mut self, job: &Job, took: u64) {
+        let mut history = self.state.history(&job.backend).cloned().unwrap_or_default();
+        history.backend.clone_from(&job.backend);
+        history.record(took, job.work);
+        self.state.put_history(history.clone());
+        self.changes.push(Change::History(Arc::new(history)));
     }
 
     /// Holds a backend, or releases it, and says so. Nothing of that is durable.

@@ -288,6 +288,9 @@ pub struct Job {
     /// What becomes of it when one of them does not.
     #[serde(default)]
     pub on_dependency_failure: OnDependencyFailure,
+    /// How much it is, in its backend's own measure, if that can be told.
+    #[serde(default)]
+    pub work: Option<u64>,
     /// The number of the last attempt.
     pub attempt: u32,
     /// Charged attempts of this series.

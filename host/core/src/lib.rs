@@ -9,6 +9,7 @@ pub mod decide;
 pub mod device;
 pub mod draft;
 pub mod event;
+pub mod history;
 pub mod intent;
 pub mod job;
 pub mod json;
@@ -23,6 +24,7 @@ pub use decide::decide;
 pub use device::{Device, Occupant, Pause, Queue, Share};
 pub use draft::{Change, Cold, Draft, KeyUse};
 pub use event::{Body, Event, MessageChange, Transition};
+pub use history::History;
 pub use intent::{Ended, Intent, Purpose, Which};
 pub use job::{
     Artifact, Attempt, BatchId, ErrorKind, Input, Job, JobError, JobId, OnDependencyFailure, Outcome, Party, Rank,
@@ -30,5 +32,5 @@ pub use job::{
 };
 pub use json::Json;
 pub use message::{Message, MessageId};
-pub use rank_set::RankSet;
+pub use rank_set::{Load, RankSet};
 pub use state::{State, Waiting};

@@ -27,6 +27,8 @@
 //! | a person retries what others wait for | refused: they are to get what it came to |
 //! | a batch | all of it or nothing; an entry may depend on those before it |
 //! | a command touches very many jobs | a slice of them now; what is left is written down and done a slice at a time, in the order of the tickets |
+//! | how long a job will take | what its backend's completed attempts took of late, for its work or else each; nothing is said before three |
+//! | when it will start | after what runs and all that is before it; nothing is said while something is in the way whose end nobody knows |
 //! | a cancel was acknowledged | the job ends as cancelled, whatever its attempt comes to afterwards |
 
 use crate::job::{ErrorKind, JobError, JobId, Outcome, Timestamp};

@@ -71,6 +71,7 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         batch_id: new.batch_id,
         depends_on: new.depends_on,
         on_dependency_failure: new.on_dependency_failure,
+        work: new.work,
         attempt: 0,
         attempts_used: 0,
         max_attempts: new.max_attempts,

@@ -30,15 +30,15 @@ pub(super) fn to(draft: &mut Draft, id: JobId, to: MoveTo, now: Timestamp) -> Re
 
 /// None if it is there already; so it is for all three.
 fn front(draft: &Draft, device: &str, job: &Job) -> Option<Rank> {
-    let here = place(job);
+    let here = Place::of(job);
     let first = draft.state.first_place(device, &here).filter(|first| **first < here)?;
-    Some(order::before_first(&first.0, job.ticket))
+    Some(order::before_first(&first.rank, job.ticket))
 }
 
 fn back(draft: &Draft, device: &str, job: &Job) -> Option<Rank> {
-    let here = place(job);
+    let here = Place::of(job);
     let last = draft.state.last_place(device, &here).filter(|last| **last > here)?;
-    Some(order::after_last(&last.0, job.ticket))
+    Some(order::after_last(&last.rank, job.ticket))
 }
 
 fn before(draft: &Draft, device: &str, job: &Job, other: JobId) -> Result<Option<Rank>, Refusal> {
@@ -52,19 +52,15 @@ fn before(draft: &Draft, device: &str, job: &Job, other: JobId) -> Result<Option
     if draft.state.backend(&next.backend).is_none_or(|binding| binding.device != device) {
         return Err(Refusal::OtherLine { job: job.id, before: other });
     }
-    let (here, there) = (place(job), place(&next));
+    let (here, there) = (Place::of(job), Place::of(&next));
     let previous = draft.state.place_before(device, &there, &here);
     let already = here < there && previous.is_none_or(|previous| *previous < here);
     let rank = match previous {
         _ if already => None,
-        Some(previous) => Some(order::between(&previous.0, &there.0, job.ticket)),
-        None => Some(order::before_first(&there.0, job.ticket)),
+        Some(previous) => Some(order::between(&previous.rank, &there.rank, job.ticket)),
+        None => Some(order::before_first(&there.rank, job.ticket)),
     };
     Ok(rank)
-}
-
-fn place(job: &Job) -> Place {
-    (job.rank.clone(), job.ticket)
 }
 
 /// The place that the job would have had with this priority from the beginning; an earlier move is forgotten.

@@ -109,6 +109,8 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
             job.result = finished.result;
             job.artifacts = finished.artifacts;
             job.error = None;
+            let took = job.started_at.map_or(0, |at| now.saturating_sub(at));
+            draft.learn(&job, u64::try_from(took).unwrap_or_default());
             end(draft, job, Status::Complete, now);
         }
         (Outcome::Cancelled, _) => end(draft, job, Status::Cancelled, now),

@@ -1,25 +1,69 @@
 //! The lines that jobs wait in: one for each backend, so that a line stays where it is when its backend goes away; a device's
 //! line is those of its backends, merged.
 
+use std::cmp::Ordering;
+
 use imbl::OrdMap;
 
 use crate::job::{Job, Party, Rank, Ticket};
 use crate::order::Tag;
-use crate::rank_set::RankSet;
+use crate::rank_set::{Member, RankSet};
 
 /// A place in line. Ranks are unique; the ticket finds the job.
-pub(crate) type Place = (Rank, Ticket);
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) rank: Rank,
+    pub(crate) ticket: Ticket,
+    work: Option<u64>,
+}
+
+impl Place {
+    pub(crate) fn of(job: &Job) -> Self {
+        Self { rank: job.rank.clone(), ticket: job.ticket, work: job.work }
+    }
+
+    fn key(&self) -> (&Rank, Ticket) {
+        (&self.rank, self.ticket)
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Place {}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl Member for Place {
+    fn work(&self) -> Option<u64> {
+        self.work
+    }
+}
+
+impl Member for (Tag, Ticket) {
+    fn work(&self) -> Option<u64> {
+        None
+    }
+}
 
 /// The jobs that are queued for a backend.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
     places: RankSet<Place>,
     tags: OrdMap<Party, RankSet<(Tag, Ticket)>>,
-}
-
-/// The place of a job.
-pub(super) fn place(job: &Job) -> Place {
-    (job.rank.clone(), job.ticket)
 }
 
 impl Line {
@@ -60,7 +104,7 @@ impl Line {
 
     /// Adds a job; whether its party had none here before.
     pub(super) fn insert(&mut self, job: &Job, party: Party) -> bool {
-        self.places.insert(place(job));
+        self.places.insert(Place::of(job));
         let tags = self.tags.entry(party).or_default();
         tags.insert((job.tag, job.ticket));
         tags.len() == 1
@@ -68,7 +112,7 @@ impl Line {
 
     /// Removes a job; whether its party has none here any more.
     pub(super) fn remove(&mut self, job: &Job, party: &Party) -> bool {
-        self.places.remove(&place(job));
+        self.places.remove(&Place::of(job));
         let Some(tags) = self.tags.get_mut(party) else { return false };
         tags.remove(&(job.tag, job.ticket));
         let last = tags.is_empty();

@@ -4,6 +4,7 @@
 //! version while the writer drafts the next; a draft that fails to commit is dropped, and nobody has seen it.
 
 mod dependencies;
+mod estimates;
 mod lines;
 mod waiting;
 
@@ -12,11 +13,12 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap, OrdSet};
 
 use crate::device::{Device, Queue};
+use crate::history::History;
 use crate::intent::Intent;
 use crate::job::{BatchId, Job, JobId, Party, Status, Ticket, Timestamp};
 use crate::order::Tag;
 use crate::policy::Backoff;
-use lines::{Crowds, Line, place};
+use lines::{Crowds, Line};
 
 pub(crate) use lines::Place;
 pub use waiting::Waiting;
@@ -58,6 +60,7 @@ pub struct State {
     backends: OrdMap<String, Binding>,
     held: OrdMap<String, String>,
     released: OrdSet<String>,
+    histories: OrdMap<String, History>,
 }
 
 impl State {
@@ -162,7 +165,7 @@ impl State {
         if job.status != Status::Queued {
             return 0;
         }
-        let place = place(job);
+        let place = Place::of(job);
         let rank = |line: &Line| line.places().rank(&place);
         let before: usize = match self.backends.get(&job.backend).map(|binding| binding.device.as_str()) {
             Some(device) if self.held.contains_key(&job.backend) => {
@@ -177,8 +180,8 @@ impl State {
 
     /// The first job in the line of a device that can be claimed once the device is free and nothing is paused.
     pub fn head(&self, device: &str) -> Option<&Arc<Job>> {
-        let (_, ticket) = self.open_lines_of(device).filter_map(|line| line.places().first()).min()?;
-        self.live.get(ticket)
+        let first = self.open_lines_of(device).filter_map(|line| line.places().first()).min()?;
+        self.live.get(&first.ticket)
     }
 
     /// The job that a device may claim now.
@@ -210,7 +213,7 @@ impl State {
             places
         };
         let (open, held) = (places(&mut self.open_lines_of(device)), places(&mut self.held_lines_of(device)));
-        open.iter().chain(&held).take(limit).filter_map(|(_, ticket)| self.live.get(ticket).cloned()).collect()
+        open.iter().chain(&held).take(limit).filter_map(|place| self.live.get(&place.ticket).cloned()).collect()
     }
 
     /// When the next job is due that waits for a time.
@@ -367,18 +370,19 @@ impl State {
     }
 
     fn open_lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
-        self.lines_where(device, false)
+        self.named_lines(device, false).map(|(_, line)| line)
     }
 
     fn held_lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
-        self.lines_where(device, true)
+        self.named_lines(device, true).map(|(_, line)| line)
     }
 
-    fn lines_where<'a>(&'a self, device: &str, held: bool) -> impl Iterator<Item = &'a Line> {
+    /// The lines of a device, with their backends: of those that are held, or of the others.
+    fn named_lines<'a>(&'a self, device: &str, held: bool) -> impl Iterator<Item = (&'a str, &'a Line)> {
         self.backends
             .iter()
             .filter(move |(name, binding)| binding.device == device && self.held.contains_key(*name) == held)
-            .filter_map(|(name, _)| self.lines.get(name))
+            .filter_map(|(name, _)| Some((name.as_str(), self.lines.get(name)?)))
     }
 }
 

@@ -22,6 +22,7 @@ fn job(id: u128) -> NewJob {
         batch_id: Some(BatchId(Uuid::from_u128(1))),
         depends_on: (1..id).map(|id| JobId(Uuid::from_u128(id))).collect(),
         on_dependency_failure: OnDependencyFailure::Run,
+        work: None,
         max_attempts: 1,
         not_before: None,
         timeout_s: None,

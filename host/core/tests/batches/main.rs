@@ -8,6 +8,7 @@ mod cancelling;
 mod common;
 mod dependencies;
 mod ended_jobs;
+mod estimates;
 mod many;
 mod messages;
 mod moving;

@@ -76,6 +76,7 @@ pub fn new_job(n: u128) -> NewJob {
         batch_id: None,
         depends_on: Vec::new(),
         on_dependency_failure: OnDependencyFailure::Fail,
+        work: None,
         max_attempts: 3,
         not_before: None,
         timeout_s: None,

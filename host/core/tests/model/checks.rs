@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State};
+use easel_core::{Job, JobId, State, Timestamp};
 
 use crate::common::{BACKENDS, DEVICES, batch_id};
 use crate::naive::Naive;
@@ -44,6 +44,16 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     }
     for device in DEVICES {
         the_line_agrees(state, device, naive);
+    }
+}
+
+/// Whoever asks is told the same time.
+pub fn the_estimates_agree(state: &State, naive: &Naive, now: Timestamp) {
+    for job in naive.rows.jobs.values() {
+        assert_eq!(state.estimate(job, now), naive.estimate(job, now), "{job:?}");
+    }
+    for (backend, history) in &naive.rows.histories {
+        assert_eq!(state.history(backend), Some(history));
     }
 }
 

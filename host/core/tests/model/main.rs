@@ -14,7 +14,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use easel_core::{Body, Refusal, Reply};
+use easel_core::{Attempt, Body, Outcome, Refusal, Reply, Transition};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -35,13 +35,15 @@ proptest! {
 fn random_runs_come_to_every_transition_and_every_answer() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..200 {
+    for _ in 0..600 {
         let mut world = world::World::new();
         for step in steps::steps().new_tree(&mut runner).unwrap().current() {
             world.take(step);
             seen.extend(world.answers().map(name_of));
+            seen.extend(world.estimates().then(|| "estimated".into()));
         }
         world.crash(0);
+        seen.extend(world.events().iter().filter_map(|event| what_is_special(&event.body)));
         seen.extend(world.events().iter().map(|event| match &event.body {
             Body::Job { event, .. } => format!("{event:?}"),
             Body::Message { event, .. } => format!("message {event:?}"),
@@ -51,10 +53,23 @@ fn random_runs_come_to_every_transition_and_every_answer() {
         }));
     }
     let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Moved Pending Queued Retrying Started accepted \
-        bad-priority batch batch-size claimed device-paused device-resumed done entry held idle key-reused known many many-and-more message message-Changed \
-        message-Created message-Deleted message-exists no-backend no-dependency no-device no-job no-message other-line owner-full \
-        queue-full queue-paused queue-resumed released unfit";
+        bad-priority batch batch-size cancelled charged-while-away claimed dependency device-paused \
+        device-resumed done entry estimated failed held idle invalid key-reused known lost many many-and-more \
+        message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
+        no-device no-job no-message other-line outofmemory owner-full queue-full queue-paused queue-resumed \
+        released stalled timeout trapped unavailable unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
+}
+
+/// What the transition alone does not tell.
+fn what_is_special(body: &Body) -> Option<String> {
+    let Body::Job { event, job, .. } = body else { return None };
+    let away = |attempt: &Attempt| attempt.charged && attempt.outcome == Some(Outcome::Unavailable);
+    match (event, &job.error) {
+        (Transition::Failed, Some(error)) => Some(format!("{:?}", error.kind).to_lowercase()),
+        (Transition::Retrying, _) if job.attempts.last().is_some_and(away) => Some("charged-while-away".into()),
+        _ => None,
+    }
 }
 
 fn name_of(answer: &naive::Answer) -> String {

@@ -16,20 +16,49 @@ pub enum Step {
     CancelWhatRuns(&'static str),
     Retry(Index),
     Delete(Index),
-    Move { job: Index, to: Place },
-    Reprioritise { job: Index, priority: i32 },
-    Pause { device: Option<&'static str>, reason: Option<&'static str> },
-    Resume { device: Option<&'static str> },
-    Turn { device: &'static str, ending: Option<Ending>, claim: bool },
+    Move {
+        job: Index,
+        to: Place,
+    },
+    Reprioritise {
+        job: Index,
+        priority: i32,
+    },
+    Pause {
+        device: Option<&'static str>,
+        reason: Option<&'static str>,
+    },
+    Resume {
+        device: Option<&'static str>,
+    },
+    Turn {
+        device: &'static str,
+        ending: Option<Ending>,
+        claim: bool,
+    },
     Remember(Whose),
-    Settle { device: &'static str, whose: Whose },
+    Settle {
+        device: &'static str,
+        whose: Whose,
+    },
     Recover,
     Due,
     Wait(i64),
-    Hold { backend: &'static str, reason: &'static str },
-    Release { backend: &'static str },
+    Hold {
+        backend: &'static str,
+        reason: &'static str,
+    },
+    Release {
+        backend: &'static str,
+    },
+    /// What runs on this device finds its engine away, which then answers again.
+    Blink(&'static str),
     CreateMessage(u128),
-    PatchMessage { id: u128, content: Option<String>, extra: Option<u8> },
+    PatchMessage {
+        id: u128,
+        content: Option<String>,
+        extra: Option<u8>,
+    },
     DeleteMessage(u128),
     Boundary(Boundary),
 }
@@ -47,6 +76,7 @@ pub struct Wish {
     pub not_before: Option<i64>,
     pub depends_on: Vec<Index>,
     pub on_dependency_failure: OnDependencyFailure,
+    pub work: Option<u64>,
     pub max_attempts: u32,
 }
 
@@ -89,6 +119,14 @@ pub enum Place {
     Before(Index),
 }
 
+impl Ending {
+    /// The engine was away.
+    pub fn away(device: &'static str) -> Self {
+        let (whose, outcome) = (Whose::OnDevice(device), Outcome::Unavailable);
+        Self { whose, outcome, clean: true, progress: 0, error: None, retry_after_ms: None }
+    }
+}
+
 /// What becomes of the batch so far.
 #[derive(Clone, Debug)]
 pub enum Boundary {
@@ -103,14 +141,14 @@ pub enum Boundary {
 }
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), 1..120)
+    prop::collection::vec(step(), 1..250)
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let index = any::<Index>;
     let device = || select(&DEVICES[..]);
     prop_oneof![
-        8 => wish().prop_map(Step::Submit),
+        10 => wish().prop_map(Step::Submit),
         2 => prop::collection::vec(wish(), 0..4).prop_map(Step::SubmitBatch),
         2 => chosen().prop_map(Step::CancelMany),
         4 => Just(Step::Proceed),
@@ -122,17 +160,18 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (index(), priority()).prop_map(|(job, priority)| Step::Reprioritise { job, priority }),
         1 => (paused(), prop::option::of(select(&["dust", "noise"][..])))
             .prop_map(|(device, reason)| Step::Pause { device, reason }),
-        2 => paused().prop_map(|device| Step::Resume { device }),
-        12 => (device(), any::<bool>()).prop_flat_map(|(device, claim)| {
+        4 => paused().prop_map(|device| Step::Resume { device }),
+        30 => (device(), prop::bool::weighted(0.7)).prop_flat_map(|(device, claim)| {
             prop::option::of(ending(device)).prop_map(move |ending| Step::Turn { device, ending, claim })
         }),
         2 => device().prop_flat_map(whose).prop_map(Step::Remember),
-        3 => device().prop_flat_map(|device| whose(device).prop_map(move |whose| Step::Settle { device, whose })),
+        10 => device().prop_flat_map(|device| whose(device).prop_map(move |whose| Step::Settle { device, whose })),
         1 => Just(Step::Recover),
         4 => Just(Step::Due),
         2 => (1i64..30).prop_map(Step::Wait),
         1 => (backend(), select(&["no answer", "busy"][..])).prop_map(|(backend, reason)| Step::Hold { backend, reason }),
-        3 => backend().prop_map(|backend| Step::Release { backend }),
+        4 => device().prop_map(Step::Blink),
+        6 => backend().prop_map(|backend| Step::Release { backend }),
         2 => message().prop_map(Step::CreateMessage),
         1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
             .prop_map(|(id, content, extra)| Step::PatchMessage { id, content, extra }),
@@ -193,6 +232,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         prop::option::weighted(0.2, -2i64..20),
         prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(any::<Index>(), 1..4)],
         prop_oneof![3 => Just(OnDependencyFailure::Fail), 1 => Just(OnDependencyFailure::Run)],
+        prop::option::of(0u64..100),
         1u32..4,
     )
         .prop_map(
@@ -206,6 +246,7 @@ fn wish() -> impl Strategy<Value = Wish> {
                 not_before,
                 depends_on,
                 on_dependency_failure,
+                work,
                 max_attempts,
             )| Wish {
                 backend,
@@ -218,6 +259,7 @@ fn wish() -> impl Strategy<Value = Wish> {
                 not_before,
                 depends_on,
                 on_dependency_failure,
+                work,
                 max_attempts,
             },
         )
@@ -225,7 +267,7 @@ fn wish() -> impl Strategy<Value = Wish> {
 
 fn ending(device: &'static str) -> impl Strategy<Value = Ending> {
     let outcome = prop_oneof![
-        4 => Just(Outcome::Complete),
+        8 => Just(Outcome::Complete),
         2 => Just(Outcome::Error),
         1 => Just(Outcome::Timeout),
         1 => Just(Outcome::Stalled),

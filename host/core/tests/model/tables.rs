@@ -8,8 +8,8 @@ use easel_core::draft::MessageHead;
 use easel_core::message::report;
 use easel_core::state::Binding;
 use easel_core::{
-    Change, Cold, Command, Device, Draft, Event, Intent, Job, JobId, KeyUse, Message, MessageId, Queue, State, Ticket,
-    Timestamp,
+    Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, KeyUse, Message, MessageId, Queue, State,
+    Ticket, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -22,6 +22,7 @@ pub struct Tables {
     pub devices: BTreeMap<String, Device>,
     pub queue: Queue,
     pub intents: BTreeMap<u64, Intent>,
+    pub histories: BTreeMap<String, History>,
     pub events: Vec<Event>,
     pub seq: u64,
     pub ticket: Ticket,
@@ -128,6 +129,7 @@ impl Tables {
             }
             Change::Queue(queue) => self.queue = queue,
             Change::Intent(intent) => _ = self.intents.insert(intent.id, intent),
+            Change::History(history) => _ = self.histories.insert(history.backend.clone(), History::clone(&history)),
             Change::DropIntent(id) => assert!(self.intents.remove(&id).is_some(), "what goes was there"),
             Change::Key(used) => {
                 let key = (used.owner.clone(), used.key.clone());
@@ -161,6 +163,7 @@ impl Tables {
     pub fn state(&self, backends: Vec<(String, Binding)>) -> State {
         let mut state = State::new(self.seq, self.ticket, self.devices.values().cloned().collect(), backends);
         state.restore_queue(self.queue.clone());
+        state.restore_histories(self.histories.values().cloned());
         state.restore_intents(self.intents.values().cloned());
         state.restore(self.jobs.values().filter(|job| job.ticket >= self.floor && !job.status.ended()).cloned());
         state

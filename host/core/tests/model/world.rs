@@ -1,11 +1,15 @@
 //! A core, a store and the naive model, driven in step.
 
+use std::sync::Arc;
+
 use easel_core::command::{Command, NewJob};
-use easel_core::{Cold, Draft, Event, Finished, JobError, JobId, MoveTo, Party, State, Timestamp, Which, decide};
+use easel_core::{
+    Cold, Draft, Event, Finished, Job, JobError, JobId, MoveTo, Party, State, Status, Timestamp, Which, decide,
+};
 use serde_json::json;
 
 use crate::audit::Audit;
-use crate::checks::the_state_agrees;
+use crate::checks::{the_estimates_agree, the_state_agrees};
 use crate::common::*;
 use crate::naive::{Answer, Naive};
 use crate::steps::{Boundary, Chosen, Ending, Place, Step, Whose, Wish};
@@ -62,6 +66,12 @@ impl World {
         self.batch.iter().map(|(_, _, answer)| answer)
     }
 
+    /// Whether anybody knows when anything will start.
+    pub fn estimates(&self) -> bool {
+        let queued = |job: &&Arc<Job>| job.status == Status::Queued;
+        self.state.jobs().filter(queued).any(|job| self.state.estimate(job, self.now).is_some())
+    }
+
     /// Tries one step.
     pub fn take(&mut self, step: Step) {
         match step {
@@ -70,6 +80,13 @@ impl World {
             Step::Boundary(Boundary::Singly) => self.commit_singly(),
             Step::Boundary(Boundary::Crash(layout)) => self.crash(layout),
             Step::Wait(time) => self.now += time,
+            Step::Blink(device) => {
+                let Some(job) = self.naive.rows.devices[device].live.as_ref().map(|live| live.job) else { return };
+                self.take(Step::Turn { device, ending: Some(Ending::away(device)), claim: false });
+                let backend = self.naive.rows.jobs[&job].backend.clone();
+                self.take(Step::Release { backend: BACKENDS.into_iter().find(|name| *name == backend).unwrap() });
+                self.take(Step::Turn { device, ending: None, claim: true });
+            }
             step => {
                 let Some(command) = self.command(step) else { return };
                 self.now += 1;
@@ -90,6 +107,7 @@ impl World {
             assert_eq!(before, (self.draft.changes.len(), self.draft.events.len()), "{command:?} left a trace");
         }
         the_state_agrees(&self.draft.state, &self.naive);
+        the_estimates_agree(&self.draft.state, &self.naive, now + 3);
         assert!(self.draft.cold.jobs.keys().all(|id| self.draft.state.job(*id).is_none()), "what is live is not cold");
         answer
     }
@@ -203,14 +221,18 @@ impl World {
             Step::Recover => Command::Recover,
             Step::Due => Command::Due,
             Step::Hold { backend, reason } => hold(backend, reason),
-            Step::Release { backend } => release(backend),
+            Step::Release { backend } => {
+                // Mostly one that is held.
+                let held = self.naive.held.keys().next().filter(|_| self.now % 8 != 0);
+                release(held.map_or(backend, |held| held))
+            }
             Step::CreateMessage(id) => Command::CreateMessage(Box::new(new_message(id))),
             Step::PatchMessage { id, content, extra } => {
                 let extra_metadata = extra.map(|n| if n == 0 { serde_json::Map::new() } else { object("n", json!(n)) });
                 Command::PatchMessage { id: message_id(id), content, extra_metadata }
             }
             Step::DeleteMessage(id) => Command::DeleteMessage(message_id(id)),
-            Step::Wait(_) | Step::Boundary(_) => return None,
+            Step::Wait(_) | Step::Blink(_) | Step::Boundary(_) => return None,
         })
     }
 
@@ -239,6 +261,7 @@ impl World {
             timeout_s: Some(n as u32),
             depends_on,
             on_dependency_failure: wish.on_dependency_failure,
+            work: wish.work,
             ..new_job(n)
         }
     }

@@ -2,6 +2,7 @@
 
 mod clients;
 mod dependencies;
+mod estimates;
 mod order;
 mod times;
 mod turns;
@@ -25,6 +26,8 @@ pub struct Naive {
     pub backends: Vec<(String, Binding)>,
     /// Whatever was claimed at any time: by which device, whose, with which tag.
     pub claims: Vec<(String, Party, Tag)>,
+    /// Whatever completed at any time: for which backend, in what time, for how much work.
+    pub completions: Vec<(String, u64, Option<u64>)>,
     /// Backends that are held, and those that were released since they last were.
     pub held: BTreeMap<String, String>,
     pub released: BTreeSet<String>,
@@ -36,8 +39,9 @@ pub struct Naive {
 
 impl Naive {
     pub fn new(rows: Tables) -> Self {
-        let (claims, held, released) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { rows, backends: backends(0), claims, held, released, at_work: VecDeque::new(), by: None, now: 0 }
+        let (claims, completions) = (Vec::new(), Vec::new());
+        let (held, released, at_work) = (BTreeMap::new(), BTreeSet::new(), VecDeque::new());
+        Self { rows, backends: backends(0), claims, completions, held, released, at_work, by: None, now: 0 }
     }
 
     /// What is not durable is gone.

@@ -105,6 +105,7 @@ impl Naive {
         (job.ended_at, job.progress) = (Some(self.now), finished.progress);
         let event = match outcome {
             Outcome::Complete => {
+                self.learn(&job);
                 (job.status, job.progress) = (Status::Complete, 100);
                 (job.result, job.artifacts) = (finished.result, finished.artifacts);
                 Transition::Completed
