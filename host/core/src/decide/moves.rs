@@ -32,13 +32,13 @@ pub(super) fn to(draft: &mut Draft, id: JobId, to: MoveTo, now: Timestamp) -> Re
 fn front(draft: &Draft, device: &str, job: &Job) -> Option<Rank> {
     let here = Place::of(job);
     let first = draft.state.first_place(device, &here).filter(|first| **first < here)?;
-    Some(order::before_first(&first.rank, job.ticket))
+    Some(order::before_first(&first.rank(), job.ticket))
 }
 
 fn back(draft: &Draft, device: &str, job: &Job) -> Option<Rank> {
     let here = Place::of(job);
     let last = draft.state.last_place(device, &here).filter(|last| **last > here)?;
-    Some(order::after_last(&last.rank, job.ticket))
+    Some(order::after_last(&last.rank(), job.ticket))
 }
 
 fn before(draft: &Draft, device: &str, job: &Job, other: JobId) -> Result<Option<Rank>, Refusal> {
@@ -57,8 +57,8 @@ fn before(draft: &Draft, device: &str, job: &Job, other: JobId) -> Result<Option
     let already = here < there && previous.is_none_or(|previous| *previous < here);
     let rank = match previous {
         _ if already => None,
-        Some(previous) => Some(order::between(&previous.rank, &there.rank, job.ticket)),
-        None => Some(order::before_first(&there.rank, job.ticket)),
+        Some(previous) => Some(order::between(&previous.rank(), &next.rank, job.ticket)),
+        None => Some(order::before_first(&next.rank, job.ticket)),
     };
     Ok(rank)
 }

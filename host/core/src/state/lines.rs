@@ -2,6 +2,7 @@
 //! line is those of its backends, merged.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use imbl::OrdMap;
 
@@ -9,21 +10,39 @@ use crate::job::{Job, Party, Rank, Ticket};
 use crate::order::Tag;
 use crate::rank_set::{Member, RankSet};
 
-/// A place in line. Ranks are unique; the ticket finds the job.
+/// A place in line: the rank of a job, packed. The digits that every rank has are a number, so that what compares places
+/// mostly compares numbers; only moved jobs have more.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    pub(crate) rank: Rank,
+    front: [u64; 2],
+    rest: Option<Arc<str>>,
+    /// Whose it is. Ranks are unique; this finds the job.
     pub(crate) ticket: Ticket,
     work: Option<u64>,
 }
 
+/// Half of the digits that every rank has.
+const HALF: usize = 16;
+
 impl Place {
     pub(crate) fn of(job: &Job) -> Self {
-        Self { rank: job.rank.clone(), ticket: job.ticket, work: job.work }
+        let rank = &job.rank.0;
+        let number = |from: usize| rank.get(from..from + HALF).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        Self {
+            front: [0, HALF].map(|from| number(from).unwrap_or_default()),
+            rest: rank.get(2 * HALF..).filter(|rest| !rest.is_empty()).map(Arc::from),
+            ticket: job.ticket,
+            work: job.work,
+        }
     }
 
-    fn key(&self) -> (&Rank, Ticket) {
-        (&self.rank, self.ticket)
+    pub(crate) fn rank(&self) -> Rank {
+        let [key, ticket] = self.front;
+        Rank(format!("{key:016x}{ticket:016x}{}", self.rest.as_deref().unwrap_or_default()))
+    }
+
+    fn key(&self) -> ([u64; 2], Option<&str>, Ticket) {
+        (self.front, self.rest.as_deref(), self.ticket)
     }
 }
 
