@@ -15,15 +15,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
-use crate::backend::Registry;
+use crate::backend::{Backend, Registry};
 use crate::config::{Config, Database};
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Breaker, Dispatch};
 use crate::scheduler::{Scheduler, Setup};
 use crate::store::{Location, Sizes, Store};
 use crate::web;
 
 /// How long an upload that no job uses is kept.
 const UPLOADS: Duration = Duration::from_hours(24);
+/// Jobs that one command changes at the most: a longer transaction would keep devices waiting.
+const SLICE: usize = 256;
 /// Jobs whose rows are read at once while the files are swept.
 const SWEEP: usize = 256;
 
@@ -54,6 +56,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         };
         devices.spawn(dispatch.run(stop.clone()));
     }
+    tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
     let upkeep = tokio::spawn(expire_uploads(files.clone()));
     let web_stop = CancellationToken::new();
     let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files });
@@ -114,14 +117,20 @@ fn location(config: &Config) -> Location {
 }
 
 fn setup(config: &Config, registry: &Registry) -> Setup {
-    let binding = |device: &str, digest: &str| Binding { device: device.to_owned(), digest: digest.to_owned() };
+    let binding = |backend: &Backend| Binding {
+        device: backend.device.clone(),
+        digest: backend.digest.clone(),
+        backoff: backend.backoff,
+    };
     Setup {
         devices: config.devices.iter().map(|device| device.name.clone()).collect(),
-        backends: registry
-            .iter()
-            .map(|backend| (backend.name.clone(), binding(&backend.device, &backend.digest)))
-            .collect(),
-        limits: Limits { max_waiting: config.queue.max_waiting as u64 },
+        backends: registry.iter().map(|backend| (backend.name.clone(), binding(&backend))).collect(),
+        limits: Limits {
+            max_waiting: config.queue.max_waiting as u64,
+            max_waiting_per_owner: config.queue.max_waiting_per_owner as u64,
+            priority_worth: config.queue.priority_worth,
+            slice: SLICE,
+        },
     }
 }
 

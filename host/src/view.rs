@@ -1,6 +1,6 @@
 //! What clients see of jobs, messages and devices: the shapes of the API, in one place for HTTP and WebSocket alike.
 
-use easel_core::{Attempt, Body, Device, Event, Job, JobError, Message, MessageChange, State, Status};
+use easel_core::{Attempt, Body, Device, Event, Job, Message, MessageChange, Pause, State, Status};
 use serde_json::{Value, json};
 
 use crate::events::{Cursor, Hub, Live, Logged};
@@ -9,13 +9,18 @@ use crate::time;
 /// A job as it is now: place, reason for waiting, progress and preview included.
 pub fn job(job: &Job, state: &State, hub: &Hub) -> Value {
     let waiting = state.waiting_for(job);
-    let (reason, detail) = match &waiting {
-        Some(waiting) => (json!(waiting.reason), json!(waiting.detail)),
-        None => (Value::Null, Value::Null),
-    };
+    let (start, end) = state.estimate(job, time::now()).unzip();
     let live = hub.live(job.id);
     let mut view = row(job, state.position(job), live.as_ref());
-    merge(&mut view, json!({"params": job.params.value(), "waiting_for": reason, "waiting_detail": detail}));
+    merge(
+        &mut view,
+        json!({
+            "params": job.params.value(), "waiting_for": waiting.as_ref().map(|waiting| waiting.reason),
+            "waiting_detail": waiting.as_ref().map(|waiting| &waiting.detail),
+            "waiting_until": waiting.as_ref().and_then(|waiting| waiting.until).map(time::text),
+            "estimated_start_at": start.map(time::text), "estimated_end_at": end.map(time::text),
+        }),
+    );
     view
 }
 
@@ -33,17 +38,19 @@ fn row(job: &Job, queue_position: u64, live: Option<&Live>) -> Value {
     let live = live.filter(|live| job.runs(live.attempt));
     let waits = (job.status == Status::Queued).then_some("turn");
     json!({
-        "id": job.id, "status": job.status, "backend": job.backend, "device": job.device, "owner": job.owner, "user": null,
+        "id": job.id, "status": job.status, "backend": job.backend, "device": job.device, "owner": job.owner, "user": job.user,
         "inputs": job.inputs, "metadata": job.metadata.value(), "conversation_id": job.conversation_id,
-        "message_id": job.message_id, "batch_id": null, "depends_on": [], "not_before": null, "priority": 0,
-        "queue_position": queue_position, "waiting_for": waits, "waiting_detail": null,
+        "message_id": job.message_id, "batch_id": job.batch_id, "depends_on": job.depends_on,
+        "on_dependency_failure": job.on_dependency_failure, "not_before": job.not_before.map(time::text),
+        "retry_at": job.retry_at.map(time::text), "timeout_s": job.timeout_s, "priority": job.priority,
+        "queue_position": queue_position, "waiting_for": waits, "waiting_detail": null, "waiting_until": null,
         "estimated_start_at": null, "estimated_end_at": null,
         "progress": live.map_or(job.progress, |live| live.percent), "stage": live.and_then(|live| live.stage.clone()),
         "preview": live.and_then(Live::preview_url), "cancel_requested": job.cancel_requested,
         "attempt": job.attempt, "attempts_used": job.attempts_used, "max_attempts": job.max_attempts,
         "attempts": job.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "artifacts": job.artifacts.iter().map(|artifact| artifact.view(job.id)).collect::<Vec<_>>(),
-        "result": job.result.as_ref().map(|result| result.value()), "error": job.error.as_ref().map(error),
+        "result": job.result.as_ref().map(|result| result.value()), "error": job.error,
         "created_at": time::text(job.created_at), "queued_at": job.queued_at.map(time::text),
         "started_at": job.started_at.map(time::text), "ended_at": job.ended_at.map(time::text),
         "updated_at": time::text(job.updated_at), "seq": job.seq,
@@ -54,12 +61,8 @@ fn attempt(attempt: &Attempt) -> Value {
     json!({
         "number": attempt.number, "charged": attempt.charged, "backend_digest": attempt.backend_digest,
         "started_at": time::text(attempt.started_at), "ended_at": attempt.ended_at.map(time::text),
-        "outcome": attempt.outcome, "error": attempt.error.as_ref().map(error),
+        "outcome": attempt.outcome, "error": attempt.error,
     })
-}
-
-fn error(error: &JobError) -> Value {
-    json!({"kind": error.kind, "message": error.message, "detail": error.detail, "retryable": error.retryable})
 }
 
 /// A message. What its job has told it since it was written (place, progress) is laid over what was written.
@@ -67,8 +70,7 @@ pub fn message(message: &Message, state: &State, hub: &Hub) -> Value {
     let mut metadata = Value::Object(message.extra_metadata.clone());
     let reporter = metadata.get("job_id").and_then(|id| serde_json::from_value(id.clone()).ok());
     if let Some(job) = reporter.and_then(|id| state.job(id)) {
-        let progress = hub.live(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.percent);
-        merge(&mut metadata, json!({"queue_position": state.position(job), "progress": progress}));
+        merge(&mut metadata, json!({"queue_position": state.position(job), "progress": percent(job, hub)}));
     }
     let mut view = stored_message(message);
     merge(&mut view, json!({"extra_metadata": metadata}));
@@ -88,16 +90,20 @@ pub fn device(device: &Device, state: &State) -> Value {
     let backend = device.live.as_ref().or(device.dirty.as_ref()).map(|occupant| occupant.backend.clone());
     json!({
         "name": device.name, "busy": device.live.is_some(), "dirty": device.live.is_none() && device.dirty.is_some(),
-        "paused": null, "backend": backend, "job": device.live.as_ref().map(|occupant| occupant.job),
+        "paused": device.paused.as_ref().map(pause), "backend": backend, "job": device.live.as_ref().map(|occupant| occupant.job),
         "since": device.live.as_ref().map(|occupant| time::text(occupant.since)), "length": state.length(&device.name),
     })
+}
+
+fn pause(pause: &Pause) -> Value {
+    json!({"reason": pause.reason, "by": pause.by, "since": time::text(pause.since)})
 }
 
 /// The queue: what runs, what waits, on which devices.
 pub fn queue(state: &State, hub: &Hub) -> Value {
     let running = state.devices().filter_map(|device| state.job(device.live.as_ref()?.job));
     json!({
-        "paused": null, "length": state.waiting(),
+        "paused": state.queue().paused.as_ref().map(pause), "length": state.queued(),
         "processing": running.map(|found| job_without_params(found, state, hub)).collect::<Vec<_>>(),
         "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": null,
     })
@@ -106,21 +112,40 @@ pub fn queue(state: &State, hub: &Hub) -> Value {
 /// A durable event, as a frame of the WebSocket and as a line of `GET /v1/events`. The same event gives the same text
 /// whenever it is asked for: nothing in it is looked up.
 pub fn event(logged: &Logged, log: &str) -> Value {
-    let Event { seq, at, body } = &logged.event;
-    let cursor = Cursor { log, seq: *seq }.to_string();
-    let at = time::text(*at);
+    let Event { seq, at, by, body } = &logged.event;
+    let mut view = told(logged, body);
+    merge(
+        &mut view,
+        json!({"seq": seq, "cursor": Cursor { log, seq: *seq }.to_string(), "at": time::text(*at), "by": by}),
+    );
+    view
+}
+
+fn told(logged: &Logged, body: &Body) -> Value {
     match body {
-        Body::Job { event, job, queue_position } => json!({
-            "type": "job", "seq": seq, "cursor": cursor, "at": at, "event": event, "job": row(job, *queue_position, None),
-        }),
+        Body::Job { event, job, queue_position } => {
+            json!({"type": "job", "event": event, "job": row(job, *queue_position, None)})
+        }
         Body::Message { event, id, conversation_id, owner } => {
             let message = match (&logged.message, event) {
                 (Some(message), MessageChange::Created | MessageChange::Changed) => stored_message(message),
                 _ => json!({"id": id, "conversation_id": conversation_id, "owner": owner}),
             };
-            json!({"type": "message", "seq": seq, "cursor": cursor, "at": at, "event": event, "message": message})
+            json!({"type": "message", "event": event, "message": message})
         }
+        Body::Queue { paused, length } => {
+            json!({"type": "queue", "paused": paused.as_ref().map(pause), "length": length})
+        }
+        Body::Device { name, paused } => {
+            json!({"type": "device", "name": name, "paused": paused.as_ref().map(pause)})
+        }
+        Body::Backend { name, held } => json!({"type": "backend", "name": name, "held": held}),
     }
+}
+
+/// How far a job is: percent.
+pub fn percent(job: &Job, hub: &Hub) -> u8 {
+    hub.live(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.percent)
 }
 
 /// What a job does right now, for the WebSocket.

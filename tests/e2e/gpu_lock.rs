@@ -121,7 +121,7 @@ async fn a_device_that_does_not_settle_takes_no_job() {
     let host = Home::with(Config { fakes, ..Config::default() }).start().await;
     let api = host.api();
 
-    let trapped = api.submit(json!({"behaviour": "trap"})).await;
+    let trapped = api.submit_job(&json!({"params": {"behaviour": "trap"}, "max_attempts": 1})).await;
     api.until(&trapped["id"], "error").await;
     let next = api.submit(json!({})).await;
     let refused = |line: &String| line.contains("settle failed as told");

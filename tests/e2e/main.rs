@@ -6,9 +6,13 @@
 mod harness; // the process, HTTP, WebSocket, a simulated Forge: read its module comment before writing a test
 
 // The queue and the lock.
+mod batches; // many jobs at once, all or none; what depends on what
 mod concurrent; // many callers at once
 mod gpu_lock; // one job at a time on a device, and free again whatever way a job ends
+mod order; // priorities, fair shares, moves, caps
+mod pausing; // the queue or a device stands still
 mod positions; // the place in line, derived and pushed
+mod retries; // another try by kind of error, engines that are away, times and timeouts
 
 // Messages.
 mod image_persistence; // what a page finds again after a reload

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::job::{Artifact, Input, Job, JobError, JobId, Outcome};
+use crate::draft::Cold;
+use crate::intent::Which;
+use crate::job::{Artifact, BatchId, Input, Job, JobError, JobId, OnDependencyFailure, Outcome, Timestamp};
 use crate::json::Json;
 use crate::message::MessageId;
 
@@ -15,6 +17,10 @@ pub struct NewJob {
     pub backend: String,
     /// Whose it is.
     pub owner: String,
+    /// Whom the owner, a service, acts for.
+    pub user: Option<String>,
+    /// How much it matters: -100 to 100.
+    pub priority: i32,
     /// Valid for the backend's schema.
     pub params: Json,
     /// Files for it, already in its own directory.
@@ -27,6 +33,18 @@ pub struct NewJob {
     pub message_id: Option<MessageId>,
     /// Charged attempts it may use.
     pub max_attempts: u32,
+    /// It does not start before this.
+    pub not_before: Option<Timestamp>,
+    /// How long one attempt may take, in seconds, if that differs from what its backend allows.
+    pub timeout_s: Option<u32>,
+    /// The batch that it comes with.
+    pub batch_id: Option<BatchId>,
+    /// Jobs of the same party that have to complete before it starts.
+    pub depends_on: Vec<JobId>,
+    /// What becomes of it when one of them does not.
+    pub on_dependency_failure: OnDependencyFailure,
+    /// How much it is, in its backend's own measure (steps times pixels, say), if that can be told.
+    pub work: Option<u64>,
     /// The client's idempotency key, and a digest of the whole request.
     pub key: Option<(String, String)>,
 }
@@ -67,6 +85,19 @@ pub struct Finished {
     pub artifacts: Vec<Artifact>,
     /// What went wrong.
     pub error: Option<JobError>,
+    /// How long to wait before another try, if the backend said.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// Where in the line of its device a job is to stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveTo {
+    /// Before all that is queued now.
+    Front,
+    /// After all that is queued now, and before what arrives later.
+    Back,
+    /// Right before this job.
+    Before(JobId),
 }
 
 /// Something for the writer to decide.
@@ -75,11 +106,88 @@ pub enum Command {
     /// A new job.
     Submit(Box<NewJob>),
     /// End a job: at once if it waits, by asking its attempt if it runs.
-    Cancel(JobId),
+    Cancel {
+        /// Which.
+        job: JobId,
+        /// Who wants it.
+        by: String,
+    },
+    /// End many jobs. Of very many, some at once, and the rest by `Proceed`.
+    CancelMany {
+        /// Which.
+        which: Which,
+        /// Who wants it.
+        by: String,
+    },
+    /// New jobs, all or none. An entry may depend on those before it.
+    SubmitBatch {
+        /// The batch.
+        batch: BatchId,
+        /// Its jobs, in their order.
+        jobs: Vec<NewJob>,
+    },
+    /// Another slice of what is being done to many jobs: wanted as long as [`crate::State::has_intents`].
+    Proceed,
     /// Run an ended job again.
-    Retry(JobId),
+    Retry {
+        /// Which.
+        job: JobId,
+        /// Who wants it.
+        by: String,
+    },
     /// Forget an ended job.
-    Delete(JobId),
+    Delete {
+        /// Which.
+        job: JobId,
+        /// Who wants it.
+        by: String,
+    },
+    /// Give a queued job another place in the line of its device.
+    Move {
+        /// Which.
+        job: JobId,
+        /// Where to.
+        to: MoveTo,
+        /// Who wants it.
+        by: String,
+    },
+    /// Give a waiting job another priority, and the place that it would have had with it.
+    Reprioritise {
+        /// Which.
+        job: JobId,
+        /// From -100 to 100.
+        priority: i32,
+        /// Who wants it.
+        by: String,
+    },
+    /// Claim nothing more, on any device.
+    PauseQueue {
+        /// Why.
+        reason: Option<String>,
+        /// Who wants it.
+        by: String,
+    },
+    /// Claim again.
+    ResumeQueue {
+        /// Who wants it.
+        by: String,
+    },
+    /// Claim nothing more on a device.
+    PauseDevice {
+        /// Which.
+        device: String,
+        /// Why.
+        reason: Option<String>,
+        /// Who wants it.
+        by: String,
+    },
+    /// Claim again on a device.
+    ResumeDevice {
+        /// Which.
+        device: String,
+        /// Who wants it.
+        by: String,
+    },
     /// A device's turn: the outcome of its attempt, then perhaps the claim of the next, in one transaction.
     Turn {
         /// The device.
@@ -107,6 +215,20 @@ pub enum Command {
         /// Its attempt.
         attempt: u32,
     },
+    /// Whatever is due by now goes on. Of many, some: [`crate::State::next_due`] says when this is wanted again.
+    Due,
+    /// The engine of a backend is away: its jobs keep their places and none is claimed. Forgotten at the end of the process.
+    Hold {
+        /// The backend.
+        backend: String,
+        /// Why, in a sentence for users.
+        reason: String,
+    },
+    /// The engine of a backend answers.
+    Release {
+        /// The backend.
+        backend: String,
+    },
     /// After a crash: attempts that were live are lost.
     Recover,
     /// A new message.
@@ -131,6 +253,8 @@ pub struct Claimed {
     pub job: Arc<Job>,
     /// `sha256:…` of the component to run.
     pub digest: String,
+    /// Whether the device's memory is to be freed first: the last attempt at this job found too little of it.
+    pub unload_first: bool,
 }
 
 /// What came of a command.
@@ -140,6 +264,15 @@ pub enum Reply {
     Job(Arc<Job>, u64),
     /// The job that this idempotency key made before, and its place in line.
     Known(Arc<Job>, u64),
+    /// The jobs of a batch, in its order, each with its place in line.
+    Batch(Vec<(Arc<Job>, u64)>),
+    /// Many jobs are changed.
+    Many {
+        /// How many by now.
+        jobs: usize,
+        /// Whether there are more to come.
+        more: bool,
+    },
     /// What the device is to run now.
     Turn(Option<Box<Claimed>>),
     /// The message; the store knows its text after the merge.
@@ -160,6 +293,42 @@ pub enum Refusal {
     /// No such backend is configured.
     #[error("there is no backend {0}")]
     NoBackend(String),
+    /// There is no such device.
+    #[error("there is no device {0}")]
+    NoDevice(String),
+    /// There is no such priority.
+    #[error("priority {0} is not between -100 and 100")]
+    BadPriority(i32),
+    /// The two jobs stand in different lines.
+    #[error("job {job} cannot be moved before job {before}, which waits for another device")]
+    OtherLine {
+        /// The job to be moved.
+        job: JobId,
+        /// The one that it was to stand before.
+        before: JobId,
+    },
+    /// There is no such job of the same party.
+    #[error("there is no job {0} of yours to depend on")]
+    NoDependency(JobId),
+    /// A list is too long.
+    #[error("at the most {most} {what} can be given")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How long it may be.
+        most: usize,
+    },
+    /// A batch is empty or too large.
+    #[error("a batch has from 1 to 1,000 jobs, and this one has {0}")]
+    BatchSize(usize),
+    /// One of a batch is refused, and hence all of it.
+    #[error("entry {index} of the batch: {refusal}")]
+    Entry {
+        /// Which, from 0.
+        index: usize,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
     /// The job is not in a state for that.
     #[error("job {} is {}: {rule}", job.id, job.status.name())]
     Unfit {
@@ -179,6 +348,9 @@ pub enum Refusal {
     /// Too many jobs wait.
     #[error("{0} jobs are waiting, which is as many as `queue.max_waiting` lets in")]
     QueueFull(u64),
+    /// Too many jobs of one party wait.
+    #[error("{0} of your jobs are waiting, which is as many as `queue.max_waiting_per_owner` lets in")]
+    OwnerFull(u64),
 }
 
 /// The rows that a command needs and that the state may not hold.
@@ -192,23 +364,79 @@ pub struct Names {
     pub keys: Vec<(String, String)>,
 }
 
+impl NewJob {
+    fn name_into(&self, names: &mut Names) {
+        names.jobs.extend(&self.depends_on);
+        names.messages.extend(self.message_id);
+        names.keys.extend(self.key.iter().map(|(key, _)| (self.owner.clone(), key.clone())));
+    }
+}
+
 impl Command {
     /// Adds to `names` what has to be loaded before this can be decided.
     pub fn name_into(&self, names: &mut Names) {
         match self {
-            Self::Submit(new) => {
-                names.messages.extend(new.message_id);
-                names.keys.extend(new.key.iter().map(|(key, _)| (new.owner.clone(), key.clone())));
+            Self::Submit(new) => new.name_into(names),
+            Self::SubmitBatch { jobs, .. } => jobs.iter().for_each(|new| new.name_into(names)),
+            Self::Cancel { job, .. }
+            | Self::Retry { job, .. }
+            | Self::Delete { job, .. }
+            | Self::Reprioritise { job, .. } => names.jobs.push(*job),
+            Self::Move { job, to, .. } => {
+                names.jobs.push(*job);
+                names.jobs.extend(if let MoveTo::Before(other) = to { Some(*other) } else { None });
             }
-            Self::Cancel(id) | Self::Retry(id) | Self::Delete(id) => names.jobs.push(*id),
             Self::CreateMessage(new) => names.messages.push(new.id),
             Self::PatchMessage { id, .. } | Self::DeleteMessage(id) => names.messages.push(*id),
-            Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Recover => {}
+            Self::CancelMany { .. }
+            | Self::Proceed
+            | Self::PauseQueue { .. }
+            | Self::ResumeQueue { .. }
+            | Self::PauseDevice { .. }
+            | Self::ResumeDevice { .. }
+            | Self::Turn { .. }
+            | Self::Remember { .. }
+            | Self::Settled { .. }
+            | Self::Due
+            | Self::Hold { .. }
+            | Self::Release { .. }
+            | Self::Recover => {}
+        }
+    }
+
+    /// Adds to `names` what has to be loaded besides, now that `cold` has what [`Self::name_into`] named: the jobs that a
+    /// key stands for, and those that a job to be retried depends on.
+    pub fn name_more(&self, cold: &Cold, names: &mut Names) {
+        let mut first = Names::default();
+        self.name_into(&mut first);
+        names.jobs.extend(first.keys.iter().filter_map(|key| cold.keys.get(key)).map(|used| used.job));
+        if let Self::Retry { job, .. } = self {
+            names.jobs.extend(cold.jobs.get(job).into_iter().flat_map(|job| job.depends_on.iter().copied()));
+        }
+    }
+
+    /// Who asks for this, where the log would not tell otherwise.
+    pub fn by(&self) -> Option<&str> {
+        match self {
+            Self::Cancel { by, .. }
+            | Self::CancelMany { by, .. }
+            | Self::Retry { by, .. }
+            | Self::Delete { by, .. }
+            | Self::Move { by, .. }
+            | Self::Reprioritise { by, .. }
+            | Self::PauseQueue { by, .. }
+            | Self::ResumeQueue { by }
+            | Self::PauseDevice { by, .. }
+            | Self::ResumeDevice { by, .. } => Some(by),
+            _ => None,
         }
     }
 
     /// Whether a device stands idle until this is committed: such commands go first.
     pub fn urgent(&self) -> bool {
-        matches!(self, Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Recover)
+        matches!(
+            self,
+            Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Release { .. } | Self::Recover
+        )
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{JobId, Timestamp};
+use crate::job::{JobId, Party, Timestamp};
+use crate::order::Tag;
 
 /// The attempt that holds a device, or that may have left something running on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,34 @@ pub struct Occupant {
     pub note: Option<String>,
 }
 
+/// Somebody has stopped the queue or a device: what runs finishes, nothing more is claimed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub since: Timestamp,
+}
+
+/// The queue's own row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Whether it is paused as a whole.
+    #[serde(default)]
+    pub paused: Option<Pause>,
+}
+
+/// The largest tag of a party that a device has claimed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Whose.
+    pub party: Party,
+    /// The tag.
+    pub tag: Tag,
+}
+
 /// A device as the store keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
@@ -30,10 +59,19 @@ pub struct Device {
     pub live: Option<Occupant>,
     /// Who may have left something running: set by a claim, cleared by a clean outcome or by settling.
     pub dirty: Option<Occupant>,
+    /// Whether it is paused.
+    #[serde(default)]
+    pub paused: Option<Pause>,
+    /// Its virtual clock: see [`crate::order`].
+    #[serde(default)]
+    pub clock: Tag,
+    /// Claimed tags that are above the clock, the largest first.
+    #[serde(default)]
+    pub shares: Vec<Share>,
 }
 
 impl Device {
-    /// Whether the next job may be claimed.
+    /// Whether nothing runs or may run on it.
     pub fn free(&self) -> bool {
         self.live.is_none() && self.dirty.is_none()
     }

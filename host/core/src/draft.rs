@@ -1,11 +1,15 @@
 //! The next state in the making: what a batch of commands has changed so far, and what it will say about it.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::command::NewMessage;
-use crate::device::Device;
+use imbl::HashMap;
+
+use crate::command::{NewMessage, Refusal, Reply};
+use crate::device::{Device, Queue};
 use crate::event::{Body, Event, MessageChange, Transition};
+use crate::history::History;
+use crate::intent::{Ended, Intent, Purpose};
 use crate::job::{Job, JobId, Timestamp};
 use crate::message::MessageId;
 use crate::state::State;
@@ -55,7 +59,15 @@ pub enum Change {
     /// A job's row is to go.
     DeleteJob(JobId),
     /// A device's row, new or in place of the old one.
-    Device(Device),
+    Device(Arc<Device>),
+    /// The queue's own row, new or in place of the old one.
+    Queue(Queue),
+    /// How long a backend's jobs took: a row, new or in place of the old one.
+    History(Arc<History>),
+    /// Something that is being done to many jobs: a row, new or in place of the old one.
+    Intent(Intent),
+    /// That row is to go.
+    DropIntent(u64),
     /// A new idempotency key.
     Key(KeyUse),
     /// A new message, created by the event of this number.
@@ -97,17 +109,76 @@ pub struct Draft {
     pub changes: Vec<Change>,
     /// What to say, in order.
     pub events: Vec<Event>,
+    /// Who asks for what is being decided.
+    pub(crate) by: Option<String>,
+    /// Intents that the command at hand works on, and whether they have rows.
+    pub(crate) at_work: VecDeque<(u64, bool)>,
+}
+
+/// A draft at one moment.
+pub(crate) struct Mark {
+    state: State,
+    cold: Cold,
+    changes: usize,
+    events: usize,
+    at_work: VecDeque<(u64, bool)>,
 }
 
 impl Draft {
     /// Nothing changed yet.
     pub fn new(state: State, cold: Cold) -> Self {
-        Self { state, cold, changes: Vec::new(), events: Vec::new() }
+        Self { state, cold, changes: Vec::new(), events: Vec::new(), by: None, at_work: VecDeque::new() }
     }
 
     /// A job, ended or not.
     pub fn job(&self, id: JobId) -> Option<Arc<Job>> {
         self.state.job(id).or_else(|| self.cold.jobs.get(&id)).cloned()
+    }
+
+    /// The answer to a command that finds everything as it wants it.
+    pub(crate) fn unchanged(&self, job: Arc<Job>) -> Reply {
+        let queue_position = self.state.position(&job);
+        Reply::Job(job, queue_position)
+    }
+
+    /// The answer to a command that a job is not in a state for.
+    pub(crate) fn unfit(&self, job: Arc<Job>, rule: &'static str) -> Refusal {
+        let queue_position = self.state.position(&job);
+        Refusal::Unfit { job, queue_position, rule }
+    }
+
+    /// This moment, to come back to. It costs little: maps share structure.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            state: self.state.clone(),
+            cold: self.cold.clone(),
+            changes: self.changes.len(),
+            events: self.events.len(),
+            at_work: self.at_work.clone(),
+        }
+    }
+
+    /// As if nothing had been done since.
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        self.state = mark.state;
+        self.cold = mark.cold;
+        self.changes.truncate(mark.changes);
+        self.events.truncate(mark.events);
+        self.at_work = mark.at_work;
+    }
+
+    /// Has the command at hand work on something new.
+    pub(crate) fn intend(&mut self, intent: Intent) {
+        self.at_work.push_back((intent.id, false));
+        self.state.put_intent(intent);
+    }
+
+    /// Those that depend on a job are to be told that it has ended.
+    fn tell_dependents(&mut self, job: JobId, ended: Ended) {
+        if self.state.has_dependents(job) {
+            let purpose = Purpose::Tell { job, ended };
+            self.intend(Intent { id: self.state.next_intent(), purpose, by: self.by.clone(), after: 0 });
+        }
     }
 
     /// The number that the next event will have.
@@ -126,6 +197,9 @@ impl Draft {
         self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position }, now);
         if let Some(message) = job.message_id {
             self.changes.push(Change::Report { message, job: job.clone(), queue_position, first });
+        }
+        if let Some(ended) = Ended::of(job.status) {
+            self.tell_dependents(job.id, ended);
         }
         (job, queue_position)
     }
@@ -151,12 +225,45 @@ impl Draft {
         self.changes.push(Change::DeleteJob(job.id));
         let body = Body::Job { event: Transition::Deleted, job: Arc::new(job.without_params()), queue_position: 0 };
         self.say(body, now);
+        self.tell_dependents(job.id, Ended::Deleted);
     }
 
     /// Records that `device` is now as given.
     pub fn put_device(&mut self, device: Device) {
+        let device = Arc::new(device);
         self.state.put_device(device.clone());
         self.changes.push(Change::Device(device));
+    }
+
+    /// Records that the queue's own row is now as given, and says so.
+    pub fn put_queue(&mut self, queue: Queue, now: Timestamp) {
+        let (paused, length) = (queue.paused.clone(), self.state.queued());
+        self.state.put_queue(queue.clone());
+        self.changes.push(Change::Queue(queue));
+        self.say(Body::Queue { paused, length }, now);
+    }
+
+    /// Records that an attempt at `job`, which has just completed, took so many microseconds.
+    pub fn learn(&mut self, job: &Job, took: u64) {
+        let mut history = self.state.history(&job.backend).cloned().unwrap_or_default();
+        history.backend.clone_from(&job.backend);
+        history.record(took, job.work);
+        self.state.put_history(history.clone());
+        self.changes.push(Change::History(Arc::new(history)));
+    }
+
+    /// Holds a backend, or releases it, and says so. Nothing of that is durable.
+    pub fn hold(&mut self, backend: &str, reason: Option<String>, now: Timestamp) {
+        match reason.clone() {
+            Some(reason) => self.state.hold(backend, reason),
+            None => self.state.release(backend),
+        }
+        self.say(Body::Backend { name: backend.to_owned(), held: reason }, now);
+    }
+
+    /// Says whether a device is paused.
+    pub fn tell_device(&mut self, device: &Device, now: Timestamp) {
+        self.say(Body::Device { name: device.name.clone(), paused: device.paused.clone() }, now);
     }
 
     /// Tells what a client did to a message.
@@ -167,6 +274,6 @@ impl Draft {
 
     fn say(&mut self, body: Body, at: Timestamp) {
         self.state.seq += 1;
-        self.events.push(Event { seq: self.state.seq, at, body });
+        self.events.push(Event { seq: self.state.seq, at, by: self.by.clone(), body });
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Pause;
 use crate::job::{Job, Status, Timestamp};
 use crate::message::MessageId;
 
@@ -27,7 +28,7 @@ pub enum Transition {
     Cancelled,
     /// An attempt failed and was charged; it waits to run again.
     Retrying,
-    /// The host was shut down under it; it goes back to its place, uncharged.
+    /// The host was shut down under it, or its engine was away; it goes back to its place, uncharged.
     Interrupted,
     /// Somebody gave it another place.
     Moved,
@@ -71,6 +72,27 @@ pub enum Body {
         /// Whose it is.
         owner: String,
     },
+    /// The queue was paused or resumed.
+    Queue {
+        /// Why, by whom and since when it stands still, if it does.
+        paused: Option<Pause>,
+        /// How many jobs are queued.
+        length: u64,
+    },
+    /// A backend is held, because its engine is away, or released.
+    Backend {
+        /// Which.
+        name: String,
+        /// Why, if it is held.
+        held: Option<String>,
+    },
+    /// A device was paused or resumed.
+    Device {
+        /// Which.
+        name: String,
+        /// Why, by whom and since when it stands still, if it does.
+        paused: Option<Pause>,
+    },
 }
 
 /// One line of the durable log.
@@ -80,6 +102,9 @@ pub struct Event {
     pub seq: u64,
     /// When it was decided.
     pub at: Timestamp,
+    /// Who asked for it, where somebody did who is not the job's own submitter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// What happened.
     pub body: Body,
 }

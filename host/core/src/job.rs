@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::json::Json;
 use crate::message::MessageId;
+use crate::order::Tag;
 
 /// Microseconds since the Unix epoch, UTC. The core never asks what time it is: commands carry it.
 pub type Timestamp = i64;
@@ -23,6 +24,37 @@ impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// The identity of a batch: a UUID v7, chosen by the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BatchId(pub Uuid);
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What becomes of a job when one that it depends on does not complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDependencyFailure {
+    /// It ends in error as well.
+    #[default]
+    Fail,
+    /// It runs all the same.
+    Run,
+}
+
+/// Whom a job belongs to: turns and caps are theirs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Party {
+    /// The owner.
+    pub owner: String,
+    /// Whom the owner, a service, acts for.
+    pub user: Option<String>,
 }
 
 /// Where a job stands.
@@ -123,6 +155,9 @@ pub struct JobError {
     pub detail: String,
     /// Whether the same job could succeed another time.
     pub retryable: bool,
+    /// The job that this one depends on and that did not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependency_id: Option<JobId>,
 }
 
 /// One run of a job. `(job, number)` fences every write of it.
@@ -193,6 +228,18 @@ pub struct Input {
 #[serde(transparent)]
 pub struct Rank(pub String);
 
+impl Rank {
+    /// The rank of a job that has not been queued since it arrived.
+    pub fn none() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether it is one.
+    pub fn given(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
 /// How many attempts of a job are remembered.
 pub const LEDGER: usize = 20;
 
@@ -213,6 +260,15 @@ pub struct Job {
     pub device: Option<String>,
     /// Whose it is.
     pub owner: String,
+    /// Whom the owner, a service, acts for.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// How much it matters: -100 to 100.
+    #[serde(default)]
+    pub priority: i32,
+    /// Which turn of its party it is; its rank follows from it, unless somebody moved it.
+    #[serde(default)]
+    pub tag: Tag,
     /// What to do, in the backend's own words.
     pub params: Json,
     /// Files for it.
@@ -223,12 +279,36 @@ pub struct Job {
     pub conversation_id: Option<String>,
     /// The message that it reports to.
     pub message_id: Option<MessageId>,
+    /// The batch that it came with.
+    #[serde(default)]
+    pub batch_id: Option<BatchId>,
+    /// It does not start before these have completed.
+    #[serde(default)]
+    pub depends_on: Vec<JobId>,
+    /// What becomes of it when one of them does not.
+    #[serde(default)]
+    pub on_dependency_failure: OnDependencyFailure,
+    /// How much it is, in its backend's own measure, if that can be told.
+    #[serde(default)]
+    pub work: Option<u64>,
     /// The number of the last attempt.
     pub attempt: u32,
     /// Charged attempts of this series.
     pub attempts_used: u32,
     /// Charged attempts that a series may use.
     pub max_attempts: u32,
+    /// It does not start before this.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+    /// It is tried again at this time.
+    #[serde(default)]
+    pub retry_at: Option<Timestamp>,
+    /// How long one attempt may take, in seconds, if that differs from what its backend allows.
+    #[serde(default)]
+    pub timeout_s: Option<u32>,
+    /// How often, one after the other, it has found its engine away while others found it there.
+    #[serde(default)]
+    pub unavailable_in_a_row: u32,
     /// The last [`LEDGER`] attempts.
     pub attempts: Vec<Attempt>,
     /// What it made; empty unless complete.
@@ -261,6 +341,17 @@ impl Job {
     /// Whether `attempt` is the one that holds the device now.
     pub fn runs(&self, attempt: u32) -> bool {
         self.status == Status::Processing && self.attempt == attempt
+    }
+
+    /// The time that a pending job waits for: that of its next try, or the one that its submitter asked for.
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        let asked = if self.rank.given() { None } else { self.not_before };
+        if self.status == Status::Pending { self.retry_at.or(asked) } else { None }
+    }
+
+    /// Whom it belongs to.
+    pub fn party(&self) -> Party {
+        Party { owner: self.owner.clone(), user: self.user.clone() }
     }
 
     /// The attempt that is under way, or was the last.

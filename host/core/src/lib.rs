@@ -9,20 +9,28 @@ pub mod decide;
 pub mod device;
 pub mod draft;
 pub mod event;
+pub mod history;
+pub mod intent;
 pub mod job;
 pub mod json;
 pub mod message;
+pub mod order;
 pub mod policy;
 pub mod rank_set;
 pub mod state;
 
-pub use command::{Claimed, Command, Finished, Refusal, Reply};
+pub use command::{Claimed, Command, Finished, MoveTo, Refusal, Reply};
 pub use decide::decide;
-pub use device::{Device, Occupant};
+pub use device::{Device, Occupant, Pause, Queue, Share};
 pub use draft::{Change, Cold, Draft, KeyUse};
 pub use event::{Body, Event, MessageChange, Transition};
-pub use job::{Artifact, Attempt, ErrorKind, Input, Job, JobError, JobId, Outcome, Rank, Status, Ticket, Timestamp};
+pub use history::History;
+pub use intent::{Ended, Intent, Purpose, Which};
+pub use job::{
+    Artifact, Attempt, BatchId, ErrorKind, Input, Job, JobError, JobId, OnDependencyFailure, Outcome, Party, Rank,
+    Status, Ticket, Timestamp,
+};
 pub use json::Json;
 pub use message::{Message, MessageId};
-pub use rank_set::RankSet;
+pub use rank_set::{Load, RankSet};
 pub use state::{State, Waiting};

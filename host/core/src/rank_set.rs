@@ -1,4 +1,4 @@
-//! A set that knows the place of each of its members: insert, remove, rank and nth in O(log n).
+//! A set that knows the place of each of its members, and what lies before it: insert, remove, rank and nth in O(log n).
 //!
 //! It is a weight-balanced tree (Adams 1993; the parameters 3 and 2 are those proven by Hirai and Yamamoto, *Balancing
 //! weight-balanced trees*, JFP 2011) whose nodes are shared between versions: a clone is one pointer, and a change copies
@@ -14,10 +14,38 @@ const RATIO: usize = 2;
 
 type Link<T> = Option<Arc<Node<T>>>;
 
+/// What some members weigh together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// How many of them have a weight.
+    pub measured: usize,
+    /// The sum of the weights.
+    pub work: u64,
+}
+
+impl Load {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self { measured: self.measured + other.measured, work: self.work.saturating_add(other.work) }
+    }
+}
+
+/// What a set may hold.
+pub trait Member: Ord + Clone {
+    /// What it weighs, if that is known.
+    fn work(&self) -> Option<u64>;
+
+    /// The same as a sum.
+    fn load(&self) -> Load {
+        self.work().map_or(Load::default(), |work| Load { measured: 1, work })
+    }
+}
+
 #[derive(Debug)]
 struct Node<T> {
     value: T,
     size: usize,
+    load: Load,
     left: Link<T>,
     right: Link<T>,
 }
@@ -40,7 +68,7 @@ impl<T> Default for RankSet<T> {
     }
 }
 
-impl<T: Ord + Clone> RankSet<T> {
+impl<T: Member> RankSet<T> {
     /// How many members there are.
     pub fn len(&self) -> usize {
         size(&self.root)
@@ -75,18 +103,24 @@ impl<T: Ord + Clone> RankSet<T> {
 
     /// How many members are less than `value`, which need not be one.
     pub fn rank(&self, value: &T) -> usize {
-        let (mut link, mut before) = (&self.root, 0);
+        self.before(value).0
+    }
+
+    /// How many members are less than `value`, which need not be one, and what they weigh.
+    pub fn before(&self, value: &T) -> (usize, Load) {
+        let (mut link, mut before, mut weighs) = (&self.root, 0, Load::default());
         while let Some(node) = link {
             match value.cmp(&node.value) {
                 Ordering::Less => link = &node.left,
-                Ordering::Equal => return before + size(&node.left),
+                Ordering::Equal => return (before + size(&node.left), weighs.and(load(&node.left))),
                 Ordering::Greater => {
                     before += size(&node.left) + 1;
+                    weighs = weighs.and(load(&node.left)).and(node.value.load());
                     link = &node.right;
                 }
             }
         }
-        before
+        (before, weighs)
     }
 
     /// The member that `index` others are less than.
@@ -135,12 +169,17 @@ fn size<T>(link: &Link<T>) -> usize {
     link.as_ref().map_or(0, |node| node.size)
 }
 
-fn node<T>(left: Link<T>, value: T, right: Link<T>) -> Link<T> {
-    Some(Arc::new(Node { size: size(&left) + size(&right) + 1, value, left, right }))
+fn load<T>(link: &Link<T>) -> Load {
+    link.as_ref().map_or(Load::default(), |node| node.load)
+}
+
+fn node<T: Member>(left: Link<T>, value: T, right: Link<T>) -> Link<T> {
+    let load = load(&left).and(value.load()).and(load(&right));
+    Some(Arc::new(Node { size: size(&left) + size(&right) + 1, load, value, left, right }))
 }
 
 /// None if the value was there.
-fn insert<T: Ord + Clone>(link: &Link<T>, value: T) -> Option<Link<T>> {
+fn insert<T: Member>(link: &Link<T>, value: T) -> Option<Link<T>> {
     let Some(at) = link else { return Some(node(None, value, None)) };
     match value.cmp(&at.value) {
         Ordering::Less => Some(balance(insert(&at.left, value)?, at.value.clone(), at.right.clone())),
@@ -150,7 +189,7 @@ fn insert<T: Ord + Clone>(link: &Link<T>, value: T) -> Option<Link<T>> {
 }
 
 /// None if the value was not there.
-fn remove<T: Ord + Clone>(link: &Link<T>, value: &T) -> Option<Link<T>> {
+fn remove<T: Member>(link: &Link<T>, value: &T) -> Option<Link<T>> {
     let at = link.as_ref()?;
     match value.cmp(&at.value) {
         Ordering::Less => Some(balance(remove(&at.left, value)?, at.value.clone(), at.right.clone())),
@@ -163,7 +202,7 @@ fn remove<T: Ord + Clone>(link: &Link<T>, value: &T) -> Option<Link<T>> {
 }
 
 /// The least member and the rest.
-fn remove_first<T: Ord + Clone>(link: &Link<T>) -> Option<(T, Link<T>)> {
+fn remove_first<T: Member>(link: &Link<T>) -> Option<(T, Link<T>)> {
     let at = link.as_ref()?;
     match remove_first(&at.left) {
         None => Some((at.value.clone(), at.right.clone())),
@@ -172,7 +211,7 @@ fn remove_first<T: Ord + Clone>(link: &Link<T>) -> Option<(T, Link<T>)> {
 }
 
 /// A node of these parts, one of which may have grown or shrunk by one.
-fn balance<T: Clone>(left: Link<T>, value: T, right: Link<T>) -> Link<T> {
+fn balance<T: Member>(left: Link<T>, value: T, right: Link<T>) -> Link<T> {
     let (l, r) = (size(&left) + 1, size(&right) + 1);
     match (&left, &right) {
         (_, Some(heavy)) if r > DELTA * l => {

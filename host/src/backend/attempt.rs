@@ -27,6 +27,7 @@ pub struct Attempt {
     pub(super) job: Arc<Job>,
     pub(super) files: AttemptFiles,
     pub(super) inputs: Vec<InputFile>,
+    pub(super) dependencies: String,
     deadline: Instant,
     cancel: CancellationToken,
     news: mpsc::Sender<News>,
@@ -37,10 +38,10 @@ pub struct Attempt {
 impl Attempt {
     /// The attempt of a task, and the log that it writes to.
     pub(super) fn of(task: Task) -> (Self, Journal) {
-        let Task { job, files, inputs, deadline, cancel, kill: _, news } = task;
+        let Task { job, files, inputs, dependencies, deadline, cancel, kill: _, news } = task;
         let journal = Journal::Job(news.clone());
         let note = job.note.clone();
-        (Self { job, files, inputs, deadline, cancel, news, note }, journal)
+        (Self { job, files, inputs, dependencies, deadline, cancel, news, note }, journal)
     }
 
     pub(super) fn remaining_ms(&self) -> u64 {

@@ -33,6 +33,8 @@ mod workshop;
 use std::fmt;
 use std::time::Duration;
 
+use easel_core::policy::Backoff;
+
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -62,6 +64,8 @@ pub struct Backend {
     pub stall: Duration,
     /// How many charged attempts a job has, unless it says so itself.
     pub max_attempts: u32,
+    /// How long a failed job pauses before its next attempt.
+    pub backoff: Backoff,
     /// How many bytes of artifacts one attempt may write.
     pub artifact_quota: u64,
     allow_hosts: Vec<String>,

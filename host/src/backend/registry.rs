@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+use easel_core::Timestamp;
+use easel_core::policy::Backoff;
 
 use super::egress::Policy;
 use super::workshop::{self, Source, Workshop};
@@ -86,6 +90,7 @@ impl Registry {
             timeout: configured.timeout,
             stall: configured.stall,
             max_attempts: configured.retry.attempts,
+            backoff: Backoff { base: micros(configured.retry.base), max: micros(configured.retry.max) },
             artifact_quota: configured.artifact_quota.as_u64(),
             allow_hosts: configured.allow_hosts.clone(),
             params,
@@ -99,4 +104,8 @@ impl Registry {
 enum Settings {
     Checked,
     AsTheyAre,
+}
+
+fn micros(time: Duration) -> Timestamp {
+    Timestamp::try_from(time.as_micros()).unwrap_or(Timestamp::MAX)
 }

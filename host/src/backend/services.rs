@@ -55,9 +55,8 @@ impl host::HostAttempt for HostState {
         inputs.into_iter().map(|input| Ok(self.table.push(Blob::new(input))?)).collect()
     }
 
-    async fn dependencies(&mut self, _: Resource<Attempt>) -> Answer<String> {
-        // No job depends on another yet.
-        Ok("[]".to_owned())
+    async fn dependencies(&mut self, this: Resource<Attempt>) -> Answer<String> {
+        Ok(self.table.get(&this)?.dependencies.clone())
     }
 
     async fn remaining_ms(&mut self, this: Resource<Attempt>) -> Answer<u64> {

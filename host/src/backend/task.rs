@@ -21,6 +21,8 @@ pub struct Task {
     pub files: AttemptFiles,
     /// What came with it, in the job's order.
     pub inputs: Vec<InputFile>,
+    /// What the jobs made that it depends on: a JSON array.
+    pub dependencies: String,
     /// When it is ended whatever it does.
     pub deadline: Instant,
     /// What the component is told when it asks whether it is cancelled.

@@ -1,11 +1,13 @@
-//! `easel device list`: what each GPU is doing.
+//! `easel device`: what each GPU is doing; and stopping one.
 
 use clap::Subcommand;
 use console::style;
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use super::client::{Client, Remote};
 use super::print::Table;
+use super::queue::Pausing;
 use super::text::Text;
 use super::view::{Device, Devices, holds};
 
@@ -13,12 +15,34 @@ use super::view::{Device, Devices, holds};
 pub(super) enum Command {
     /// List the devices
     List,
+    /// Start no more jobs on a device; what runs finishes
+    Pause {
+        /// The device
+        name: String,
+        #[command(flatten)]
+        pausing: Pausing,
+    },
+    /// Start jobs on a device again
+    Resume {
+        /// The device
+        name: String,
+    },
 }
 
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
-    let Command::List = command;
-    let answer = Client::new(remote)?.get(&["v1", "devices"]).await?;
-    answer.print(remote.json, |Devices { devices }: Devices| table(&devices))
+    let client = Client::new(remote)?;
+    let request = |name: &str, what: &str| client.request(Method::POST, client.url(["v1", "devices", name, what]));
+    let answer = match command {
+        Command::List => {
+            let answer = client.get(&["v1", "devices"]).await?;
+            return answer.print(remote.json, |Devices { devices }: Devices| table(&devices));
+        }
+        Command::Pause { name, pausing } => {
+            client.ask(request(name, "pause").json(&json!({"reason": pausing.reason}))).await?
+        }
+        Command::Resume { name } => client.ask(request(name, "resume")).await?,
+    };
+    answer.print(remote.json, |device: Device| table(&[device]))
 }
 
 /// The devices as a table, one line each.

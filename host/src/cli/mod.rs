@@ -20,6 +20,7 @@ mod frame;
 mod jobs;
 mod logging;
 mod patience;
+mod place;
 mod print;
 mod probes;
 mod problem;
@@ -66,12 +67,16 @@ enum Command {
     Cancel(jobs::JobArgs),
     /// Put a job that has ended back in line
     Retry(jobs::JobArgs),
+    /// Give a waiting job another place in line
+    Move(place::Args),
+    /// Give a waiting job another priority
+    Prioritise(place::Priority),
     /// Follow everything that happens, until Ctrl-C
     Watch,
-    /// See the queue
+    /// See the queue, stop it, let it go on
     #[command(subcommand)]
     Queue(queue::Command),
-    /// See the GPUs
+    /// See the GPUs, stop one, let it go on
     #[command(subcommand)]
     Device(device::Command),
     /// See the backends
@@ -99,6 +104,8 @@ async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
         Command::Log(args) => jobs::log(remote, &args).await,
         Command::Cancel(args) => jobs::cancel(remote, &args).await,
         Command::Retry(args) => jobs::retry(remote, &args).await,
+        Command::Move(args) => place::to(remote, &args).await,
+        Command::Prioritise(args) => place::prioritise(remote, &args).await,
         Command::Watch => watch::run(remote).await,
         Command::Queue(command) => queue::run(remote, &command).await,
         Command::Device(command) => device::run(remote, &command).await,

@@ -1,6 +1,8 @@
-//! `easel queue status`: is it open, how long is it, who is being served.
+//! `easel queue`: is it open, how long is it, who is being served; and stopping it.
 
 use clap::Subcommand;
+use reqwest::Method;
+use serde_json::json;
 
 use super::client::{Client, Remote};
 use super::text::Text;
@@ -11,11 +13,30 @@ use super::{device, jobs, print};
 pub(super) enum Command {
     /// Say whether the queue is open, how long it is, and what runs
     Status,
+    /// Start no more jobs, on any device; what runs finishes
+    Pause(Pausing),
+    /// Start jobs again
+    Resume,
+}
+
+/// Why, for everybody who waits.
+#[derive(Debug, clap::Args)]
+pub(super) struct Pausing {
+    /// Why: everybody who waits is told
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
 }
 
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
-    let Command::Status = command;
-    let answer = Client::new(remote)?.get(&["v1", "queue"]).await?;
+    let client = Client::new(remote)?;
+    let answer = match command {
+        Command::Status => client.get(&["v1", "queue"]).await?,
+        Command::Pause(Pausing { reason }) => {
+            let request = client.request(Method::POST, client.url(["v1", "queue", "pause"]));
+            client.ask(request.json(&json!({ "reason": reason }))).await?
+        }
+        Command::Resume => client.ask(client.request(Method::POST, client.url(["v1", "queue", "resume"]))).await?,
+    };
     answer.print(remote.json, |queue: Queue| {
         let mut page = print::fields([
             ("queue", queue.paused.as_ref().map_or_else(|| "open".to_owned(), paused)),

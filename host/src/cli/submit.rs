@@ -32,6 +32,15 @@ pub(super) struct Args {
     /// A file for the backend, under the name by which it asks for it; may be repeated
     #[arg(long = "input", value_name = "NAME=FILE")]
     inputs: Vec<Input>,
+    /// How much it matters, from -100 to 100
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    priority: Option<i32>,
+    /// A job that has to complete first; may be repeated
+    #[arg(long = "after", value_name = "ID")]
+    depends_on: Vec<String>,
+    /// Not before this time, as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<String>,
     /// Wait for the end, and save what the job made
     #[arg(long)]
     wait: bool,
@@ -78,8 +87,14 @@ async fn envelope(client: &Client, args: &Args) -> anyhow::Result<Value> {
         inputs.push(upload(client, input).await?);
     }
     let mut envelope = json!({ "params": params, "inputs": inputs });
-    if let (Some(backend), Some(fields)) = (&args.backend, envelope.as_object_mut()) {
-        fields.insert("backend".to_owned(), backend.as_str().into());
+    if let Some(fields) = envelope.as_object_mut() {
+        let given = [
+            ("backend", args.backend.as_deref().map(Value::from)),
+            ("priority", args.priority.map(Value::from)),
+            ("depends_on", (!args.depends_on.is_empty()).then(|| args.depends_on.clone().into())),
+            ("not_before", args.not_before.as_deref().map(Value::from)),
+        ];
+        fields.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
     Ok(envelope)
 }

@@ -158,11 +158,11 @@ impl Default for Web {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
-    /// Places that one point of priority is worth. Not supported yet.
+    /// Turns that one point of priority is worth; it bounds how long anybody can be kept waiting.
     pub priority_worth: u32,
     /// How many jobs may wait before more are answered 429.
     pub max_waiting: usize,
-    /// The same for one owner. Not supported yet.
+    /// The same for one owner.
     pub max_waiting_per_owner: usize,
 }
 

@@ -12,6 +12,9 @@ use super::{BUILTINS, Backend, Component, Config, ConfigError, Queue, Retention,
 /// Below, the database would do nothing but flush; above, a flush would take seconds.
 const LOG: RangeInclusive<ByteSize> = ByteSize::kib(256)..=ByteSize::mib(256);
 
+/// The most that a point of priority may be worth: with 100 points, a million turns.
+const WORTH: u32 = 10_000;
+
 type Checked = Result<(), ConfigError>;
 
 /// A guest is a 32-bit machine: more could never be used.
@@ -67,9 +70,8 @@ fn web(web: &Web) -> Checked {
 }
 
 fn queue(queue: &Queue) -> Checked {
-    let default = Queue::default();
-    supported("queue.priority_worth", queue.priority_worth == default.priority_worth)?;
-    supported("queue.max_waiting_per_owner", queue.max_waiting_per_owner == default.max_waiting_per_owner)?;
+    ensure(queue.priority_worth <= WORTH, "queue.priority_worth", || format!("must be at most {WORTH}"))?;
+    ensure(queue.max_waiting_per_owner > 0, "queue.max_waiting_per_owner", || "must be at least 1".to_owned())?;
     ensure(queue.max_waiting > 0, "queue.max_waiting", || "must be at least 1".to_owned())
 }
 

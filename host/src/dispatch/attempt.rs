@@ -1,13 +1,15 @@
 //! One attempt: the component runs, its news is passed on, and the watchdog sees to it that it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use easel_core::{Claimed, ErrorKind, Finished, Job, Json, Outcome};
+use easel_core::{Claimed, Finished, Job, Json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::outcome::{Verdict, error, judge};
+use super::dependencies::Made;
+use super::outcome::{Verdict, judge, not_started, unsaved};
 use super::watchdog::{Reason, Step, Watchdog};
 use super::{Dispatch, journal};
 use crate::artifacts::AttemptFiles;
@@ -19,11 +21,14 @@ const NEWS: usize = 64;
 impl Dispatch {
     /// Runs the attempt that was claimed; what came of it.
     pub(super) async fn attempt(&self, claimed: Claimed, stop: &CancellationToken) -> Finished {
-        let Claimed { job, digest } = claimed;
+        let Claimed { job, digest, unload_first } = claimed;
         let begun = Instant::now();
         let (ended, reason, files) = match self.prepare(&job, &digest).await {
-            Ok((backend, files)) => {
-                let (ended, reason) = self.run_guest(&job, &backend, files.clone(), stop).await;
+            Ok((backend, files, made)) => {
+                if unload_first {
+                    self.unload(&backend).await;
+                }
+                let (ended, reason) = self.run_guest(&job, &backend, files.clone(), made, stop).await;
                 (Ok(ended), reason, Some(files))
             }
             Err(error) => (Err(error), None, None),
@@ -54,13 +59,29 @@ impl Dispatch {
             result,
             artifacts,
             error: verdict.error,
+            retry_after_ms: verdict.retry_after.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 
-    async fn prepare(&self, job: &Job, digest: &str) -> anyhow::Result<(Arc<Backend>, AttemptFiles)> {
+    /// Has the backend free the device's memory, as far as it can: an attempt that finds too little again says so itself.
+    async fn unload(&self, backend: &Backend) {
+        match backend.unload().await {
+            Ok(()) => tracing::info!(device = self.device, backend = backend.name, "the device's memory is freed"),
+            Err(error) => {
+                tracing::warn!(
+                    device = self.device,
+                    backend = backend.name,
+                    "the device's memory cannot be freed: {error}"
+                )
+            }
+        }
+    }
+
+    async fn prepare(&self, job: &Job, digest: &str) -> anyhow::Result<(Arc<Backend>, AttemptFiles, Made)> {
         let backend = self.registry.with_digest(&job.backend, digest).await?;
         let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota).await?;
-        Ok((backend, files))
+        let made = self.dependencies(job).await?;
+        Ok((backend, files, made))
     }
 
     /// Runs the component until it ends; with why it was to end, if it was.
@@ -69,15 +90,17 @@ impl Dispatch {
         job: &Arc<Job>,
         backend: &Backend,
         files: AttemptFiles,
+        made: Made,
         stop: &CancellationToken,
     ) -> (Ended, Option<Reason>) {
-        let mut dog = Watchdog::new(Instant::now(), backend.timeout, backend.stall);
+        let mut dog = Watchdog::new(Instant::now(), self.time_for(job, backend), backend.stall);
         let (news, mut inbox) = mpsc::channel(NEWS);
         let (cancel, kill) = (CancellationToken::new(), Kill::new());
         let mut running = Box::pin(backend.run(Task {
             job: job.clone(),
             files,
-            inputs: self.inputs(job),
+            inputs: self.inputs(job, made.files),
+            dependencies: made.results,
             deadline: dog.hard_deadline(self.shutdown_grace),
             cancel: cancel.clone(),
             kill: kill.clone(),
@@ -124,14 +147,20 @@ impl Dispatch {
         (ended, dog.reason())
     }
 
-    fn inputs(&self, job: &Job) -> Vec<InputFile> {
+    /// A job may ask for less time than its backend allows, not for more.
+    fn time_for(&self, job: &Job, backend: &Backend) -> Duration {
+        job.timeout_s.map_or(backend.timeout, |seconds| backend.timeout.min(Duration::from_secs(seconds.into())))
+    }
+
+    /// What came with the job, then what its dependencies made.
+    fn inputs(&self, job: &Job, made: Vec<InputFile>) -> Vec<InputFile> {
         let file = |input: &easel_core::Input| InputFile {
             name: input.name.clone(),
             mime: input.mime.clone(),
             size: input.size,
             path: self.files.input_path(job.id, &input.name),
         };
-        job.inputs.iter().map(file).collect()
+        job.inputs.iter().map(file).chain(made).collect()
     }
 
     /// For the operator: how long the device was held, and the whole of what went wrong.
@@ -146,25 +175,5 @@ impl Dispatch {
                 "held the device for {held:?} and failed: {}", error.detail
             ),
         }
-    }
-}
-
-/// The attempt could not even begin: nothing touched the device.
-fn not_started(failed: &anyhow::Error) -> Verdict {
-    let message = "Easel could not start this job.";
-    Verdict {
-        outcome: Outcome::Error,
-        clean: true,
-        error: error(ErrorKind::Failed, message, format!("{failed:#}"), true),
-    }
-}
-
-/// The component succeeded, but what it made is not safe on the disk.
-fn unsaved(failed: &anyhow::Error) -> Verdict {
-    let message = "Easel could not save what this job made.";
-    Verdict {
-        outcome: Outcome::Error,
-        clean: true,
-        error: error(ErrorKind::Failed, message, format!("{failed:#}"), true),
     }
 }

@@ -5,6 +5,8 @@
 //! at rest.
 
 mod attempt;
+mod breaker;
+mod dependencies;
 mod journal;
 mod outcome;
 mod settle;
@@ -13,6 +15,7 @@ mod watchdog;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use breaker::Breaker;
 use easel_core::{Command, Finished, Reply};
 use tokio_util::sync::CancellationToken;
 
@@ -77,7 +80,7 @@ impl Dispatch {
             head.mark_unchanged();
             let state = self.scheduler.state();
             let dirty = state.device(&self.device).is_some_and(|device| !device.free());
-            if dirty || state.head(&self.device).is_some() {
+            if dirty || state.claimable(&self.device).is_some() {
                 return true;
             }
             tokio::select! {

@@ -1,5 +1,7 @@
 //! From how a call ended, and why it was to end, to the outcome of the attempt.
 
+use std::time::Duration;
+
 use easel_core::{ErrorKind, JobError, Outcome};
 
 use super::watchdog::Reason;
@@ -12,30 +14,42 @@ pub(super) struct Verdict {
     /// Whether the device is certainly idle: the component came to an end by itself.
     pub(super) clean: bool,
     pub(super) error: Option<JobError>,
+    /// How long the backend asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Verdict {
+    fn new(outcome: Outcome, clean: bool, error: Option<JobError>) -> Self {
+        Self { outcome, clean, error, retry_after: None }
+    }
+}
+
+/// The attempt could not even begin: nothing touched the device.
+pub(super) fn not_started(failed: &anyhow::Error) -> Verdict {
+    let message = "Easel could not start this job.";
+    Verdict::new(Outcome::Error, true, error(ErrorKind::Failed, message, format!("{failed:#}"), true))
+}
+
+/// The component succeeded, but what it made is not safe on the disk.
+pub(super) fn unsaved(failed: &anyhow::Error) -> Verdict {
+    let message = "Easel could not save what this job made.";
+    Verdict::new(Outcome::Error, true, error(ErrorKind::Failed, message, format!("{failed:#}"), true))
 }
 
 /// The verdict on an attempt that ended like this, after it was asked to end for `reason`.
 pub(super) fn judge(ended: &Ended, reason: Option<Reason>) -> Verdict {
     match ended {
-        Ended::Returned(_) => Verdict { outcome: Outcome::Complete, clean: true, error: None },
+        Ended::Returned(_) => Verdict::new(Outcome::Complete, true, None),
         Ended::Failed(failure) if failure.kind == FailureKind::Cancelled && reason.is_some() => ending(reason, true),
         Ended::Failed(failure) => failed(failure),
         Ended::Trapped(chain) => {
             let message = "The backend crashed while it worked on this job.";
-            Verdict {
-                outcome: Outcome::Trapped,
-                clean: false,
-                error: error(ErrorKind::Trapped, message, chain.clone(), true),
-            }
+            Verdict::new(Outcome::Trapped, false, error(ErrorKind::Trapped, message, chain.clone(), true))
         }
         Ended::Killed => ending(reason, false),
         Ended::BadResult(why) => {
             let message = "The backend broke its contract with Easel.";
-            Verdict {
-                outcome: Outcome::Error,
-                clean: true,
-                error: error(ErrorKind::Failed, message, why.clone(), false),
-            }
+            Verdict::new(Outcome::Error, true, error(ErrorKind::Failed, message, why.clone(), false))
         }
     }
 }
@@ -43,14 +57,14 @@ pub(super) fn judge(ended: &Ended, reason: Option<Reason>) -> Verdict {
 /// It ended because it was to end. Killed without a reason is killed by its hard deadline.
 fn ending(reason: Option<Reason>, clean: bool) -> Verdict {
     let (outcome, kind, message) = match reason {
-        Some(Reason::Cancelled) => return Verdict { outcome: Outcome::Cancelled, clean, error: None },
-        Some(Reason::Shutdown) => return Verdict { outcome: Outcome::Interrupted, clean, error: None },
+        Some(Reason::Cancelled) => return Verdict::new(Outcome::Cancelled, clean, None),
+        Some(Reason::Shutdown) => return Verdict::new(Outcome::Interrupted, clean, None),
         Some(Reason::Stalled) => {
             (Outcome::Stalled, ErrorKind::Stalled, "The backend gave no sign of life for longer than it may.")
         }
         Some(Reason::Timeout) | None => (Outcome::Timeout, ErrorKind::Timeout, "The job took longer than it may."),
     };
-    Verdict { outcome, clean, error: error(kind, message, message.to_owned(), true) }
+    Verdict::new(outcome, clean, error(kind, message, message.to_owned(), true))
 }
 
 fn failed(failure: &Failure) -> Verdict {
@@ -62,12 +76,15 @@ fn failed(failure: &Failure) -> Verdict {
         FailureKind::Failed | FailureKind::Other(_) => (Outcome::Error, ErrorKind::Failed, true),
     };
     let detail = format!("the backend returned {:?}: {}", failure.kind, failure.message);
-    Verdict { outcome, clean: true, error: error(kind, &failure.message, detail, retryable) }
+    Verdict {
+        retry_after: failure.retry_after,
+        ..Verdict::new(outcome, true, error(kind, &failure.message, detail, retryable))
+    }
 }
 
 /// An error as users and operators see it.
 pub(super) fn error(kind: ErrorKind, message: &str, detail: String, retryable: bool) -> Option<JobError> {
-    Some(JobError { kind, message: message.to_owned(), detail, retryable })
+    Some(JobError { kind, message: message.to_owned(), detail, retryable, dependency_id: None })
 }
 
 #[cfg(test)]

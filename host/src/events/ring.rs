@@ -113,7 +113,7 @@ mod tests {
             seq,
         };
         let body = Body::Message { event: MessageChange::Changed, id, conversation_id, owner };
-        Arc::new(Logged::new(Event { seq, at: 0, body }, Some(message)))
+        Arc::new(Logged::new(Event { seq, at: 0, by: None, body }, Some(message)))
     }
 
     fn numbers(ring: &Ring, after: u64) -> Result<Vec<u64>, Gone> {

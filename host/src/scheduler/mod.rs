@@ -5,6 +5,7 @@
 //! version of the queue, and ended jobs and messages come from the store.
 
 mod reads;
+mod timer;
 mod writer;
 
 use std::sync::Arc;
@@ -72,11 +73,14 @@ impl Scheduler {
     /// Starts the writer on an opened store. The handle ends when the writer has: when `close` was called and all that
     /// waited was written, or with an error when nobody can tell any more what the store holds.
     pub fn start(opened: Opened, setup: Setup) -> (Self, JoinHandle<anyhow::Result<()>>) {
-        let Opened { store, seq, ticket, commits, jobs, devices } = opened;
+        let Opened { store, seq, ticket, commits, jobs, devices, queue, histories, intents } = opened;
         let known = |name: String| {
             devices.iter().find(|device| device.name == name).cloned().unwrap_or(Device { name, ..Device::default() })
         };
         let mut state = State::new(seq, ticket, setup.devices.into_iter().map(known).collect(), setup.backends);
+        state.restore_queue(queue);
+        state.restore_histories(histories);
+        state.restore_intents(intents);
         state.restore(jobs);
 
         let (urgent, urgent_inbox) = mpsc::channel(BACKLOG);
@@ -86,7 +90,9 @@ impl Scheduler {
         let shared = Arc::new(Shared { state: ArcSwap::from_pointee(state), hub, store, urgent, ordinary, closed });
         let writer = writer::Writer::new(shared.clone(), commits, setup.limits);
         let task = tokio::spawn(writer.run(urgent_inbox, ordinary_inbox));
-        (Self { shared }, task)
+        let scheduler = Self { shared };
+        tokio::spawn(timer::run(scheduler.clone()));
+        (scheduler, task)
     }
 
     /// The queue as of the last commit.

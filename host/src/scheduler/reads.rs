@@ -1,8 +1,11 @@
 //! Reading what was committed: from the state what has not ended, from the store what has.
+//!
+//! A row is in the store a moment before the state and the log have it. Whoever read it there and then asked here would be
+//! told what was before; so nobody is given a row before everybody can know of it.
 
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, KeyUse, Message, MessageId, Ticket};
+use easel_core::{BatchId, Job, JobId, KeyUse, Message, MessageId, Ticket};
 
 use super::Scheduler;
 use crate::events::Logged;
@@ -14,17 +17,26 @@ impl Scheduler {
         if let Some(job) = self.state().job(id) {
             return Ok(Some(job.clone()));
         }
-        Ok(self.shared.store.job(id).await?.map(Arc::new))
+        Ok(self.jobs_by_id(&[id]).await?.pop().map(Arc::new))
     }
 
     /// The jobs that match, newest arrival first, of tickets below `before`.
     pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        self.shared.store.jobs(filter, before, limit).await
+        let jobs = self.shared.store.jobs(filter, before, limit).await?;
+        self.known(jobs.iter().map(|job| job.seq).max()).await;
+        Ok(jobs)
     }
 
     /// The jobs of these ids, as far as there are any.
     pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        self.shared.store.jobs_by_id(ids).await
+        let jobs = self.shared.store.jobs_by_id(ids).await?;
+        self.known(jobs.iter().map(|job| job.seq).max()).await;
+        Ok(jobs)
+    }
+
+    /// The ids of the jobs of a batch, in its order; none if there is no such batch.
+    pub async fn batch(&self, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
+        self.shared.store.batch(id).await
     }
 
     /// What an idempotency key stands for.
@@ -34,12 +46,16 @@ impl Scheduler {
 
     /// A message.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        self.shared.store.message(id).await
+        let message = self.shared.store.message(id).await?;
+        self.known(message.as_ref().map(|message| message.seq)).await;
+        Ok(message)
     }
 
     /// The messages of a conversation in order, after the one with ticket `after`.
     pub async fn conversation(&self, id: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
-        self.shared.store.conversation(id, after, limit).await
+        let messages = self.shared.store.conversation(id, after, limit).await?;
+        self.known(messages.iter().map(|message| message.seq).max()).await;
+        Ok(messages)
     }
 
     /// The events after `after`: from memory if they are still there.
@@ -51,6 +67,14 @@ impl Scheduler {
                 events.truncate(limit);
                 Ok(events.into_iter().map(Arc::new).collect())
             }
+        }
+    }
+
+    /// Waits until the state and the log have the event `seq`, which is committed.
+    async fn known(&self, seq: Option<u64>) {
+        let Some(seq) = seq else { return };
+        if self.hub().watch_head().wait_for(|head| *head >= seq).await.is_err() {
+            tracing::debug!(seq, "the log ended before it had this event");
         }
     }
 

@@ -79,7 +79,7 @@ impl Writer {
         let decisions: Vec<Result<Reply, Refusal>> =
             batch.iter().map(|envelope| decide(&mut draft, envelope.command.clone(), self.limits, now)).collect();
 
-        if !draft.changes.is_empty() {
+        if !draft.changes.is_empty() || !draft.events.is_empty() {
             match self.shared.store.commit(&draft, self.commits + 1).await? {
                 Committed::Yes(logged) => {
                     self.commits += 1;
@@ -111,15 +111,18 @@ impl Writer {
 
         let store = &self.shared.store;
         let keys = store.keys(&names.keys).await?;
-        // The job of a known key is part of the answer.
-        names.jobs.extend(keys.iter().map(|used| used.job).filter(|id| state.job(*id).is_none()));
         let jobs = store.jobs_by_id(&names.jobs).await?;
         let messages = store.message_heads(&names.messages).await?;
-        Ok(Cold {
+        let mut cold = Cold {
             jobs: jobs.into_iter().map(|job| (job.id, Arc::new(job))).collect(),
             messages: messages.into_iter().collect(),
             keys: keys.into_iter().map(|used| ((used.owner.clone(), used.key.clone()), used)).collect(),
-        })
+        };
+        let mut more = Names::default();
+        batch.iter().for_each(|envelope| envelope.command.name_more(&cold, &mut more));
+        more.jobs.retain(|id| state.job(*id).is_none() && !cold.jobs.contains_key(id));
+        cold.jobs.extend(store.jobs_by_id(&more.jobs).await?.into_iter().map(|job| (job.id, Arc::new(job))));
+        Ok(cold)
     }
 }
 

@@ -4,10 +4,10 @@
 //! gives the commits their order. The events of a commit are one row, keyed by the last of them. Documents, not
 //! transactions, are what a batch costs, so a job that changed twice is written once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use easel_core::message::report;
-use easel_core::{Change, Draft, Event, Job, JobId, Message};
+use easel_core::{BatchId, Change, Draft, Event, Job, JobId, Message};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -122,9 +122,15 @@ impl Script {
             }
         }
         let mut fresh = Vec::new();
+        let mut batches: BTreeMap<BatchId, Vec<JobId>> = BTreeMap::new();
         for (id, new) in order {
             match (last.get(&id).copied().flatten(), new) {
-                (Some(job), true) => fresh.push(document(job)),
+                (Some(job), true) => {
+                    fresh.push(document(job));
+                    if let Some(batch) = job.batch_id {
+                        batches.entry(batch).or_default().push(job.id);
+                    }
+                }
                 (Some(job), false) => {
                     let (id, row) = (self.bind(json!(id)), document(job));
                     let row = self.bind(row);
@@ -142,6 +148,10 @@ impl Script {
             let fresh = self.bind(Value::Array(fresh));
             self.sql += &format!("INSERT INTO job {fresh} RETURN NONE;\n");
         }
+        for (batch, jobs) in batches {
+            let (id, jobs) = (self.bind(json!(batch)), self.bind(json!(jobs)));
+            self.sql += &format!("CREATE type::record('batch', {id}) CONTENT {{ jobs: {jobs} }} RETURN NONE;\n");
+        }
     }
 
     fn change(&mut self, change: &Change, events: &[Event]) {
@@ -152,6 +162,29 @@ impl Script {
                 let (id, row) = (self.bind(json!(device.name)), document(device));
                 let row = self.bind(row);
                 self.sql += &format!("UPSERT type::record('device', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::Queue(queue) => {
+                let row = document(queue);
+                let row = self.bind(row);
+                self.sql += &format!("UPSERT meta:queue REPLACE {row} RETURN NONE;\n");
+            }
+            Change::History(history) => {
+                let (id, row) = (self.bind(json!(history.backend)), document(history));
+                let row = self.bind(row);
+                self.sql += &format!("UPSERT type::record('history', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::Intent(intent) => {
+                let mut row = document(intent);
+                if let Some(row) = row.as_object_mut() {
+                    // `id` is the record's own name.
+                    row.remove("id");
+                }
+                let (id, row) = (self.bind(json!(intent.id)), self.bind(row));
+                self.sql += &format!("UPSERT type::record('intent', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::DropIntent(id) => {
+                let id = self.bind(json!(id));
+                self.sql += &format!("DELETE type::record('intent', {id}) RETURN NONE;\n");
             }
             Change::Key(used) => {
                 let id = self.bind(json!(key_id(&used.owner, &used.key)));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use easel_core::{Device, Job, Ticket};
+use easel_core::{Device, History, Intent, Job, Queue, Ticket};
 use serde_json::{Value, json};
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
@@ -34,6 +34,12 @@ pub struct Opened {
     pub jobs: Vec<Job>,
     /// Devices that any configuration had.
     pub devices: Vec<Device>,
+    /// The queue's own row.
+    pub queue: Queue,
+    /// How long the backends' jobs took.
+    pub histories: Vec<History>,
+    /// What was being done to many jobs.
+    pub intents: Vec<Intent>,
 }
 
 impl Store {
@@ -51,7 +57,20 @@ impl Store {
         let store = Self { engine, id: id.into(), epoch: number("epoch") };
         let jobs = store.live_jobs(number("floor")).await?;
         let devices = store.devices().await?;
-        Ok(Opened { store, seq: number("seq"), ticket: number("ticket"), commits: number("commits"), jobs, devices })
+        let queue = store.queue().await?;
+        let histories = store.histories().await?;
+        let intents = store.intents().await?;
+        Ok(Opened {
+            queue,
+            histories,
+            intents,
+            store,
+            seq: number("seq"),
+            ticket: number("ticket"),
+            commits: number("commits"),
+            jobs,
+            devices,
+        })
     }
 
     /// The store's identity.

@@ -1,7 +1,7 @@
 //! Reading rows. Scans of what grows have a floor or a limit, for the tombstones of a busy queue are never few.
 
 use easel_core::draft::MessageHead;
-use easel_core::{Device, Event, Job, JobId, KeyUse, Message, MessageId, Ticket};
+use easel_core::{BatchId, Device, Event, History, Intent, Job, JobId, KeyUse, Message, MessageId, Queue, Ticket};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ pub struct JobFilter {
     pub conversation_id: Vec<String>,
     /// Any of these messages.
     pub message_id: Vec<String>,
+    /// None but these.
+    pub ids: Option<Vec<JobId>>,
 }
 
 impl Store {
@@ -44,7 +46,12 @@ impl Store {
             ("message_id", &filter.message_id),
         ];
         let asked = || columns.iter().filter(|(_, any)| !any.is_empty());
-        let mut sql = "SELECT *, record::id(id) AS id FROM job WHERE ticket < $before".to_owned();
+        let table = if filter.ids.is_some() {
+            "$ids.map(|$id| type::record('job', $id)) WHERE record::exists(id) AND ticket < $before"
+        } else {
+            "job WHERE ticket < $before"
+        };
+        let mut sql = format!("SELECT *, record::id(id) AS id FROM {table}");
         for (column, any) in asked() {
             // The planner walks an index for `=`; for `IN` it reads the whole table.
             let rule = if any.len() == 1 {
@@ -57,6 +64,9 @@ impl Store {
         sql.push_str(" ORDER BY ticket DESC LIMIT $limit");
         let db = self.db().await?;
         let mut query = db.query(sql).bind(("before", before.unwrap_or(i64::MAX as u64))).bind(("limit", limit as u64));
+        if let Some(ids) = &filter.ids {
+            query = query.bind(("ids", ids.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        }
         for (column, any) in asked() {
             query = query.bind((*column, (*any).clone()));
         }
@@ -71,6 +81,31 @@ impl Store {
 
     pub(super) async fn devices(&self) -> Result<Vec<Device>, StoreError> {
         rows("device", self.db().await?.query("SELECT * FROM device").await?.take(0)?)
+    }
+
+    pub(super) async fn queue(&self) -> Result<Queue, StoreError> {
+        let row: Option<Value> = self.db().await?.query("SELECT * FROM ONLY meta:queue").await?.take(0)?;
+        match row {
+            Some(row) => serde_json::from_value(row).map_err(|error| StoreError::Row { table: "meta", error }),
+            None => Ok(Queue::default()),
+        }
+    }
+
+    pub(super) async fn histories(&self) -> Result<Vec<History>, StoreError> {
+        rows("history", self.db().await?.query("SELECT * FROM history").await?.take(0)?)
+    }
+
+    pub(super) async fn intents(&self) -> Result<Vec<Intent>, StoreError> {
+        rows("intent", self.db().await?.query("SELECT *, record::id(id) AS id FROM intent").await?.take(0)?)
+    }
+
+    /// The ids of the jobs of a batch, in its order; none if there is no such batch.
+    pub async fn batch(&self, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
+        let sql = "SELECT VALUE jobs FROM ONLY type::record('batch', $id)";
+        let found: Option<Value> = self.db().await?.query(sql).bind(("id", id.to_string())).await?.take(0)?;
+        found
+            .map(|jobs| serde_json::from_value(jobs).map_err(|error| StoreError::Row { table: "batch", error }))
+            .transpose()
     }
 
     /// A message.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use easel_core::command::{Finished, NewJob, NewMessage};
 use easel_core::decide::Limits;
+use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
-    Cold, Command, Device, Draft, Job, JobId, Json, Message, MessageId, Outcome, Reply, State, Status, decide,
+    BatchId, Cold, Command, Device, Draft, Intent, Job, JobId, Json, Message, MessageId, Outcome, Reply, State, Status,
+    decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,7 +16,8 @@ use uuid::Uuid;
 use super::{Committed, JobFilter, Location, Opened, Sizes, Store, StoreError};
 
 const SIZES: Sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
-const LIMITS: Limits = Limits { max_waiting: 1000 };
+const BACKOFF: Backoff = Backoff { base: 0, max: 0 };
+const LIMITS: Limits = Limits { max_waiting: 1000, max_waiting_per_owner: 1000, priority_worth: 10, slice: 256 };
 
 /// A store, the state that goes with it, and what it takes to open both again.
 struct Bench {
@@ -35,12 +38,15 @@ impl Bench {
     }
 
     fn with(location: Location, data: tempfile::TempDir, opened: Opened) -> Self {
-        let Opened { store, seq, ticket, commits, jobs, mut devices } = opened;
+        let Opened { store, seq, ticket, commits, jobs, mut devices, queue, histories, intents } = opened;
         if devices.is_empty() {
             devices.push(Device { name: "gpu0".into(), ..Device::default() });
         }
-        let binding = Binding { device: "gpu0".into(), digest: "sha256:0".into() };
+        let binding = Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff: BACKOFF };
         let mut state = State::new(seq, ticket, devices, vec![("stub".into(), binding)]);
+        state.restore_queue(queue);
+        state.restore_histories(histories);
+        state.restore_intents(intents);
         state.restore(jobs);
         Self { location, data, store, state, commits, now: 1_000_000 }
     }
@@ -105,6 +111,7 @@ impl Bench {
             result: Some(Json::of(&json!({"seed": 7}))),
             artifacts: vec![],
             error: None,
+            retry_after_ms: None,
         };
         self.batch(vec![turn(Some(Box::new(finished)), false)]).await;
         self.store.job(claimed.job.id).await.unwrap().unwrap()
@@ -131,8 +138,24 @@ impl Bench {
     }
 }
 
+fn cancel(job: JobId) -> Command {
+    Command::Cancel { job, by: "local".into() }
+}
+
+fn delete(job: JobId) -> Command {
+    Command::Delete { job, by: "local".into() }
+}
+
 fn new_job() -> NewJob {
     NewJob {
+        user: None,
+        priority: 0,
+        not_before: None,
+        timeout_s: None,
+        batch_id: None,
+        depends_on: vec![],
+        on_dependency_failure: Default::default(),
+        work: None,
         id: JobId(Uuid::now_v7()),
         backend: "stub".into(),
         owner: "local".into(),
@@ -178,7 +201,7 @@ suite! {
     a_batch_that_makes_and_cancels_a_job_leaves_one_row: |bench| {
         let new = new_job();
         let id = new.id;
-        bench.batch(vec![Command::Submit(Box::new(new)), Command::Cancel(id)]).await;
+        bench.batch(vec![Command::Submit(Box::new(new)), cancel(id)]).await;
         assert_eq!(bench.store.job(id).await.unwrap().unwrap().status, Status::Cancelled);
         let events = bench.store.events(0, 100).await.unwrap();
         assert_eq!(events.iter().map(|logged| logged.event.seq).collect::<Vec<_>>(), [1, 2]);
@@ -187,14 +210,14 @@ suite! {
     a_batch_that_makes_cancels_and_deletes_a_job_leaves_none: |bench| {
         let new = new_job();
         let id = new.id;
-        bench.batch(vec![Command::Submit(Box::new(new)), Command::Cancel(id), Command::Delete(id)]).await;
+        bench.batch(vec![Command::Submit(Box::new(new)), cancel(id), delete(id)]).await;
         assert_eq!(bench.store.job(id).await.unwrap(), None);
     }
 
     a_deleted_job_is_gone: |bench| {
         let job = bench.submit(new_job()).await;
-        bench.batch(vec![Command::Cancel(job.id)]).await;
-        bench.batch(vec![Command::Delete(job.id)]).await;
+        bench.batch(vec![cancel(job.id)]).await;
+        bench.batch(vec![delete(job.id)]).await;
         assert_eq!(bench.store.job(job.id).await.unwrap(), None);
     }
 
@@ -210,7 +233,7 @@ suite! {
     jobs_are_listed_by_each_filter_and_by_several: |bench| {
         let job = bench.submit(new_job()).await;
         bench.submit(NewJob { conversation_id: Some("c2".into()), ..new_job() }).await;
-        bench.batch(vec![Command::Cancel(job.id)]).await;
+        bench.batch(vec![cancel(job.id)]).await;
         let list = async |filter: JobFilter| bench.store.jobs(&filter, None, 10).await.unwrap().into_iter().map(|job| job.ticket).collect::<Vec<_>>();
         assert_eq!(list(JobFilter { conversation_id: vec!["c2".into()], ..Default::default() }).await, [2]);
         assert_eq!(list(JobFilter { conversation_id: vec!["c1".into(), "c2".into()], ..Default::default() }).await, [2, 1]);
@@ -248,7 +271,7 @@ suite! {
         let id = bench.message(json!({"mine": 1})).await;
         let old = bench.submit(NewJob { message_id: Some(id), ..new_job() }).await;
         let new = bench.submit(NewJob { message_id: Some(id), ..new_job() }).await;
-        bench.batch(vec![Command::Cancel(old.id)]).await;
+        bench.batch(vec![cancel(old.id)]).await;
         let seen = bench.store.message(id).await.unwrap().unwrap().extra_metadata;
         assert_eq!((&seen["job_id"], &seen["status"], &seen["mine"]), (&json!(new.id), &json!("queued"), &json!(1)));
         bench.run_one().await;
@@ -283,6 +306,20 @@ suite! {
         assert_eq!(bench.store.oldest_event().await.unwrap(), Some(1));
     }
 
+    a_batch_is_found_by_its_id_and_its_jobs_are_listed: |bench| {
+        let batch = BatchId(Uuid::now_v7());
+        let jobs: Vec<NewJob> = (0..3).map(|_| new_job()).collect();
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        bench.submit(new_job()).await;
+        bench.batch(vec![Command::SubmitBatch { batch, jobs }]).await;
+        assert_eq!(bench.store.batch(batch).await.unwrap(), Some(ids.clone()));
+        assert_eq!(bench.store.batch(BatchId(Uuid::nil())).await.unwrap(), None);
+        let filter = JobFilter { ids: Some(ids), ..Default::default() };
+        let found = bench.store.jobs(&filter, None, 10).await.unwrap();
+        assert_eq!(found.iter().map(|job| job.ticket).collect::<Vec<_>>(), [4, 3, 2]);
+        assert!(found.iter().all(|job| job.batch_id == Some(batch)));
+    }
+
     a_commit_of_an_older_writer_changes_nothing: |bench| {
         let old = Store { epoch: bench.store.epoch - 1, ..bench.store.clone() };
         let mut draft = Draft::new(bench.state.clone(), Cold::default());
@@ -297,7 +334,7 @@ suite! {
     a_commit_that_breaks_a_rule_of_the_store_writes_nothing_at_all: |bench| {
         let job = bench.submit(new_job()).await;
         // The same job a second time, in a draft that does not know of the first.
-        let mut draft = Draft::new(State::new(bench.state.seq, bench.state.ticket, vec![], vec![("stub".into(), Binding { device: "gpu0".into(), digest: String::new() })]), Cold::default());
+        let mut draft = Draft::new(State::new(bench.state.seq, bench.state.ticket, vec![], vec![("stub".into(), Binding { device: "gpu0".into(), digest: String::new(), backoff: BACKOFF })]), Cold::default());
         let other = new_job();
         let id = other.id;
         decide(&mut draft, Command::Submit(Box::new(other)), LIMITS, 1).unwrap();
@@ -315,6 +352,14 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
         bench.submit(new_job()).await;
     }
     bench.run_one().await;
+    bench.batch(vec![Command::PauseQueue { reason: Some("maintenance".into()), by: "local".into() }]).await;
+    let which = easel_core::Which { owners: vec!["nobody".into()], ..Default::default() };
+    let intent = Intent { id: 7, purpose: easel_core::Purpose::Cancel { which, until: 1 }, by: None, after: 0 };
+    let mut draft = Draft::new(bench.state.clone(), Cold::default());
+    draft.changes.push(easel_core::Change::Intent(intent.clone()));
+    bench.commits += 1;
+    assert!(matches!(bench.store.commit(&draft, bench.commits).await, Ok(Committed::Yes(_))));
+    let history = bench.state.history("stub").cloned();
     let (seq, ticket, commits) = (bench.state.seq, bench.state.ticket, bench.commits);
     let waiting: Vec<JobId> = bench.state.jobs().map(|job| job.id).collect();
 
@@ -323,6 +368,10 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
     assert_eq!((bench.state.seq, bench.state.ticket, bench.commits), (seq, ticket, commits));
     assert_eq!(bench.state.jobs().map(|job| job.id).collect::<Vec<_>>(), waiting);
     assert!(bench.state.device("gpu0").unwrap().free());
+    let paused = bench.state.queue().paused.clone().unwrap();
+    assert_eq!((paused.reason.as_deref(), paused.by.as_str()), (Some("maintenance"), "local"));
+    assert!(history.is_some() && bench.state.history("stub").cloned() == history);
+    assert_eq!(bench.state.intents().cloned().collect::<Vec<_>>(), [intent]);
     bench.submit(new_job()).await;
 }
 

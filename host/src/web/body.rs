@@ -17,7 +17,7 @@ use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use warp::http::HeaderMap;
-use warp::http::header::{CONTENT_TYPE, EXPECT};
+use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use warp::{Filter, Rejection};
 
 use super::{Host, Problem};
@@ -26,6 +26,8 @@ use super::{Host, Problem};
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// What a body may have besides a job's params, written as widely as JSON lets one.
 const ROOM: u64 = 1024 * 1024;
+/// What the body of a batch may have.
+const BATCH: u64 = 16 * 1024 * 1024;
 /// How much of a refused body is read, so that the client, which is still sending, gets to read why.
 const DRAINED: usize = 32 * 1024 * 1024;
 
@@ -41,7 +43,25 @@ pub(super) struct Document {
 
 /// Reads the body of a request as JSON.
 pub(super) fn json(host: &Arc<Host>) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
-    let max = ROOM + 2 * host.config.web.max_params.as_u64();
+    json_up_to(ROOM + 2 * host.config.web.max_params.as_u64())
+}
+
+/// The same for a batch: its jobs together may have as much as their transaction bears.
+pub(super) fn json_batch() -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
+    json_up_to(BATCH)
+}
+
+/// The same for a request that may have nothing to say: no body is an empty object.
+pub(super) fn json_or_nothing(host: &Arc<Host>) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
+    let nothing = warp::header::headers_cloned().and_then(|headers: HeaderMap| {
+        let empty =
+            !headers.contains_key(CONTENT_TYPE) && headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+        std::future::ready(if empty { Ok(Document::parse(Bytes::from_static(b"{}"))) } else { Err(warp::reject()) })
+    });
+    nothing.or(json(host)).unify()
+}
+
+fn json_up_to(max: u64) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
     warp::header::headers_cloned()
         .and(warp::body::stream())
         .then(move |headers: HeaderMap, stream| async move { read(&headers, stream, max).await })

@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use easel_core::{Command, Job, JobId, Refusal, Reply, Status};
+use easel_core::{BatchId, Command, Job, JobId, MoveTo, Refusal, Reply, Status, Which};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::body::Body;
 use super::query::Query;
-use super::{Answer, Host, Problem, reply};
+use super::{Answer, Host, OWNER, Problem, reply};
 use crate::artifacts::LogLine;
 use crate::scheduler::Rejected;
 use crate::store::JobFilter;
@@ -20,8 +22,10 @@ const PAGE: (usize, usize) = (50, 200);
 pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
     let filters = ["status", "backend", "owner", "conversation_id", "message_id", "batch_id", "limit", "cursor"];
     query.only(&filters)?;
-    if query.one("batch_id")?.is_some() {
-        return Err(Problem::not_supported_yet("batch_id").in_field("batch_id"));
+    let mut ids = None;
+    for batch in query.all("batch_id") {
+        let batch = batch.parse().map_err(|_| Problem::invalid("batch_id", format!("{batch:?} is not a UUID")))?;
+        ids.get_or_insert_with(Vec::new).extend(host.scheduler.batch(BatchId(batch)).await?.unwrap_or_default());
     }
     let filter = JobFilter {
         status: statuses(query.all("status"))?,
@@ -29,6 +33,7 @@ pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
         owner: query.all("owner"),
         conversation_id: query.all("conversation_id"),
         message_id: message_ids(&query.all("message_id"))?,
+        ids,
     };
     let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
     // One more than asked for tells whether there is another page.
@@ -76,17 +81,120 @@ pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
 }
 
 pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
-    changed(host, Command::Cancel(JobId(id))).await
+    changed(host, Command::Cancel { job: JobId(id), by: OWNER.to_owned() }).await
+}
+
+/// What `POST /v1/jobs/cancel` takes: each a value or a list; of each that is there, one has to fit.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Many {
+    #[serde(default)]
+    ids: OneOrMany<Uuid>,
+    #[serde(default)]
+    batch_id: OneOrMany<Uuid>,
+    #[serde(default)]
+    conversation_id: OneOrMany<String>,
+    #[serde(default)]
+    backend: OneOrMany<String>,
+    #[serde(default)]
+    owner: OneOrMany<String>,
+    #[serde(default)]
+    status: OneOrMany<Status>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    Many(Vec<T>),
+    One(T),
+}
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl<T> OneOrMany<T> {
+    fn list(self) -> Vec<T> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
+    let form: Many = body?.read()?;
+    let which = Which {
+        ids: form.ids.list().into_iter().map(JobId).collect(),
+        batches: form.batch_id.list().into_iter().map(BatchId).collect(),
+        owners: form.owner.list(),
+        users: Vec::new(),
+        conversations: form.conversation_id.list(),
+        backends: form.backend.list(),
+        statuses: form.status.list(),
+    };
+    if which == Which::default() {
+        let detail = "name what to cancel: ids, batch_id, conversation_id, backend, owner or status";
+        return Err(Problem::invalid("ids", detail));
+    }
+    cancel_many(&host, which).await
+}
+
+/// Cancels whatever fits and has not ended. Of very many, some at once and the rest by and by, whatever happens.
+pub(super) async fn cancel_many(host: &Host, which: Which) -> Answer {
+    match host.scheduler.send(Command::CancelMany { which, by: OWNER.to_owned() }).await? {
+        Reply::Many { jobs, more } => Ok(reply::json(&json!({"cancelled": jobs, "more": more}))),
+        other => Err(Problem::internal(format!("a cancellation of many was answered with {other:?}"))),
+    }
+}
+
+/// What `POST /v1/jobs/{id}/move` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    to: Option<End>,
+    before: Option<Uuid>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum End {
+    Front,
+    Back,
+}
+
+pub(super) async fn move_to(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
+    let to = match body?.read()? {
+        Move { to: Some(End::Front), before: None } => MoveTo::Front,
+        Move { to: Some(End::Back), before: None } => MoveTo::Back,
+        Move { to: None, before: Some(other) } => MoveTo::Before(JobId(other)),
+        _ => return Err(Problem::invalid("to", "say either to: \"front\" or \"back\", or before: the id of a job")),
+    };
+    changed(host, Command::Move { job: JobId(id), to, by: OWNER.to_owned() }).await
+}
+
+/// What `PATCH /v1/jobs/{id}` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patch {
+    priority: i32,
+}
+
+pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
+    let Patch { priority } = body?.read()?;
+    changed(host, Command::Reprioritise { job: JobId(id), priority, by: OWNER.to_owned() }).await
 }
 
 pub(super) async fn retry(host: Arc<Host>, id: Uuid) -> Answer {
-    changed(host, Command::Retry(JobId(id))).await
+    changed(host, Command::Retry { job: JobId(id), by: OWNER.to_owned() }).await
 }
 
 pub(super) async fn delete(host: Arc<Host>, id: Uuid) -> Answer {
     let id = JobId(id);
     to_the_end(async move {
-        ask(&host, Command::Delete(id)).await?;
+        ask(&host, Command::Delete { job: id, by: OWNER.to_owned() }).await?;
         // The job is gone, so its files are out of reach; if they stay, the next start removes them.
         if let Err(error) = host.files.forget(id).await {
             tracing::error!(job = %id, "cannot remove the files of a deleted job: {error}");

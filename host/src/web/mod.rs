@@ -10,8 +10,10 @@
 
 mod artifacts;
 mod backends;
+mod batches;
 mod body;
 mod cors;
+mod envelope;
 mod events;
 mod guard;
 mod health;

@@ -55,6 +55,15 @@ impl Problem {
         self
     }
 
+    /// The same, about a part of the request: its field is one of that part's.
+    pub(super) fn under(mut self, part: &str) -> Self {
+        let field = match self.field.take() {
+            Some(field) if !field.is_empty() => format!("{part}.{field}"),
+            _ => part.to_owned(),
+        };
+        self.in_field(field)
+    }
+
     /// The same, showing the job as it is, so that the client need not ask.
     pub(super) fn with_job(mut self, job: Value) -> Self {
         self.job = Some(Box::new(job));
@@ -218,10 +227,16 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::NoJob(_) | Refusal::NoMessage(_) => Self::not_found(detail),
+            Refusal::NoJob(_) | Refusal::NoMessage(_) | Refusal::NoDevice(_) => Self::not_found(detail),
             Refusal::NoBackend(_) => Self::invalid("backend", detail),
+            Refusal::BadPriority(_) => Self::invalid("priority", detail),
+            Refusal::NoDependency(_) => Self::invalid("depends_on", detail),
+            Refusal::TooMany { what, .. } => Self::invalid(what, detail),
+            Refusal::BatchSize(_) => Self::invalid("jobs", detail),
+            Refusal::Entry { index, refusal } => Self::from(*refusal).under(&format!("jobs.{index}")),
+            Refusal::OtherLine { .. } => Self::conflict(detail),
             Refusal::Unfit { .. } | Refusal::KeyReused(_) | Refusal::MessageExists(_) => Self::conflict(detail),
-            Refusal::QueueFull(_) => Self::too_many(detail),
+            Refusal::QueueFull(_) | Refusal::OwnerFull(_) => Self::too_many(detail),
         }
     }
 }

@@ -1,11 +1,25 @@
-//! The queue and its devices, read.
+//! The queue and its devices: read, paused, resumed.
 
 use std::sync::Arc;
 
+use easel_core::Command;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Host, reply};
+use super::body::Body;
+use super::routes::Segment;
+use super::{Answer, Host, OWNER, Problem, reply};
 use crate::view;
+
+/// The longest reason, in characters.
+const REASON: usize = 500;
+
+/// What a pause takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pause {
+    reason: Option<String>,
+}
 
 pub(super) async fn queue(host: Arc<Host>) -> Answer {
     Ok(reply::json(&view::queue(&host.scheduler.state(), host.scheduler.hub())))
@@ -15,4 +29,42 @@ pub(super) async fn devices(host: Arc<Host>) -> Answer {
     let state = host.scheduler.state();
     let devices: Vec<_> = state.devices().map(|device| view::device(device, &state)).collect();
     Ok(reply::json(&json!({"devices": devices})))
+}
+
+pub(super) async fn pause(host: Arc<Host>, body: Body) -> Answer {
+    let reason = reason(body)?;
+    host.scheduler.send(Command::PauseQueue { reason, by: OWNER.to_owned() }).await?;
+    queue(host).await
+}
+
+pub(super) async fn resume(host: Arc<Host>) -> Answer {
+    host.scheduler.send(Command::ResumeQueue { by: OWNER.to_owned() }).await?;
+    queue(host).await
+}
+
+pub(super) async fn pause_device(host: Arc<Host>, name: Segment, body: Body) -> Answer {
+    let reason = reason(body)?;
+    host.scheduler.send(Command::PauseDevice { device: name.0.clone(), reason, by: OWNER.to_owned() }).await?;
+    device(&host, &name.0)
+}
+
+pub(super) async fn resume_device(host: Arc<Host>, name: Segment) -> Answer {
+    host.scheduler.send(Command::ResumeDevice { device: name.0.clone(), by: OWNER.to_owned() }).await?;
+    device(&host, &name.0)
+}
+
+fn device(host: &Host, name: &str) -> Answer {
+    let state = host.scheduler.state();
+    let device = state.device(name).ok_or_else(|| Problem::not_found(format!("there is no device {name}")))?;
+    Ok(reply::json(&view::device(device, &state)))
+}
+
+fn reason(body: Body) -> Result<Option<String>, Problem> {
+    let Pause { reason } = body?.read()?;
+    match reason {
+        Some(reason) if reason.chars().count() > REASON => {
+            Err(Problem::invalid("reason", format!("reason must have {REASON} characters at the most")))
+        }
+        reason => Ok(reason),
+    }
 }

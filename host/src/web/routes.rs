@@ -15,11 +15,11 @@ use warp::http::Method;
 use warp::reply::Response;
 use warp::{Filter, Rejection, path};
 
-use super::body::json;
+use super::body::{json, json_batch, json_or_nothing};
 use super::query::query;
 use super::{
-    Answer, Host, Problem, artifacts, backends, events, health, jobs, messages, probes, problem, queue, submit,
-    upgrade, uploads,
+    Answer, Host, Problem, artifacts, backends, batches, events, health, jobs, messages, probes, problem, queue,
+    submit, upgrade, uploads,
 };
 
 /// The table as a filter: it answers every request.
@@ -63,15 +63,15 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "jobs" / Uuid) => {
             GET jobs::show;
             DELETE jobs::delete;
-            PATCH |_: Arc<Host>, _: Uuid| not_yet("changing a job's priority");
+            PATCH jobs::patch, json(host);
         }
         path!("v1" / "jobs" / Uuid / "cancel") => { POST jobs::cancel; }
         path!("v1" / "jobs" / Uuid / "retry") => { POST jobs::retry; }
-        path!("v1" / "jobs" / Uuid / "move") => { POST |_: Arc<Host>, _: Uuid| not_yet("moving a job"); }
+        path!("v1" / "jobs" / Uuid / "move") => { POST jobs::move_to, json(host); }
         path!("v1" / "jobs" / Uuid / "log") => { GET jobs::log; }
         path!("v1" / "jobs" / Uuid / "preview") => { GET artifacts::preview; }
         path!("v1" / "jobs" / Uuid / "artifacts" / Segment) => { GET artifacts::artifact, headers(); }
-        path!("v1" / "jobs" / "cancel") => { POST |_: Arc<Host>| not_yet("cancelling by a filter"); }
+        path!("v1" / "jobs" / "cancel") => { POST jobs::cancel_by_filter, json(host); }
 
         path!("v1" / "uploads") => { POST uploads::create, headers(), warp::body::stream(); }
 
@@ -87,11 +87,11 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "events") => { GET events::list, query(); }
 
         path!("v1" / "queue") => { GET queue::queue; }
-        path!("v1" / "queue" / "pause") => { POST |_: Arc<Host>| not_yet("pausing the queue"); }
-        path!("v1" / "queue" / "resume") => { POST |_: Arc<Host>| not_yet("pausing the queue"); }
+        path!("v1" / "queue" / "pause") => { POST queue::pause, json_or_nothing(host); }
+        path!("v1" / "queue" / "resume") => { POST queue::resume; }
         path!("v1" / "devices") => { GET queue::devices; }
-        path!("v1" / "devices" / Segment / "pause") => { POST |_: Arc<Host>, _: Segment| not_yet("pausing a device"); }
-        path!("v1" / "devices" / Segment / "resume") => { POST |_: Arc<Host>, _: Segment| not_yet("pausing a device"); }
+        path!("v1" / "devices" / Segment / "pause") => { POST queue::pause_device, json_or_nothing(host); }
+        path!("v1" / "devices" / Segment / "resume") => { POST queue::resume_device; }
         path!("v1" / "devices" / Segment / "unload") => { POST |_: Arc<Host>, _: Segment| not_yet("unloading a device"); }
 
         path!("v1" / "backends") => { GET backends::list, probes.clone(); }
@@ -105,8 +105,9 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
             POST |_: Arc<Host>, _: Segment| not_yet("changing a backend of a running host");
         }
 
-        path!("v1" / "batches") => { POST |_: Arc<Host>| not_yet("submitting a batch"); }
-        path!("v1" / "batches" / Uuid / "cancel") => { POST |_: Arc<Host>, _: Uuid| not_yet("submitting a batch"); }
+        path!("v1" / "batches") => { POST batches::submit, headers(), json_batch(); }
+        path!("v1" / "batches" / Uuid) => { GET batches::show; }
+        path!("v1" / "batches" / Uuid / "cancel") => { POST batches::cancel; }
         path!("sdapi" / ..) => { POST |_: Arc<Host>| not_yet("the API of other front ends (/sdapi)"); }
 
         path!("healthz") => { GET health::alive; }

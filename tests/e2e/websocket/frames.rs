@@ -79,7 +79,7 @@ async fn filters_in_the_address_that_make_no_sense_are_refused() {
     let host = Host::start().await;
     let api = host.api();
 
-    for filter in [("job_id", "seven"), ("colour", "red"), ("batch_id", "019a0000-0000-7000-8000-000000000000")] {
+    for filter in [("job_id", "seven"), ("colour", "red"), ("batch_id", "seven")] {
         match Socket::try_connect(&api, None, &[filter]).await {
             Err(tokio_tungstenite::tungstenite::Error::Http(reply)) => {
                 assert!([400, 422].contains(&reply.status().as_u16()), "{filter:?}: {}", reply.status());

@@ -1,11 +1,15 @@
 //! What clients do to jobs: submit, cancel, retry, delete.
 
 use crate::command::{NewJob, Refusal, Reply};
-use crate::decide::Limits;
+use crate::decide::{Limits, due, intents};
 use crate::draft::{Change, Draft, KeyUse};
 use crate::event::Transition;
-use crate::job::{Job, JobId, Status, Timestamp};
-use crate::policy;
+use crate::intent::Ended;
+use crate::job::{Job, JobId, OnDependencyFailure, Party, Rank, Status, Timestamp};
+use crate::order::PRIORITIES;
+
+/// The most jobs that one may depend on.
+const DEPENDENCIES: usize = 1_000;
 
 pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     if let Some((key, digest)) = &new.key
@@ -19,14 +23,26 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
             _ => Err(Refusal::KeyReused(key.clone())),
         };
     }
-    if draft.state.backend(&new.backend).is_none() {
+    if !PRIORITIES.contains(&new.priority) {
+        return Err(Refusal::BadPriority(new.priority));
+    }
+    if draft.state.device_of(&new.backend).is_none() {
         return Err(Refusal::NoBackend(new.backend));
     }
     let message = match new.message_id {
         Some(id) => Some(draft.cold.messages.get(&id).ok_or(Refusal::NoMessage(id))?),
         None => None,
     };
-    room(draft, limits)?;
+    let party = Party { owner: new.owner.clone(), user: new.user.clone() };
+    if new.depends_on.len() > DEPENDENCIES {
+        return Err(Refusal::TooMany { what: "dependencies", most: DEPENDENCIES });
+    }
+    // What others have is as good as not there. What is not there yet cannot be named: so there are no cycles.
+    let theirs = |id: &&JobId| draft.job(**id).is_some_and(|job| job.party() == party);
+    if let Some(id) = new.depends_on.iter().find(|id| !theirs(id)) {
+        return Err(Refusal::NoDependency(*id));
+    }
+    room(draft, limits, &party)?;
 
     let conversation_id = new.conversation_id.or_else(|| message.map(|message| message.conversation_id.clone()));
     draft.state.ticket += 1;
@@ -39,19 +55,30 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
     let job = Job {
         id: new.id,
         ticket,
-        rank: policy::rank(ticket),
-        status: Status::Queued,
+        rank: Rank::none(),
+        status: Status::Pending,
         backend: new.backend,
         device: None,
         owner: new.owner,
+        user: new.user,
+        priority: new.priority,
+        tag: 0,
         params: new.params,
         inputs: new.inputs,
         metadata: new.metadata,
         conversation_id,
         message_id: new.message_id,
+        batch_id: new.batch_id,
+        depends_on: new.depends_on,
+        on_dependency_failure: new.on_dependency_failure,
+        work: new.work,
         attempt: 0,
         attempts_used: 0,
         max_attempts: new.max_attempts,
+        not_before: new.not_before,
+        retry_at: None,
+        timeout_s: new.timeout_s,
+        unavailable_in_a_row: 0,
         attempts: Vec::new(),
         artifacts: Vec::new(),
         result: None,
@@ -60,87 +87,121 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         cancel_requested: false,
         note: None,
         created_at: now,
-        queued_at: Some(now),
+        queued_at: None,
         started_at: None,
         ended_at: None,
         updated_at: now,
         seq: 0,
     };
-    let (job, queue_position) = draft.transition(job, Transition::Queued, now);
-    Ok(Reply::Job(job, queue_position))
+    Ok(arrive(draft, job, limits, now))
 }
 
 pub(super) fn cancel(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Reply, Refusal> {
-    let old = draft.job(id).ok_or(Refusal::NoJob(id))?;
-    let mut job = Job::clone(&old);
-    let event = match old.status {
-        Status::Cancelled => return Ok(Reply::Job(old, 0)),
-        Status::Complete | Status::Error => {
-            return Err(Refusal::Unfit {
-                job: old,
-                queue_position: 0,
-                rule: "only a job that has not ended can be cancelled",
-            });
-        }
-        Status::Processing if old.cancel_requested => return Ok(Reply::Job(old, 0)),
-        Status::Processing => {
-            job.cancel_requested = true;
-            Transition::Cancelling
-        }
-        Status::Pending | Status::Queued => {
-            job.status = Status::Cancelled;
-            job.ended_at = Some(now);
-            Transition::Cancelled
-        }
+    let job = draft.job(id).ok_or(Refusal::NoJob(id))?;
+    match job.status {
+        Status::Complete | Status::Error => Err(draft.unfit(job, "only a job that has not ended can be cancelled")),
+        Status::Cancelled => Ok(draft.unchanged(job)),
+        Status::Processing if job.cancel_requested => Ok(draft.unchanged(job)),
+        _ => Ok(cancel_live(draft, &job, now)),
+    }
+}
+
+/// Ends a job that waits, and asks the attempt of one that runs to end.
+pub(super) fn cancel_live(draft: &mut Draft, job: &Job, now: Timestamp) -> Reply {
+    let mut job = Job::clone(job);
+    let event = if job.status == Status::Processing {
+        job.cancel_requested = true;
+        Transition::Cancelling
+    } else {
+        (job.status, job.retry_at, job.ended_at) = (Status::Cancelled, None, Some(now));
+        Transition::Cancelled
     };
     let (job, queue_position) = draft.transition(job, event, now);
-    Ok(Reply::Job(job, queue_position))
+    Reply::Job(job, queue_position)
 }
 
 pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     let old = draft.job(id).ok_or(Refusal::NoJob(id))?;
     if !old.status.ended() {
-        let queue_position = draft.state.position(&old);
-        return Err(Refusal::Unfit { job: old, queue_position, rule: "only a job that has ended can be retried" });
+        return Err(draft.unfit(old, "only a job that has ended can be retried"));
     }
-    if draft.state.backend(&old.backend).is_none() {
+    if draft.state.has_dependents(id) || draft.state.telling(id) {
+        return Err(draft.unfit(old, "a job cannot be run again while others wait for what came of it"));
+    }
+    if draft.state.device_of(&old.backend).is_none() {
         return Err(Refusal::NoBackend(old.backend.clone()));
     }
-    room(draft, limits)?;
+    room(draft, limits, &old.party())?;
 
     draft.state.ticket += 1;
-    let ticket = draft.state.ticket;
     let job = Job {
-        ticket,
-        rank: policy::rank(ticket),
-        status: Status::Queued,
+        ticket: draft.state.ticket,
+        rank: Rank::none(),
         attempts_used: 0,
+        unavailable_in_a_row: 0,
         artifacts: Vec::new(),
         result: None,
         error: None,
         progress: 0,
         cancel_requested: false,
-        queued_at: Some(now),
+        queued_at: None,
         started_at: None,
         ended_at: None,
         ..Job::clone(&old)
     };
-    let (job, queue_position) = draft.transition(job, Transition::Queued, now);
-    Ok(Reply::Job(job, queue_position))
+    Ok(arrive(draft, job, limits, now))
 }
 
 pub(super) fn delete(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Reply, Refusal> {
     let job = draft.job(id).ok_or(Refusal::NoJob(id))?;
     if !job.status.ended() {
-        let queue_position = draft.state.position(&job);
-        return Err(Refusal::Unfit { job, queue_position, rule: "only a job that has ended can be deleted" });
+        return Err(draft.unfit(job, "only a job that has ended can be deleted"));
+    }
+    if draft.state.telling(id) {
+        return Err(draft.unfit(job, "those that depend on it have not all been told yet that it has ended"));
     }
     draft.delete(&job, now);
     Ok(Reply::Done)
 }
 
-/// Whether one more job may wait.
-fn room(draft: &Draft, limits: Limits) -> Result<(), Refusal> {
-    let waiting = draft.state.waiting();
-    if waiting >= limits.max_waiting { Err(Refusal::QueueFull(waiting)) } else { Ok(()) }
+/// Puts a new job, or one that arrives anew, where it belongs: that may be the end, if what it depends on came to nothing.
+fn arrive(draft: &mut Draft, job: Job, limits: Limits, now: Timestamp) -> Reply {
+    let (id, failed) = (job.id, failed_dependency(draft, &job));
+    match failed {
+        None => _ = due::enter(draft, job, None, limits, now),
+        Some((of, ended)) => {
+            let job = Job { status: Status::Pending, ..job };
+            let (job, _) = draft.transition(job, Transition::Pending, now);
+            intents::fail(draft, Job::clone(&job), of, ended, now);
+        }
+    }
+    match draft.job(id) {
+        Some(job) => draft.unchanged(job),
+        None => Reply::Done,
+    }
+}
+
+/// The first of its dependencies that will never complete, as far as nobody is about to tell it so.
+fn failed_dependency(draft: &Draft, job: &Job) -> Option<(JobId, Ended)> {
+    if job.on_dependency_failure == OnDependencyFailure::Run {
+        return None;
+    }
+    let end = |id: &JobId| match draft.job(*id) {
+        Some(job) => Ended::of(job.status),
+        None => Some(Ended::Deleted),
+    };
+    let known = job.depends_on.iter().filter(|id| !draft.state.telling(**id));
+    known.filter_map(|id| Some((*id, end(id)?))).find(|(_, ended)| *ended != Ended::Complete)
+}
+
+/// Whether one more job of this party may wait.
+fn room(draft: &Draft, limits: Limits, party: &Party) -> Result<(), Refusal> {
+    let (all, own) = (draft.state.waiting(), draft.state.waiting_of(party));
+    if all >= limits.max_waiting {
+        Err(Refusal::QueueFull(all))
+    } else if own >= limits.max_waiting_per_owner {
+        Err(Refusal::OwnerFull(own))
+    } else {
+        Ok(())
+    }
 }

@@ -3,32 +3,66 @@
 //! Commands of a batch are decided in order, each on the draft as changed by the ones before. One that is refused leaves
 //! the draft as it was: every function here checks first and changes afterwards.
 
+pub mod batches;
+mod due;
+mod holds;
+mod intents;
 mod jobs;
 mod messages;
+mod moves;
+mod pauses;
 mod turn;
 
 use crate::command::{Command, Refusal, Reply};
+use crate::device::Pause;
 use crate::draft::Draft;
 use crate::job::Timestamp;
 
 /// Limits that come from the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Jobs that may be queued at once.
+    /// Jobs that may wait at once.
     pub max_waiting: u64,
+    /// Jobs of one party that may wait at once.
+    pub max_waiting_per_owner: u64,
+    /// Turns that one point of priority is worth.
+    pub priority_worth: u32,
+    /// Jobs that one command changes at the most: a longer transaction would keep devices waiting.
+    pub slice: usize,
 }
 
-/// Decides `command` at `now`.
+/// Decides `command` at `now`, and what follows from it for others.
 pub fn decide(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
+    draft.by = command.by().map(str::to_owned);
+    let reply = answer(draft, command, limits, now)?;
+    intents::work(draft, limits, now);
+    Ok(reply)
+}
+
+fn answer(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     match command {
         Command::Submit(new) => jobs::submit(draft, *new, limits, now),
-        Command::Cancel(id) => jobs::cancel(draft, id, now),
-        Command::Retry(id) => jobs::retry(draft, id, limits, now),
-        Command::Delete(id) => jobs::delete(draft, id, now),
-        Command::Turn { device, finished, claim } => Ok(turn::turn(draft, &device, finished, claim, now)),
+        Command::SubmitBatch { batch, jobs } => batches::submit(draft, batch, jobs, limits, now),
+        Command::Cancel { job, .. } => jobs::cancel(draft, job, now),
+        Command::CancelMany { which, by } => intents::cancel_many(draft, which, by, limits, now),
+        Command::Proceed => Ok(intents::proceed(draft, limits, now)),
+        Command::Retry { job, .. } => jobs::retry(draft, job, limits, now),
+        Command::Delete { job, .. } => jobs::delete(draft, job, now),
+        Command::Move { job, to, .. } => moves::to(draft, job, to, now),
+        Command::Reprioritise { job, priority, .. } => moves::reprioritise(draft, job, priority, limits, now),
+        Command::PauseQueue { reason, by } => Ok(pauses::queue(draft, Some(Pause { reason, by, since: now }), now)),
+        Command::ResumeQueue { .. } => Ok(pauses::queue(draft, None, now)),
+        Command::PauseDevice { device, reason, by } => {
+            pauses::device(draft, device, Some(Pause { reason, by, since: now }), now)
+        }
+        Command::ResumeDevice { device, .. } => pauses::device(draft, device, None, now),
+        Command::Turn { device, finished, claim } => Ok(turn::turn(draft, &device, finished, claim, limits, now)),
         Command::Remember { job, attempt, note } => Ok(turn::remember(draft, job, attempt, note)),
         Command::Settled { device, job, attempt } => Ok(turn::settled(draft, &device, job, attempt)),
-        Command::Recover => Ok(turn::recover(draft, now)),
+        Command::Due => Ok(due::due(draft, limits, now)),
+        Command::Hold { backend, reason } => holds::hold(draft, backend, reason, now),
+        Command::Release { backend } => holds::release(draft, backend, now),
+        Command::Recover => Ok(turn::recover(draft, limits, now)),
         Command::CreateMessage(new) => messages::create(draft, new, now),
         Command::PatchMessage { id, content, extra_metadata } => {
             messages::patch(draft, id, content, extra_metadata.unwrap_or_default(), now)

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::command::{Claimed, Finished, Reply};
+use crate::decide::{Limits, due, intents};
 use crate::device::{Device, Occupant};
 use crate::draft::Draft;
 use crate::event::Transition;
 use crate::job::{Attempt, ErrorKind, Job, JobError, JobId, LEDGER, Outcome, Status, Timestamp};
+use crate::order;
 use crate::policy::{self, Next};
 
 pub(super) fn turn(
@@ -14,20 +16,24 @@ pub(super) fn turn(
     device: &str,
     finished: Option<Box<Finished>>,
     claim: bool,
+    limits: Limits,
     now: Timestamp,
 ) -> Reply {
     if let Some(finished) = finished {
-        finish(draft, *finished, now);
+        finish(draft, *finished, limits, now);
+        // What that makes runnable may be the next already.
+        intents::work(draft, limits, now);
     }
     Reply::Turn(if claim { self::claim(draft, device, now).map(Box::new) } else { None })
 }
 
 /// Gives the device to the head of its line, if it is free and there is one.
 fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
-    let mut device = draft.state.device(device).filter(|device| device.free())?.clone();
-    let head = draft.state.head(&device.name)?.clone();
+    let head = draft.state.claimable(device)?.clone();
+    let mut device = draft.state.device(device)?.clone();
     let digest = draft.state.backend(&head.backend)?.digest.clone();
 
+    let unload_first = head.attempts.last().and_then(|attempt| attempt.error.as_ref()).is_some_and(short_of_memory);
     let mut job = Job {
         status: Status::Processing,
         device: Some(device.name.clone()),
@@ -58,45 +64,74 @@ fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
     };
     device.live = Some(occupant.clone());
     device.dirty = Some(occupant);
+    let parties = draft.state.parties(&device.name);
+    order::claim(&mut device, job.party(), job.tag, parties);
     draft.put_device(device);
     let (job, _) = draft.transition(job, Transition::Started, now);
-    Some(Claimed { job, digest })
+    Some(Claimed { job, digest, unload_first })
+}
+
+fn short_of_memory(error: &JobError) -> bool {
+    error.kind == ErrorKind::OutOfMemory
 }
 
 /// Ends the live attempt. An outcome of any other attempt changes nothing.
-fn finish(draft: &mut Draft, finished: Finished, now: Timestamp) {
+fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp) {
     let Some(old) = draft.state.job(finished.job).filter(|job| job.runs(finished.attempt)).cloned() else { return };
     leave(draft, &old, finished.clean);
 
     let mut job = Job::clone(&old);
     let outcome = if job.cancel_requested { Outcome::Cancelled } else { finished.outcome };
     let error = if outcome == Outcome::Complete || outcome == Outcome::Cancelled { None } else { finished.error };
-    let charged = policy::charged(outcome);
+    job.unavailable_in_a_row = match outcome {
+        // Counts again only if the engine has answered in between: else it is the same absence still.
+        Outcome::Unavailable if old.unavailable_in_a_row == 0 || draft.state.released(&old.backend) => {
+            old.unavailable_in_a_row + 1
+        }
+        Outcome::Unavailable => old.unavailable_in_a_row,
+        _ => 0,
+    };
+    let next = policy::after(outcome, error.as_ref(), old.attempts_used, old.max_attempts, job.unavailable_in_a_row);
     if let Some(attempt) = job.last_attempt() {
         attempt.ended_at = Some(now);
         attempt.outcome = Some(outcome);
-        attempt.charged = charged;
+        attempt.charged = next.charged();
         attempt.error = error.clone();
     }
-    job.attempts_used += u32::from(charged);
+    if next.charged() {
+        (job.attempts_used, job.unavailable_in_a_row) = (job.attempts_used + 1, 0);
+    }
     job.progress = finished.progress;
 
-    match outcome {
-        Outcome::Complete => {
+    match (outcome, next) {
+        (Outcome::Complete, _) => {
             job.progress = 100;
             job.result = finished.result;
             job.artifacts = finished.artifacts;
             job.error = None;
+            let took = job.started_at.map_or(0, |at| now.saturating_sub(at));
+            draft.learn(&job, u64::try_from(took).unwrap_or_default());
             end(draft, job, Status::Complete, now);
         }
-        Outcome::Cancelled => end(draft, job, Status::Cancelled, now),
-        _ => match policy::after(outcome, job.attempts_used, job.max_attempts) {
-            Next::Again => again(draft, job, outcome, now),
-            Next::Error => {
-                job.error = error.or_else(|| Some(nameless(outcome)));
-                end(draft, job, Status::Error, now);
+        (Outcome::Cancelled, _) => end(draft, job, Status::Cancelled, now),
+        (_, Next::Over) => {
+            job.error = error.or_else(|| Some(nameless(outcome)));
+            end(draft, job, Status::Error, now);
+        }
+        (_, next) => {
+            let pause = match (next, draft.state.backend(&job.backend)) {
+                (Next::Later, Some(binding)) => {
+                    let asked = finished.retry_after_ms;
+                    Some(policy::pause(binding.backoff, job.attempts_used, job.id, job.attempt, asked))
+                }
+                _ => None,
+            };
+            if next == Next::Hold {
+                let why = error.map_or_else(|| nameless(outcome).message, |error| error.message);
+                draft.hold(&job.backend, Some(why), now);
             }
-        },
+            again(draft, job, next, pause, limits, now);
+        }
     }
 }
 
@@ -107,7 +142,7 @@ fn leave(draft: &mut Draft, job: &Job, clean: bool) {
     let device = job.device.as_deref().and_then(|name| draft.state.device(name)).filter(|device| holds(&device.live));
     if let Some(device) = device {
         let dirty = if clean { None } else { device.dirty.clone() };
-        draft.put_device(Device { name: device.name.clone(), live: None, dirty });
+        draft.put_device(Device { live: None, dirty, ..device.clone() });
     }
 }
 
@@ -118,18 +153,18 @@ fn end(draft: &mut Draft, mut job: Job, status: Status, now: Timestamp) {
 }
 
 /// Back to its place in line. A charged attempt is a retry, which passes through `pending` for whoever follows the events.
-fn again(draft: &mut Draft, mut job: Job, outcome: Outcome, now: Timestamp) {
+fn again(draft: &mut Draft, mut job: Job, next: Next, pause: Option<Timestamp>, limits: Limits, now: Timestamp) {
     job.progress = 0;
-    let mut event = Transition::Interrupted;
-    if policy::charged(outcome) {
-        job.status = Status::Pending;
-        let (pending, _) = draft.transition(job, Transition::Retrying, now);
-        job = Job::clone(&pending);
-        event = Transition::Queued;
+    if !next.charged() {
+        due::enter(draft, job, Some(Transition::Interrupted), limits, now);
+        return;
     }
-    job.status = Status::Queued;
-    job.queued_at = Some(now);
-    draft.transition(job, event, now);
+    job.status = Status::Pending;
+    job.retry_at = Some(now.saturating_add(pause.unwrap_or_default()));
+    let (job, _) = draft.transition(job, Transition::Retrying, now);
+    if pause.is_none() {
+        due::reconsider(draft, &job, limits, now);
+    }
 }
 
 /// The error of an attempt that left none.
@@ -142,7 +177,7 @@ fn nameless(outcome: Outcome) -> JobError {
         Outcome::Unavailable => (ErrorKind::Unavailable, "The engine was away."),
         _ => (ErrorKind::Failed, "The backend failed."),
     };
-    JobError { kind, message: message.into(), detail: message.into(), retryable: true }
+    JobError { kind, message: message.into(), detail: message.into(), retryable: true, dependency_id: None }
 }
 
 pub(super) fn remember(draft: &mut Draft, id: JobId, attempt: u32, note: String) -> Reply {
@@ -165,13 +200,13 @@ pub(super) fn settled(draft: &mut Draft, device: &str, job: JobId, attempt: u32)
         device.live.is_none() && device.dirty.as_ref().is_some_and(|dirty| dirty.job == job && dirty.attempt == attempt)
     });
     if let Some(device) = found {
-        draft.put_device(Device { name: device.name.clone(), live: None, dirty: None });
+        draft.put_device(Device { dirty: None, ..device.clone() });
     }
     Reply::Done
 }
 
 /// Nothing of the process before this one is still running here: whatever looks live is lost.
-pub(super) fn recover(draft: &mut Draft, now: Timestamp) -> Reply {
+pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Reply {
     let running: Vec<Arc<Job>> = draft.state.jobs().filter(|job| job.status == Status::Processing).cloned().collect();
     for job in running {
         let finished = Finished {
@@ -183,8 +218,9 @@ pub(super) fn recover(draft: &mut Draft, now: Timestamp) -> Reply {
             result: None,
             artifacts: Vec::new(),
             error: None,
+            retry_after_ms: None,
         };
-        finish(draft, finished, now);
+        finish(draft, finished, limits, now);
     }
     Reply::Done
 }

@@ -5,6 +5,17 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Odd numbers weigh what they are.
+impl Member for u16 {
+    fn work(&self) -> Option<u64> {
+        (self % 2 == 1).then_some(u64::from(*self))
+    }
+}
+
+fn load_of<'a>(values: impl IntoIterator<Item = &'a u16>) -> Load {
+    values.into_iter().fold(Load::default(), |sum, value| sum.and(value.load()))
+}
+
 /// The depth, if sizes are right and siblings balanced everywhere below.
 fn check(link: &Link<u16>) -> usize {
     let Some(at) = link else { return 0 };
@@ -32,6 +43,7 @@ proptest! {
             prop_assert_eq!(set.is_empty(), naive.is_empty());
             prop_assert_eq!(set.first(), naive.first());
             prop_assert_eq!(set.rank(&value), naive.range(..value).count());
+            prop_assert_eq!(set.before(&value).1, load_of(naive.range(..value)));
         }
         let sorted: Vec<u16> = naive.into_iter().collect();
         prop_assert_eq!(set.iter().copied().collect::<Vec<_>>(), sorted.clone());

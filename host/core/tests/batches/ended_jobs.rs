@@ -27,7 +27,7 @@ fn a_job_that_was_retried_cannot_be_deleted() {
 fn a_job_that_was_deleted_cannot_be_retried_cancelled_or_deleted() {
     let mut batch = ended();
     batch.delete(1).unwrap();
-    for again in [Command::Retry(job_id(1)), Command::Cancel(job_id(1)), Command::Delete(job_id(1))] {
+    for again in [retry(job_id(1)), cancel(job_id(1)), delete(job_id(1))] {
         assert_eq!(batch.unchanged(|batch| batch.ask(again)), Err(Refusal::NoJob(job_id(1))));
     }
 }
@@ -43,10 +43,11 @@ fn a_retried_job_stands_behind_what_came_before_the_retry() {
 
 #[test]
 fn a_retry_starts_a_new_series_and_numbers_go_on() {
-    let mut batch = Batch::after(1);
+    let mut batch = Batch::new();
+    batch.submit(NewJob { max_attempts: 1, ..new_job(1) }).unwrap();
     batch.claim();
     batch.finish(1, 1, Outcome::Error);
-    assert_eq!(batch.job(1).attempts_used, 1);
+    assert_eq!((batch.status(1), batch.job(1).attempts_used), (Status::Error, 1));
     batch.retry(1).unwrap();
     assert_eq!((batch.job(1).attempts_used, batch.job(1).error, batch.job(1).progress), (0, None, 0));
     assert_eq!(batch.claim(), Some((job_id(1), 2)));

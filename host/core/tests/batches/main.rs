@@ -6,28 +6,42 @@
 mod cancelling;
 #[path = "../common/mod.rs"]
 mod common;
+mod dependencies;
 mod ended_jobs;
+mod estimates;
+mod many;
 mod messages;
+mod moving;
+mod pausing;
+mod retries;
 mod submissions;
 mod turns;
 
 use common::*;
 use easel_core::command::NewJob;
+use easel_core::decide::Limits;
 use easel_core::{Body, JobId};
 use easel_core::{
-    Change, Claimed, Cold, Command, Draft, Finished, Job, MessageChange, Outcome, Refusal, Reply, Status, Transition,
-    decide,
+    Change, Claimed, Cold, Command, Draft, Finished, Job, MessageChange, Outcome, Refusal, Reply, State, Status,
+    Transition, decide,
 };
 use serde_json::json;
 
 /// One batch, which begins on an empty queue.
 struct Batch {
     draft: Draft,
+    limits: Limits,
 }
 
 impl Batch {
     fn new() -> Self {
-        Self { draft: Draft::new(empty_state(), Cold::default()) }
+        Self { draft: Draft::new(empty_state(), Cold::default()), limits: LIMITS }
+    }
+
+    /// A batch with room for many jobs, and slices as they are in earnest.
+    fn roomy() -> Self {
+        let limits = Limits { max_waiting: 10_000, max_waiting_per_owner: 10_000, slice: 256, ..LIMITS };
+        Self { limits, ..Self::new() }
     }
 
     /// A batch that finds jobs 1 to `n` waiting.
@@ -38,7 +52,7 @@ impl Batch {
     }
 
     fn ask(&mut self, command: Command) -> Result<Reply, Refusal> {
-        decide(&mut self.draft, command, LIMITS, 7)
+        decide(&mut self.draft, command, self.limits, 7)
     }
 
     fn submit(&mut self, new: NewJob) -> Result<Reply, Refusal> {
@@ -46,15 +60,15 @@ impl Batch {
     }
 
     fn cancel(&mut self, n: u128) -> Result<Reply, Refusal> {
-        self.ask(Command::Cancel(job_id(n)))
+        self.ask(cancel(job_id(n)))
     }
 
     fn retry(&mut self, n: u128) -> Result<Reply, Refusal> {
-        self.ask(Command::Retry(job_id(n)))
+        self.ask(retry(job_id(n)))
     }
 
     fn delete(&mut self, n: u128) -> Result<Reply, Refusal> {
-        self.ask(Command::Delete(job_id(n)))
+        self.ask(delete(job_id(n)))
     }
 
     fn turn(&mut self, device: &str, finished: Option<Finished>, claim: bool) -> Option<Claimed> {

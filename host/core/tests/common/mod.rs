@@ -3,18 +3,31 @@
 
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::decide::Limits;
+use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Artifact, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, Outcome, State};
+use easel_core::{
+    Artifact, BatchId, Command, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, MoveTo,
+    OnDependencyFailure, Outcome, State,
+};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-pub const LIMITS: Limits = Limits { max_waiting: 8 };
+pub const LIMITS: Limits = Limits { max_waiting: 8, max_waiting_per_owner: 5, priority_worth: 2, slice: 2 };
+/// Pauses of a few moments, a moment being a microsecond.
+pub const BACKOFF: Backoff = Backoff { base: 8, max: 20 };
+/// Who asks for things where it does not matter.
+pub const BY: &str = "ann";
 pub const DEVICES: [&str; 2] = ["gpu0", "gpu1"];
 pub const BACKENDS: [&str; 3] = ["paint", "draw", "sing"];
 
 /// Job number `n`.
 pub fn job_id(n: u128) -> JobId {
     JobId(Uuid::from_u128(n))
+}
+
+/// Batch number `n`.
+pub fn batch_id(n: u128) -> BatchId {
+    BatchId(Uuid::from_u128(n))
 }
 
 /// Message number `n`.
@@ -29,7 +42,11 @@ pub fn backends(layout: usize) -> Vec<(String, Binding)> {
         1 => vec![("paint", "gpu0"), ("draw", "gpu1"), ("sing", "gpu1")],
         _ => vec![("paint", "gpu0"), ("sing", "gpu1")],
     };
-    let binding = |name, device: &str| Binding { device: device.into(), digest: format!("sha256:{name}-{layout}") };
+    let binding = |name, device: &str| Binding {
+        device: device.into(),
+        digest: format!("sha256:{name}-{layout}"),
+        backoff: BACKOFF,
+    };
     all.into_iter().map(|(name, device)| (name.into(), binding(name, device))).collect()
 }
 
@@ -49,14 +66,66 @@ pub fn new_job(n: u128) -> NewJob {
         id: job_id(n),
         backend: "paint".into(),
         owner: "local".into(),
+        user: None,
+        priority: 0,
         params: Json::of(&json!({ "prompt": n.to_string() })),
         inputs: Vec::new(),
         metadata: Json::null(),
         conversation_id: None,
         message_id: None,
+        batch_id: None,
+        depends_on: Vec::new(),
+        on_dependency_failure: OnDependencyFailure::Fail,
+        work: None,
         max_attempts: 3,
+        not_before: None,
+        timeout_s: None,
         key: None,
     }
+}
+
+pub fn cancel(job: JobId) -> Command {
+    Command::Cancel { job, by: BY.into() }
+}
+
+pub fn retry(job: JobId) -> Command {
+    Command::Retry { job, by: BY.into() }
+}
+
+pub fn delete(job: JobId) -> Command {
+    Command::Delete { job, by: BY.into() }
+}
+
+pub fn move_to(job: JobId, to: MoveTo) -> Command {
+    Command::Move { job, to, by: BY.into() }
+}
+
+pub fn reprioritise(job: JobId, priority: i32) -> Command {
+    Command::Reprioritise { job, priority, by: BY.into() }
+}
+
+pub fn hold(backend: &str, reason: &str) -> Command {
+    Command::Hold { backend: backend.into(), reason: reason.into() }
+}
+
+pub fn release(backend: &str) -> Command {
+    Command::Release { backend: backend.into() }
+}
+
+pub fn pause_queue(reason: Option<&str>) -> Command {
+    Command::PauseQueue { reason: reason.map(Into::into), by: BY.into() }
+}
+
+pub fn resume_queue() -> Command {
+    Command::ResumeQueue { by: BY.into() }
+}
+
+pub fn pause_device(device: &str, reason: Option<&str>) -> Command {
+    Command::PauseDevice { device: device.into(), reason: reason.map(Into::into), by: BY.into() }
+}
+
+pub fn resume_device(device: &str) -> Command {
+    Command::ResumeDevice { device: device.into(), by: BY.into() }
 }
 
 /// Message number `n`, in conversation `c0`.
@@ -87,6 +156,7 @@ pub fn finished(job: JobId, attempt: u32, outcome: Outcome) -> Finished {
         result: Some(Json::of(&json!({ "attempt": attempt }))),
         artifacts: vec![artifact(attempt)],
         error: Some(error(ErrorKind::Failed, "it failed")),
+        retry_after_ms: None,
     }
 }
 
@@ -105,5 +175,5 @@ pub fn artifact(attempt: u32) -> Artifact {
 
 /// An error that may pass.
 pub fn error(kind: ErrorKind, message: &str) -> JobError {
-    JobError { kind, message: message.into(), detail: message.into(), retryable: true }
+    JobError { kind, message: message.into(), detail: message.into(), retryable: true, dependency_id: None }
 }

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use easel_core::{Attempt, Body, Command, Job, JobId, Outcome, Reply, Status, Ticket, Transition};
+use easel_core::{
+    Attempt, Body, Command, Job, JobId, OnDependencyFailure, Outcome, Purpose, Reply, Status, Ticket, Transition,
+};
 
 use crate::naive::Answer;
 use crate::tables::Tables;
@@ -28,8 +30,16 @@ impl Audit {
                     assert_eq!(first, job.id, "the same key gives the same job");
                 }
             }
-            (Command::Cancel(id), Ok(Reply::Job(job, _))) => _ = self.cancelled.insert(*id, job.ticket),
-            (Command::Delete(id), Ok(_)) => _ = self.deleted.insert(*id),
+            (Command::SubmitBatch { jobs: new, .. }, Ok(Reply::Batch(jobs))) => {
+                self.accepted.extend(jobs.iter().map(|(job, _)| job.id));
+                for (new, (job, _)) in new.iter().zip(jobs) {
+                    if let Some((key, _)) = &new.key {
+                        self.by_key.entry((new.owner.clone(), key.clone())).or_insert(job.id);
+                    }
+                }
+            }
+            (Command::Cancel { job: id, .. }, Ok(Reply::Job(job, _))) => _ = self.cancelled.insert(*id, job.ticket),
+            (Command::Delete { job, .. }, Ok(_)) => _ = self.deleted.insert(*job),
             _ => {}
         }
     }
@@ -39,10 +49,12 @@ impl Audit {
         self.acknowledged_jobs_exist(after);
         self.acknowledged_cancels_hold(after);
         events_have_no_gap_and_no_repeat(after);
+        dependents_start_after_what_they_depend_on(after);
         a_device_runs_the_job_that_it_holds_and_no_other(after);
         for job in after.jobs.values() {
             attempts_are_numbered_on_and_have_one_outcome_each(job, after);
             attempts_stay_within_the_maximum(job);
+            no_dependent_is_left_hanging(job, after);
             only_complete_jobs_have_artifacts_and_only_their_own(job);
             if let Some(old) = before.jobs.get(&job.id) {
                 what_has_ended_stays_ended(old, job);
@@ -95,8 +107,11 @@ fn attempts_are_numbered_on_and_have_one_outcome_each(job: &Job, rows: &Tables) 
 fn attempts_stay_within_the_maximum(job: &Job) {
     assert!(job.attempts_used + u32::from(job.status == Status::Processing) <= job.max_attempts, "{job:?}");
     for attempt in &job.attempts {
-        let free = matches!(attempt.outcome, None | Some(Outcome::Interrupted | Outcome::Unavailable));
-        assert_eq!(attempt.charged, !free, "graceful stops and engines that are away are free: {attempt:?}");
+        match attempt.outcome {
+            None | Some(Outcome::Interrupted) => assert!(!attempt.charged, "graceful stops are free: {attempt:?}"),
+            Some(Outcome::Unavailable) => {}
+            Some(_) => assert!(attempt.charged, "{attempt:?}"),
+        }
     }
 }
 
@@ -116,5 +131,49 @@ fn outcomes_stay(old: &Job, new: &Job) {
     for attempt in old.attempts.iter().filter(settled) {
         let now = new.attempts.iter().find(|other| other.number == attempt.number);
         assert!(now.is_none_or(|now| now == attempt), "{attempt:?} became {now:?}");
+    }
+}
+
+/// Whatever was said of a job last before one that depends on it starts, it was an end; and, before the first attempt since
+/// that one arrived, the end that it asked for.
+fn dependents_start_after_what_they_depend_on(rows: &Tables) {
+    let mut last: BTreeMap<JobId, Transition> = BTreeMap::new();
+    let mut arrived: BTreeSet<JobId> = BTreeSet::new();
+    let mut tickets: BTreeMap<JobId, Ticket> = BTreeMap::new();
+    for event in &rows.events {
+        let Body::Job { event, job, .. } = &event.body else { continue };
+        last.insert(job.id, *event);
+        if tickets.insert(job.id, job.ticket) != Some(job.ticket) {
+            arrived.insert(job.id);
+        }
+        if *event != Transition::Started {
+            continue;
+        }
+        let first = arrived.remove(&job.id);
+        for id in &job.depends_on {
+            let (end, fail) = (last[id], job.on_dependency_failure == OnDependencyFailure::Fail);
+            let good = match end {
+                Transition::Completed => true,
+                Transition::Failed | Transition::Cancelled | Transition::Deleted => !(first && fail),
+                _ => false,
+            };
+            assert!(good, "{id} was {end:?} when {job:?} started");
+        }
+    }
+}
+
+/// Nothing waits for what will never come, unless it is about to be told.
+fn no_dependent_is_left_hanging(job: &Job, rows: &Tables) {
+    let told = |id: &JobId| {
+        let of = |purpose: &Purpose| matches!(purpose, Purpose::Tell { job, .. } if job == id);
+        !rows.intents.values().any(|intent| of(&intent.purpose) && intent.after < job.ticket)
+    };
+    let waits = matches!(job.status, Status::Pending | Status::Queued);
+    for id in job.depends_on.iter().filter(|id| waits && told(id)) {
+        let ended = rows.jobs.get(id).is_none_or(|other| other.status.ended());
+        let complete = rows.jobs.get(id).is_some_and(|other| other.status == Status::Complete);
+        let first = job.attempts.is_empty();
+        let fails = first && job.on_dependency_failure == OnDependencyFailure::Fail;
+        assert!(!ended || complete || !fails, "{job:?} waits for {id}, which is {:?}", rows.jobs.get(id));
     }
 }

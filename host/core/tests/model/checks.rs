@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State, Status};
+use easel_core::{Job, JobId, State, Timestamp};
 
-use crate::common::DEVICES;
+use crate::common::{BACKENDS, DEVICES, batch_id};
 use crate::naive::Naive;
 
 /// The state says of everything what the rows say.
@@ -17,24 +17,53 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     assert_eq!(state.live_count(), live.len());
     for job in naive.rows.jobs.values() {
         assert_eq!(state.job(job.id).map(|job| &**job), Some(job).filter(|job| !job.status.ended()));
+        assert_eq!(state.has_dependents(job.id), !naive.dependents(job.id, 0).is_empty());
+        assert_eq!(state.telling(job.id), naive.telling(job.id).is_some());
         assert_eq!(state.position(job), naive.position(job), "the place of {job:?}");
-        assert_eq!(state.waiting_for(job).is_some(), job.status == Status::Queued);
+        assert_eq!(state.waiting_for(job).map(|waiting| waiting.reason), naive.why(job), "{job:?}");
     }
-    let queued = live.iter().filter(|job| job.status == Status::Queued).count();
-    assert_eq!(state.waiting(), queued as u64);
+    assert_eq!(state.queue(), &naive.rows.queue);
+    assert!(state.intents().eq(naive.rows.intents.values()), "intents");
+    assert_eq!(state.has_intents(), !naive.rows.intents.is_empty());
+    for batch in 0..5 {
+        let of_it = live.iter().filter(|job| job.batch_id == Some(batch_id(batch)));
+        assert_eq!(ids(state.jobs_of_batch(batch_id(batch))), ids(of_it), "jobs of batch {batch}");
+    }
+    assert_eq!(state.next_due(), naive.dues().first().map(|(at, _)| *at));
+    for backend in BACKENDS {
+        assert_eq!(state.held(backend), naive.held.get(backend).map(String::as_str));
+    }
+    assert_eq!(state.queued(), naive.queued().len() as u64);
+    assert_eq!(state.waiting(), naive.waiting().len() as u64);
+    for party in live.iter().map(|job| job.party()) {
+        assert_eq!(state.waiting_of(&party), naive.waiting().iter().filter(|job| job.party() == party).count() as u64);
+    }
     for conversation in ["c", "c0", "c1", "c10", "c2"] {
         let of_it = live.iter().filter(|job| job.conversation_id.as_deref() == Some(conversation));
         assert_eq!(ids(state.jobs_of(conversation)), ids(of_it), "jobs of {conversation}");
     }
     for device in DEVICES {
-        the_line_agrees(state, device, &naive.line(device));
+        the_line_agrees(state, device, naive);
+    }
+}
+
+/// Whoever asks is told the same time.
+pub fn the_estimates_agree(state: &State, naive: &Naive, now: Timestamp) {
+    for job in naive.rows.jobs.values() {
+        assert_eq!(state.estimate(job, now), naive.estimate(job, now), "{job:?}");
+    }
+    for (backend, history) in &naive.rows.histories {
+        assert_eq!(state.history(backend), Some(history));
     }
 }
 
 /// One device's line: in order, and numbered from 1 without gap or repeat.
-fn the_line_agrees(state: &State, device: &str, line: &[&Job]) {
+fn the_line_agrees(state: &State, device: &str, naive: &Naive) {
+    let line = &naive.line(device);
     assert_eq!(state.length(device), line.len() as u64);
-    assert_eq!(state.head(device).map(|job| job.id), line.first().map(|job| job.id));
+    let open = |job: &&&Job| !naive.is_held(job);
+    assert_eq!(state.head(device).map(|job| job.id), line.iter().find(open).map(|job| job.id));
+    assert_eq!(state.parties(device), naive.parties(device).len());
     let shown = state.line(device, usize::MAX);
     assert_eq!(ids(&shown), ids(line));
     assert_eq!(ids(&state.line(device, 2)), ids(line.iter().take(2)));

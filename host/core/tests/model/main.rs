@@ -14,7 +14,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use easel_core::{Body, Refusal, Reply};
+use easel_core::{Attempt, Body, Outcome, Refusal, Reply, Transition};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -35,28 +35,50 @@ proptest! {
 fn random_runs_come_to_every_transition_and_every_answer() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..200 {
+    for _ in 0..600 {
         let mut world = world::World::new();
         for step in steps::steps().new_tree(&mut runner).unwrap().current() {
             world.take(step);
             seen.extend(world.answers().map(name_of));
+            seen.extend(world.estimates().then(|| "estimated".into()));
         }
         world.crash(0);
+        seen.extend(world.events().iter().filter_map(|event| what_is_special(&event.body)));
         seen.extend(world.events().iter().map(|event| match &event.body {
             Body::Job { event, .. } => format!("{event:?}"),
             Body::Message { event, .. } => format!("message {event:?}"),
+            Body::Queue { paused, .. } => (if paused.is_some() { "queue-paused" } else { "queue-resumed" }).into(),
+            Body::Backend { held, .. } => (if held.is_some() { "held" } else { "released" }).into(),
+            Body::Device { paused, .. } => (if paused.is_some() { "device-paused" } else { "device-resumed" }).into(),
         }));
     }
-    let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Queued Retrying Started \
-        accepted claimed done idle key-reused known message message-Changed message-Created message-Deleted message-exists \
-        no-backend no-job no-message queue-full unfit";
+    let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Moved Pending Queued Retrying Started accepted \
+        bad-priority batch batch-size cancelled charged-while-away claimed dependency device-paused \
+        device-resumed done entry estimated failed held idle invalid key-reused known lost many many-and-more \
+        message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
+        no-device no-job no-message other-line outofmemory owner-full queue-full queue-paused queue-resumed \
+        released stalled timeout trapped unavailable unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
+}
+
+/// What the transition alone does not tell.
+fn what_is_special(body: &Body) -> Option<String> {
+    let Body::Job { event, job, .. } = body else { return None };
+    let away = |attempt: &Attempt| attempt.charged && attempt.outcome == Some(Outcome::Unavailable);
+    match (event, &job.error) {
+        (Transition::Failed, Some(error)) => Some(format!("{:?}", error.kind).to_lowercase()),
+        (Transition::Retrying, _) if job.attempts.last().is_some_and(away) => Some("charged-while-away".into()),
+        _ => None,
+    }
 }
 
 fn name_of(answer: &naive::Answer) -> String {
     match answer {
         Ok(Reply::Job(..)) => "accepted",
         Ok(Reply::Known(..)) => "known",
+        Ok(Reply::Batch(_)) => "batch",
+        Ok(Reply::Many { more: false, .. }) => "many",
+        Ok(Reply::Many { more: true, .. }) => "many-and-more",
         Ok(Reply::Turn(Some(_))) => "claimed",
         Ok(Reply::Turn(None)) => "idle",
         Ok(Reply::Message(_)) => "message",
@@ -68,6 +90,14 @@ fn name_of(answer: &naive::Answer) -> String {
         Err(Refusal::KeyReused(_)) => "key-reused",
         Err(Refusal::MessageExists(_)) => "message-exists",
         Err(Refusal::QueueFull(_)) => "queue-full",
+        Err(Refusal::OwnerFull(_)) => "owner-full",
+        Err(Refusal::NoDependency(_)) => "no-dependency",
+        Err(Refusal::TooMany { .. }) => "too-many",
+        Err(Refusal::BatchSize(_)) => "batch-size",
+        Err(Refusal::Entry { .. }) => "entry",
+        Err(Refusal::NoDevice(_)) => "no-device",
+        Err(Refusal::BadPriority(_)) => "bad-priority",
+        Err(Refusal::OtherLine { .. }) => "other-line",
     }
     .into()
 }

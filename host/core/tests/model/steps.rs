@@ -1,6 +1,6 @@
 //! What a random run is made of. A step says what is to be tried; which job or attempt it hits depends on how far the run is.
 
-use easel_core::Outcome;
+use easel_core::{ErrorKind, OnDependencyFailure, Outcome, Status};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -9,16 +9,56 @@ use crate::common::{BACKENDS, DEVICES};
 #[derive(Clone, Debug)]
 pub enum Step {
     Submit(Wish),
+    SubmitBatch(Vec<Wish>),
+    CancelMany(Chosen),
+    Proceed,
     Cancel(Index),
     CancelWhatRuns(&'static str),
     Retry(Index),
     Delete(Index),
-    Turn { device: &'static str, ending: Option<Ending>, claim: bool },
+    Move {
+        job: Index,
+        to: Place,
+    },
+    Reprioritise {
+        job: Index,
+        priority: i32,
+    },
+    Pause {
+        device: Option<&'static str>,
+        reason: Option<&'static str>,
+    },
+    Resume {
+        device: Option<&'static str>,
+    },
+    Turn {
+        device: &'static str,
+        ending: Option<Ending>,
+        claim: bool,
+    },
     Remember(Whose),
-    Settle { device: &'static str, whose: Whose },
+    Settle {
+        device: &'static str,
+        whose: Whose,
+    },
     Recover,
+    Due,
+    Wait(i64),
+    Hold {
+        backend: &'static str,
+        reason: &'static str,
+    },
+    Release {
+        backend: &'static str,
+    },
+    /// What runs on this device finds its engine away, which then answers again.
+    Blink(&'static str),
     CreateMessage(u128),
-    PatchMessage { id: u128, content: Option<String>, extra: Option<u8> },
+    PatchMessage {
+        id: u128,
+        content: Option<String>,
+        extra: Option<u8>,
+    },
     DeleteMessage(u128),
     Boundary(Boundary),
 }
@@ -28,10 +68,28 @@ pub enum Step {
 pub struct Wish {
     pub backend: &'static str,
     pub owner: &'static str,
+    pub user: Option<&'static str>,
+    pub priority: i32,
     pub key: Option<(&'static str, &'static str)>,
     pub message: Option<u128>,
     pub conversation: Option<&'static str>,
+    pub not_before: Option<i64>,
+    pub depends_on: Vec<Index>,
+    pub on_dependency_failure: OnDependencyFailure,
+    pub work: Option<u64>,
     pub max_attempts: u32,
+}
+
+/// Jobs that somebody wants to be rid of.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    pub ids: Vec<Index>,
+    pub batch: Option<Index>,
+    pub owner: Option<&'static str>,
+    pub user: Option<&'static str>,
+    pub conversation: Option<&'static str>,
+    pub backend: Option<&'static str>,
+    pub status: Option<Status>,
 }
 
 /// How an attempt is said to have ended.
@@ -41,6 +99,8 @@ pub struct Ending {
     pub outcome: Outcome,
     pub clean: bool,
     pub progress: u8,
+    pub error: Option<(ErrorKind, bool)>,
+    pub retry_after_ms: Option<u64>,
 }
 
 /// The attempt that a device's row names, or one that was claimed at any time, or one that never was.
@@ -49,6 +109,22 @@ pub enum Whose {
     OnDevice(&'static str),
     Any(Index),
     Never(Index),
+}
+
+/// Where a job is to be moved.
+#[derive(Clone, Debug)]
+pub enum Place {
+    Front,
+    Back,
+    Before(Index),
+}
+
+impl Ending {
+    /// The engine was away.
+    pub fn away(device: &'static str) -> Self {
+        let (whose, outcome) = (Whose::OnDevice(device), Outcome::Unavailable);
+        Self { whose, outcome, clean: true, progress: 0, error: None, retry_after_ms: None }
+    }
 }
 
 /// What becomes of the batch so far.
@@ -65,24 +141,37 @@ pub enum Boundary {
 }
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), 1..120)
+    prop::collection::vec(step(), 1..250)
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let index = any::<Index>;
     let device = || select(&DEVICES[..]);
     prop_oneof![
-        8 => wish().prop_map(Step::Submit),
+        10 => wish().prop_map(Step::Submit),
+        2 => prop::collection::vec(wish(), 0..4).prop_map(Step::SubmitBatch),
+        2 => chosen().prop_map(Step::CancelMany),
+        4 => Just(Step::Proceed),
         2 => index().prop_map(Step::Cancel),
         2 => device().prop_map(Step::CancelWhatRuns),
         2 => index().prop_map(Step::Retry),
         1 => index().prop_map(Step::Delete),
-        12 => (device(), any::<bool>()).prop_flat_map(|(device, claim)| {
+        3 => (index(), place()).prop_map(|(job, to)| Step::Move { job, to }),
+        2 => (index(), priority()).prop_map(|(job, priority)| Step::Reprioritise { job, priority }),
+        1 => (paused(), prop::option::of(select(&["dust", "noise"][..])))
+            .prop_map(|(device, reason)| Step::Pause { device, reason }),
+        4 => paused().prop_map(|device| Step::Resume { device }),
+        30 => (device(), prop::bool::weighted(0.7)).prop_flat_map(|(device, claim)| {
             prop::option::of(ending(device)).prop_map(move |ending| Step::Turn { device, ending, claim })
         }),
         2 => device().prop_flat_map(whose).prop_map(Step::Remember),
-        3 => device().prop_flat_map(|device| whose(device).prop_map(move |whose| Step::Settle { device, whose })),
+        10 => device().prop_flat_map(|device| whose(device).prop_map(move |whose| Step::Settle { device, whose })),
         1 => Just(Step::Recover),
+        4 => Just(Step::Due),
+        2 => (1i64..30).prop_map(Step::Wait),
+        1 => (backend(), select(&["no answer", "busy"][..])).prop_map(|(backend, reason)| Step::Hold { backend, reason }),
+        4 => device().prop_map(Step::Blink),
+        6 => backend().prop_map(|backend| Step::Release { backend }),
         2 => message().prop_map(Step::CreateMessage),
         1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
             .prop_map(|(id, content, extra)| Step::PatchMessage { id, content, extra }),
@@ -91,29 +180,94 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn priority() -> impl Strategy<Value = i32> {
+    prop_oneof![8 => Just(0), 3 => -3i32..=3, 1 => select(&[-101, -100, 100, 101][..])]
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    prop_oneof![Just(Place::Front), Just(Place::Back), any::<Index>().prop_map(Place::Before)]
+}
+
+/// The queue, or a device, one of which is not there.
+fn paused() -> impl Strategy<Value = Option<&'static str>> {
+    select(&[None, Some("gpu0"), Some("gpu0"), Some("gpu1"), Some("gpu7")][..])
+}
+
+fn chosen() -> impl Strategy<Value = Chosen> {
+    let maybe = |values: &'static [&'static str]| prop::option::weighted(0.2, select(values));
+    (
+        prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(any::<Index>(), 1..5)],
+        prop::option::weighted(0.4, any::<Index>()),
+        maybe(&["ann", "ben"]),
+        maybe(&["cat"]),
+        maybe(&["c0", "c1"]),
+        maybe(&BACKENDS),
+        prop::option::weighted(0.3, select(&[Status::Pending, Status::Queued, Status::Processing][..])),
+    )
+        .prop_map(|(ids, batch, owner, user, conversation, backend, status)| Chosen {
+            ids,
+            batch,
+            owner,
+            user,
+            conversation,
+            backend,
+            status,
+        })
+}
+
+/// One of the backends, or one that is not there.
+fn backend() -> impl Strategy<Value = &'static str> {
+    prop_oneof![9 => select(&BACKENDS[..]), 1 => Just("dream")]
+}
+
 fn wish() -> impl Strategy<Value = Wish> {
     let key = prop::option::weighted(0.4, (select(&["k0", "k1", "k2"][..]), select(&["one", "other"][..])));
     (
         select(&BACKENDS[..]),
-        select(&["ann", "ben"][..]),
+        prop_oneof![4 => Just(("ann", None)), 1 => Just(("ben", None)), 1 => Just(("ben", Some("cat")))],
+        priority(),
         key,
         prop::option::of(message()),
         prop::option::of(select(&["c0", "c1", "c10"][..])),
+        prop::option::weighted(0.2, -2i64..20),
+        prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(any::<Index>(), 1..4)],
+        prop_oneof![3 => Just(OnDependencyFailure::Fail), 1 => Just(OnDependencyFailure::Run)],
+        prop::option::of(0u64..100),
         1u32..4,
     )
-        .prop_map(|(backend, owner, key, message, conversation, max_attempts)| Wish {
-            backend,
-            owner,
-            key,
-            message,
-            conversation,
-            max_attempts,
-        })
+        .prop_map(
+            |(
+                backend,
+                (owner, user),
+                priority,
+                key,
+                message,
+                conversation,
+                not_before,
+                depends_on,
+                on_dependency_failure,
+                work,
+                max_attempts,
+            )| Wish {
+                backend,
+                owner,
+                user,
+                priority,
+                key,
+                message,
+                conversation,
+                not_before,
+                depends_on,
+                on_dependency_failure,
+                work,
+                max_attempts,
+            },
+        )
 }
 
 fn ending(device: &'static str) -> impl Strategy<Value = Ending> {
     let outcome = prop_oneof![
-        4 => Just(Outcome::Complete),
+        8 => Just(Outcome::Complete),
         2 => Just(Outcome::Error),
         1 => Just(Outcome::Timeout),
         1 => Just(Outcome::Stalled),
@@ -121,10 +275,27 @@ fn ending(device: &'static str) -> impl Strategy<Value = Ending> {
         1 => Just(Outcome::Cancelled),
         2 => Just(Outcome::Lost),
         2 => Just(Outcome::Interrupted),
-        1 => Just(Outcome::Unavailable),
+        4 => Just(Outcome::Unavailable),
     ];
-    (whose(device), outcome, prop::bool::weighted(0.8), 0u8..=100)
-        .prop_map(|(whose, outcome, clean, progress)| Ending { whose, outcome, clean, progress })
+    let kind = prop_oneof![
+        4 => Just(ErrorKind::Failed),
+        2 => Just(ErrorKind::OutOfMemory),
+        1 => Just(ErrorKind::Invalid),
+        1 => Just(ErrorKind::Cancelled),
+    ];
+    let error = prop::option::weighted(0.8, (kind, prop::bool::weighted(0.9)));
+    let retry_after_ms =
+        prop_oneof![9 => Just(None), 1 => Just(Some(0)), 1 => Just(Some(1)), 1 => Just(Some(u64::MAX))];
+    (whose(device), outcome, prop::bool::weighted(0.8), 0u8..=100, error, retry_after_ms).prop_map(
+        |(whose, outcome, clean, progress, error, retry_after_ms)| Ending {
+            whose,
+            outcome,
+            clean,
+            progress,
+            error,
+            retry_after_ms,
+        },
+    )
 }
 
 fn whose(device: &'static str) -> impl Strategy<Value = Whose> {

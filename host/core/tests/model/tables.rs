@@ -1,13 +1,15 @@
 //! A store in memory: rows, and what a commit does to them. What it applies is what the real store is handed.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use easel_core::command::{Names, NewMessage};
 use easel_core::draft::MessageHead;
 use easel_core::message::report;
 use easel_core::state::Binding;
 use easel_core::{
-    Change, Cold, Command, Device, Draft, Event, Job, JobId, KeyUse, Message, MessageId, State, Ticket, Timestamp,
+    Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, KeyUse, Message, MessageId, Queue, State,
+    Ticket, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -18,6 +20,9 @@ pub struct Tables {
     pub messages: BTreeMap<MessageId, Note>,
     pub keys: BTreeMap<(String, String), KeyUse>,
     pub devices: BTreeMap<String, Device>,
+    pub queue: Queue,
+    pub intents: BTreeMap<u64, Intent>,
+    pub histories: BTreeMap<String, History>,
     pub events: Vec<Event>,
     pub seq: u64,
     pub ticket: Ticket,
@@ -78,20 +83,28 @@ impl Tables {
         let mut names = Names::default();
         command.name_into(&mut names);
         for key in names.keys {
-            let Some(used) = self.keys.get(&key).filter(|_| loaded.keys.insert(key.clone())) else { continue };
-            cold.keys.insert(key, used.clone());
-            names.jobs.push(used.job);
+            if let Some(used) = self.keys.get(&key).filter(|_| loaded.keys.insert(key.clone())) {
+                cold.keys.insert(key, used.clone());
+            }
         }
-        for id in names.jobs {
-            let ended = self.jobs.get(&id).filter(|job| job.status.ended() && loaded.jobs.insert(id));
-            cold.jobs.extend(ended.map(|job| (id, job.clone().into())));
-        }
+        self.load_jobs(names.jobs, loaded, cold);
+        let mut more = Names::default();
+        command.name_more(cold, &mut more);
+        self.load_jobs(more.jobs, loaded, cold);
         for id in names.messages {
             let Some(Note { message, .. }) = self.messages.get(&id).filter(|_| loaded.messages.insert(id)) else {
                 continue;
             };
             let head = MessageHead { conversation_id: message.conversation_id.clone(), owner: message.owner.clone() };
             cold.messages.insert(id, head);
+        }
+    }
+
+    fn load_jobs(&self, ids: Vec<JobId>, loaded: &mut Loaded, cold: &mut Cold) {
+        for id in ids {
+            if let Some(job) = self.jobs.get(&id).filter(|job| job.status.ended() && loaded.jobs.insert(id)) {
+                cold.jobs.insert(id, Arc::new(job.clone()));
+            }
         }
     }
 
@@ -111,7 +124,13 @@ impl Tables {
                 assert!(self.jobs.insert(job.id, Job::clone(&job)).is_some(), "another row replaces one")
             }
             Change::DeleteJob(id) => assert!(self.jobs.remove(&id).is_some(), "what goes was there"),
-            Change::Device(device) => assert!(self.devices.insert(device.name.clone(), device).is_some()),
+            Change::Device(device) => {
+                assert!(self.devices.insert(device.name.clone(), Device::clone(&device)).is_some());
+            }
+            Change::Queue(queue) => self.queue = queue,
+            Change::Intent(intent) => _ = self.intents.insert(intent.id, intent),
+            Change::History(history) => _ = self.histories.insert(history.backend.clone(), History::clone(&history)),
+            Change::DropIntent(id) => assert!(self.intents.remove(&id).is_some(), "what goes was there"),
             Change::Key(used) => {
                 let key = (used.owner.clone(), used.key.clone());
                 assert!(self.keys.insert(key, used).is_none(), "a key is used once");
@@ -143,6 +162,9 @@ impl Tables {
     /// What a host finds that starts on these rows: it reads nothing below the floor.
     pub fn state(&self, backends: Vec<(String, Binding)>) -> State {
         let mut state = State::new(self.seq, self.ticket, self.devices.values().cloned().collect(), backends);
+        state.restore_queue(self.queue.clone());
+        state.restore_histories(self.histories.values().cloned());
+        state.restore_intents(self.intents.values().cloned());
         state.restore(self.jobs.values().filter(|job| job.ticket >= self.floor && !job.status.ended()).cloned());
         state
     }

@@ -1,14 +1,18 @@
 //! A core, a store and the naive model, driven in step.
 
+use std::sync::Arc;
+
 use easel_core::command::{Command, NewJob};
-use easel_core::{Cold, Draft, Event, Finished, JobId, State, Timestamp, decide};
+use easel_core::{
+    Cold, Draft, Event, Finished, Job, JobError, JobId, MoveTo, Party, State, Status, Timestamp, Which, decide,
+};
 use serde_json::json;
 
 use crate::audit::Audit;
-use crate::checks::the_state_agrees;
-use crate::common::{LIMITS, backends, devices, finished, job_id, message_id, new_job, new_message, object};
+use crate::checks::{the_estimates_agree, the_state_agrees};
+use crate::common::*;
 use crate::naive::{Answer, Naive};
-use crate::steps::{Boundary, Ending, Step, Whose, Wish};
+use crate::steps::{Boundary, Chosen, Ending, Place, Step, Whose, Wish};
 use crate::tables::{Loaded, Tables};
 
 pub struct World {
@@ -27,6 +31,7 @@ pub struct World {
     /// Whatever was asked for and claimed at any time, taken back or not.
     jobs: Vec<JobId>,
     claims: Vec<(JobId, u32)>,
+    batches: u128,
     now: Timestamp,
 }
 
@@ -34,7 +39,7 @@ impl World {
     pub fn new() -> Self {
         let rows = Tables::new(devices());
         let state = rows.state(backends(0));
-        let naive = Naive { rows: rows.clone(), backends: backends(0), now: 0 };
+        let naive = Naive::new(rows.clone());
         Self {
             draft: Draft::new(state.clone(), Cold::default()),
             loaded: Loaded::default(),
@@ -43,6 +48,7 @@ impl World {
             audit: Audit::default(),
             jobs: Vec::new(),
             claims: Vec::new(),
+            batches: 0,
             now: 0,
             rows,
             state,
@@ -60,6 +66,12 @@ impl World {
         self.batch.iter().map(|(_, _, answer)| answer)
     }
 
+    /// Whether anybody knows when anything will start.
+    pub fn estimates(&self) -> bool {
+        let queued = |job: &&Arc<Job>| job.status == Status::Queued;
+        self.state.jobs().filter(queued).any(|job| self.state.estimate(job, self.now).is_some())
+    }
+
     /// Tries one step.
     pub fn take(&mut self, step: Step) {
         match step {
@@ -67,6 +79,14 @@ impl World {
             Step::Boundary(Boundary::Fail) => self.take_back(),
             Step::Boundary(Boundary::Singly) => self.commit_singly(),
             Step::Boundary(Boundary::Crash(layout)) => self.crash(layout),
+            Step::Wait(time) => self.now += time,
+            Step::Blink(device) => {
+                let Some(job) = self.naive.rows.devices[device].live.as_ref().map(|live| live.job) else { return };
+                self.take(Step::Turn { device, ending: Some(Ending::away(device)), claim: false });
+                let backend = self.naive.rows.jobs[&job].backend.clone();
+                self.take(Step::Release { backend: BACKENDS.into_iter().find(|name| *name == backend).unwrap() });
+                self.take(Step::Turn { device, ending: None, claim: true });
+            }
             step => {
                 let Some(command) = self.command(step) else { return };
                 self.now += 1;
@@ -87,6 +107,7 @@ impl World {
             assert_eq!(before, (self.draft.changes.len(), self.draft.events.len()), "{command:?} left a trace");
         }
         the_state_agrees(&self.draft.state, &self.naive);
+        the_estimates_agree(&self.draft.state, &self.naive, now + 3);
         assert!(self.draft.cold.jobs.keys().all(|id| self.draft.state.job(*id).is_none()), "what is live is not cold");
         answer
     }
@@ -134,7 +155,7 @@ impl World {
     /// The process dies, and another starts on what is durable.
     pub fn crash(&mut self, layout: usize) {
         self.take_back();
-        self.naive.backends = backends(layout);
+        self.naive.start(backends(layout));
         self.state = self.rows.state(backends(layout));
         the_state_agrees(&self.state, &self.naive);
         self.begin();
@@ -153,11 +174,38 @@ impl World {
     fn command(&mut self, step: Step) -> Option<Command> {
         let any = |jobs: &Vec<JobId>, index: proptest::sample::Index| (!jobs.is_empty()).then(|| *index.get(jobs));
         Some(match step {
-            Step::Submit(wish) => Command::Submit(Box::new(self.wanted(wish))),
-            Step::Cancel(index) => Command::Cancel(any(&self.jobs, index)?),
-            Step::CancelWhatRuns(device) => Command::Cancel(self.naive.rows.devices[device].live.as_ref()?.job),
-            Step::Retry(index) => Command::Retry(any(&self.jobs, index)?),
-            Step::Delete(index) => Command::Delete(any(&self.jobs, index)?),
+            Step::Submit(wish) => Command::Submit(Box::new(self.wanted(wish, &[]))),
+            Step::SubmitBatch(wishes) => {
+                self.batches += 1;
+                let mut jobs: Vec<NewJob> = Vec::new();
+                for wish in wishes {
+                    let earlier: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+                    jobs.push(self.wanted(wish, &earlier));
+                }
+                Command::SubmitBatch { batch: batch_id(self.batches), jobs }
+            }
+            Step::CancelMany(chosen) => Command::CancelMany { which: self.chosen(chosen), by: BY.into() },
+            Step::Proceed => Command::Proceed,
+            Step::Cancel(index) => cancel(any(&self.jobs, index)?),
+            Step::CancelWhatRuns(device) => cancel(self.naive.rows.devices[device].live.as_ref()?.job),
+            Step::Retry(index) => retry(any(&self.jobs, index)?),
+            Step::Delete(index) => delete(any(&self.jobs, index)?),
+            Step::Move { job, to } => {
+                // Mostly what is queued, for only that can be moved.
+                let waiting: Vec<JobId> = self.naive.queued().into_iter().map(|job| job.id).collect();
+                let other = |index| any(&waiting, index).or_else(|| any(&self.jobs, index));
+                let to = match to {
+                    Place::Front => MoveTo::Front,
+                    Place::Back => MoveTo::Back,
+                    Place::Before(index) => MoveTo::Before(other(index)?),
+                };
+                move_to(if self.now % 4 == 0 { any(&self.jobs, job)? } else { other(job)? }, to)
+            }
+            Step::Reprioritise { job, priority } => reprioritise(any(&self.jobs, job)?, priority),
+            Step::Pause { device: None, reason } => pause_queue(reason),
+            Step::Pause { device: Some(device), reason } => pause_device(device, reason),
+            Step::Resume { device: None } => resume_queue(),
+            Step::Resume { device: Some(device) } => resume_device(device),
             Step::Turn { device, ending, claim } => {
                 let finished = ending.and_then(|ending| self.ended(ending)).map(Box::new);
                 Command::Turn { device: device.into(), finished, claim }
@@ -171,33 +219,80 @@ impl World {
                 Command::Settled { device: device.into(), job, attempt }
             }
             Step::Recover => Command::Recover,
+            Step::Due => Command::Due,
+            Step::Hold { backend, reason } => hold(backend, reason),
+            Step::Release { backend } => {
+                // Mostly one that is held.
+                let held = self.naive.held.keys().next().filter(|_| self.now % 8 != 0);
+                release(held.map_or(backend, |held| held))
+            }
             Step::CreateMessage(id) => Command::CreateMessage(Box::new(new_message(id))),
             Step::PatchMessage { id, content, extra } => {
                 let extra_metadata = extra.map(|n| if n == 0 { serde_json::Map::new() } else { object("n", json!(n)) });
                 Command::PatchMessage { id: message_id(id), content, extra_metadata }
             }
             Step::DeleteMessage(id) => Command::DeleteMessage(message_id(id)),
-            Step::Boundary(_) => return None,
+            Step::Wait(_) | Step::Blink(_) | Step::Boundary(_) => return None,
         })
     }
 
-    fn wanted(&mut self, wish: Wish) -> NewJob {
+    fn wanted(&mut self, wish: Wish, earlier: &[JobId]) -> NewJob {
+        // Mostly something that it may depend on.
+        let party = Party { owner: wish.owner.into(), user: wish.user.map(Into::into) };
+        let own = self.naive.rows.jobs.values().filter(|job| job.party() == party).map(|job| job.id);
+        let own: Vec<JobId> = own.chain(earlier.iter().copied()).collect();
+        let pick = |index: &proptest::sample::Index| {
+            let any = if index.index(10) > 0 && !own.is_empty() { &own } else { &self.jobs };
+            (!any.is_empty()).then(|| *index.get(any))
+        };
+        let depends_on = wish.depends_on.iter().filter_map(pick).collect();
         let n = self.jobs.len() as u128;
         self.jobs.push(job_id(n));
         NewJob {
             backend: wish.backend.into(),
             owner: wish.owner.into(),
+            user: wish.user.map(Into::into),
+            priority: wish.priority,
             key: wish.key.map(|(key, digest)| (key.into(), digest.into())),
             message_id: wish.message.map(message_id),
             conversation_id: wish.conversation.map(Into::into),
             max_attempts: wish.max_attempts,
+            not_before: wish.not_before.map(|wait| self.now + wait),
+            timeout_s: Some(n as u32),
+            depends_on,
+            on_dependency_failure: wish.on_dependency_failure,
+            work: wish.work,
             ..new_job(n)
+        }
+    }
+
+    fn chosen(&self, chosen: Chosen) -> Which {
+        let id = |index: proptest::sample::Index| (!self.jobs.is_empty()).then(|| *index.get(&self.jobs));
+        let some = |name: Option<&'static str>| name.map(Into::into).into_iter().collect();
+        Which {
+            ids: chosen.ids.into_iter().filter_map(id).collect(),
+            batches: chosen
+                .batch
+                .map(|index| batch_id(index.index(self.batches as usize + 1) as u128))
+                .into_iter()
+                .collect(),
+            owners: some(chosen.owner),
+            users: some(chosen.user),
+            conversations: some(chosen.conversation),
+            backends: some(chosen.backend),
+            statuses: chosen.status.into_iter().collect(),
         }
     }
 
     fn ended(&mut self, ending: Ending) -> Option<Finished> {
         let (job, attempt) = self.attempt(&ending.whose)?;
-        Some(Finished { clean: ending.clean, progress: ending.progress, ..finished(job, attempt, ending.outcome) })
+        Some(Finished {
+            clean: ending.clean,
+            progress: ending.progress,
+            error: ending.error.map(|(kind, retryable)| JobError { retryable, ..error(kind, "it failed") }),
+            retry_after_ms: ending.retry_after_ms,
+            ..finished(job, attempt, ending.outcome)
+        })
     }
 
     fn attempt(&mut self, whose: &Whose) -> Option<(JobId, u32)> {

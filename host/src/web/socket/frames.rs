@@ -1,10 +1,11 @@
 //! The frames that are not events: what clients say, and the small answers.
 
-use easel_core::JobId;
+use easel_core::{JobId, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 use super::scope::Filter;
+use crate::time;
 
 /// What a client says.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl ClientFrame {
                 let filters: Vec<_> = frame.iter().filter(|(key, _)| *key != "type" && *key != "ref").collect();
                 let filter = match filters.as_slice() {
                     [(key, Value::String(value))] => Filter::parse(key, value),
-                    _ => Err("name one of conversation_id and job_id, as text".to_owned()),
+                    _ => Err("name one of conversation_id, job_id and batch_id, as text".to_owned()),
                 };
                 match (filter, kind) {
                     (Ok(filter), "subscribe") => Self::Subscribe(reference.unwrap_or_default(), filter),
@@ -66,11 +67,17 @@ pub(super) fn error(reference: Option<Value>, title: &str) -> String {
     json!({"type": "error", "ref": reference, "title": title}).to_string()
 }
 
+/// Places in line, each with when its job is expected to start and to end, as far as that can be told.
+pub(super) type Places = BTreeMap<JobId, (u64, Option<(Timestamp, Timestamp)>)>;
+
 /// Places in line that changed, of one device.
-pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &BTreeMap<JobId, u64>) -> String {
+pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) -> String {
     let places: Map<String, Value> = places
         .iter()
-        .map(|(job, place)| (job.to_string(), json!({"position": place, "start": null, "end": null})))
+        .map(|(job, (place, expected))| {
+            let (start, end) = expected.map(|(start, end)| (time::text(start), time::text(end))).unzip();
+            (job.to_string(), json!({"position": place, "start": start, "end": end}))
+        })
         .collect();
     json!({"type": "positions", "as_of": as_of, "device": device, "length": length, "positions": places}).to_string()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use easel_core::{Body, Event, Job, JobId};
+use easel_core::{BatchId, Body, Event, Job, JobId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use uuid::Uuid;
 pub(super) enum Filter {
     Conversation(String),
     Job(JobId),
+    Batch(BatchId),
 }
 
 impl Filter {
@@ -22,8 +23,11 @@ impl Filter {
                 let id: Uuid = value.parse().map_err(|_| format!("job_id {value:?} is not a UUID"))?;
                 Ok(Self::Job(JobId(id)))
             }
-            "batch_id" => Err("batch_id is not supported yet".to_owned()),
-            _ => Err(format!("there is no filter {key:?}: use conversation_id or job_id")),
+            "batch_id" => {
+                let id: Uuid = value.parse().map_err(|_| format!("batch_id {value:?} is not a UUID"))?;
+                Ok(Self::Batch(BatchId(id)))
+            }
+            _ => Err(format!("there is no filter {key:?}: use conversation_id, job_id or batch_id")),
         }
     }
 
@@ -31,6 +35,7 @@ impl Filter {
         match self {
             Self::Conversation(id) => json!({"conversation_id": id}),
             Self::Job(id) => json!({"job_id": id}),
+            Self::Batch(id) => json!({"batch_id": id}),
         }
     }
 
@@ -38,6 +43,7 @@ impl Filter {
         match self {
             Self::Conversation(id) => job.conversation_id.as_ref() == Some(id),
             Self::Job(id) => job.id == *id,
+            Self::Batch(id) => job.batch_id == Some(*id),
         }
     }
 }
@@ -66,6 +72,8 @@ impl Scope {
             (Self::Only(filters), Body::Message { conversation_id, .. }) => {
                 filters.iter().any(|filter| matches!(filter, Filter::Conversation(id) if id == conversation_id))
             }
+            // What stops everybody is told to everybody.
+            (_, Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. }) => true,
         }
     }
 

@@ -236,14 +236,14 @@ impl Session {
         let state = self.scheduler().state();
         // Events that this client has not seen may be in it: the next round is for those.
         self.places_as_of = self.seq;
-        let mut told = HashMap::new();
+        let (mut told, now) = (HashMap::new(), time::now());
         for device in state.devices() {
             let mut places = BTreeMap::new();
             for job in self.followed(&state, &device.name) {
                 let place = state.position(&job);
                 told.insert(job.id, place);
                 if self.told_places.get(&job.id) != Some(&place) {
-                    places.insert(job.id, place);
+                    places.insert(job.id, (place, state.estimate(&job, now)));
                 }
             }
             if !places.is_empty() {
@@ -260,6 +260,7 @@ impl Session {
             match filter {
                 Filter::Conversation(id) => jobs.extend(state.jobs_of(id).cloned()),
                 Filter::Job(id) => jobs.extend(state.job(*id).cloned()),
+                Filter::Batch(id) => jobs.extend(state.jobs_of_batch(*id).cloned()),
             }
         }
         let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);

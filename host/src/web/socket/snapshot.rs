@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use easel_core::{Job, State, Status};
+use easel_core::{Job, JobId, State, Status};
 use serde_json::{Value, json};
 
 use super::scope::{Filter, Scope};
@@ -70,6 +70,13 @@ async fn named(scheduler: &Scheduler, state: &State, filter: &Filter) -> Result<
             Some(job) => vec![job.clone()],
             None => scheduler.job(*id).await?.into_iter().collect(),
         },
+        Filter::Batch(id) => {
+            let mut jobs: Vec<Arc<Job>> = state.jobs_of_batch(*id).cloned().collect();
+            let ids = scheduler.batch(*id).await?.unwrap_or_default();
+            let ended: Vec<JobId> = ids.into_iter().filter(|id| state.job(*id).is_none()).collect();
+            jobs.extend(scheduler.jobs_by_id(&ended).await?.into_iter().map(Arc::new));
+            jobs
+        }
     })
 }
 

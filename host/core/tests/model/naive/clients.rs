@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use easel_core::command::{NewJob, NewMessage};
-use easel_core::{Body, Job, JobId, KeyUse, MessageChange, MessageId, Refusal, Reply, Status, Transition, policy};
+use easel_core::{
+    Body, Ended, Job, JobId, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Status, Transition,
+};
 use serde_json::{Map, Value};
 
 use super::{Answer, Naive};
@@ -21,13 +23,20 @@ impl Naive {
                 .map(|job| Reply::Known(Arc::new(job.clone()), self.position(job)))
                 .ok_or(Refusal::KeyReused(name.1.clone()));
         }
+        if new.priority.abs() > 100 {
+            return Err(Refusal::BadPriority(new.priority));
+        }
         self.binding(&new.backend).ok_or(Refusal::NoBackend(new.backend.clone()))?;
         let mut conversation_id = new.conversation_id;
         if let Some(id) = new.message_id {
             let note = self.rows.messages.get(&id).ok_or(Refusal::NoMessage(id))?;
             conversation_id = conversation_id.or(Some(note.message.conversation_id.clone()));
         }
-        let ticket = self.arrive()?;
+        let party = Party { owner: new.owner.clone(), user: new.user.clone() };
+        for id in &new.depends_on {
+            self.rows.jobs.get(id).filter(|job| job.party() == party).ok_or(Refusal::NoDependency(*id))?;
+        }
+        let ticket = self.arrive(&party)?;
         if let Some(((owner, key), digest)) = named {
             let used = KeyUse { owner: owner.clone(), key: key.clone(), digest, job: new.id, at: self.now };
             self.rows.keys.insert((owner, key), used);
@@ -35,19 +44,30 @@ impl Naive {
         let job = Job {
             id: new.id,
             ticket,
-            rank: policy::rank(ticket),
-            status: Status::Queued,
+            rank: Rank(String::new()),
+            status: Status::Pending,
             backend: new.backend,
             device: None,
             owner: new.owner,
+            user: new.user,
+            priority: new.priority,
+            tag: 0,
             params: new.params,
             inputs: new.inputs,
             metadata: new.metadata,
             conversation_id,
             message_id: new.message_id,
+            batch_id: new.batch_id,
+            depends_on: new.depends_on,
+            on_dependency_failure: new.on_dependency_failure,
+            work: new.work,
             attempt: 0,
             attempts_used: 0,
             max_attempts: new.max_attempts,
+            not_before: new.not_before,
+            retry_at: None,
+            timeout_s: new.timeout_s,
+            unavailable_in_a_row: 0,
             attempts: Vec::new(),
             artifacts: Vec::new(),
             result: None,
@@ -56,7 +76,7 @@ impl Naive {
             cancel_requested: false,
             note: None,
             created_at: self.now,
-            queued_at: Some(self.now),
+            queued_at: None,
             started_at: None,
             ended_at: None,
             updated_at: self.now,
@@ -76,7 +96,7 @@ impl Naive {
                 Ok(self.put(job, Transition::Cancelling))
             }
             Status::Queued | Status::Pending => {
-                (job.status, job.ended_at) = (Status::Cancelled, Some(self.now));
+                (job.status, job.ended_at, job.retry_at) = (Status::Cancelled, Some(self.now), None);
                 Ok(self.put(job, Transition::Cancelled))
             }
         }
@@ -87,14 +107,16 @@ impl Naive {
         if !job.status.ended() {
             return self.unfit(&job, "only a job that has ended can be retried");
         }
+        if self.telling(id).is_some() || !self.dependents(id, 0).is_empty() {
+            return self.unfit(&job, "a job cannot be run again while others wait for what came of it");
+        }
         self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
-        job.ticket = self.arrive()?;
-        job.rank = policy::rank(job.ticket);
-        job.status = Status::Queued;
-        (job.attempts_used, job.progress, job.cancel_requested) = (0, 0, false);
+        job.ticket = self.arrive(&job.party())?;
+        job.rank = Rank(String::new());
+        (job.attempts_used, job.progress, job.cancel_requested, job.unavailable_in_a_row) = (0, 0, false, 0);
         (job.result, job.error) = (None, None);
         job.artifacts.clear();
-        (job.queued_at, job.started_at, job.ended_at) = (Some(self.now), None, None);
+        (job.queued_at, job.started_at, job.ended_at) = (None, None, None);
         Ok(self.arrived(job))
     }
 
@@ -103,9 +125,13 @@ impl Naive {
         if !job.status.ended() {
             return self.unfit(&job, "only a job that has ended can be deleted");
         }
+        if self.telling(id).is_some() {
+            return self.unfit(&job, "those that depend on it have not all been told yet that it has ended");
+        }
         self.rows.jobs.remove(&id);
         let job = Arc::new(job.without_params());
         self.say(Body::Job { event: Transition::Deleted, job, queue_position: 0 });
+        self.intend_to_tell(id, Ended::Deleted);
         Ok(Reply::Done)
     }
 
@@ -138,21 +164,17 @@ impl Naive {
     }
 
     /// A ticket, if there is room.
-    fn arrive(&mut self) -> Result<u64, Refusal> {
-        let waiting = self.rows.jobs.values().filter(|job| job.status == Status::Queued).count() as u64;
-        if waiting >= LIMITS.max_waiting {
-            return Err(Refusal::QueueFull(waiting));
+    fn arrive(&mut self, party: &Party) -> Result<u64, Refusal> {
+        let waiting = self.waiting();
+        let own = waiting.iter().filter(|job| job.party() == *party).count() as u64;
+        if waiting.len() as u64 >= LIMITS.max_waiting {
+            return Err(Refusal::QueueFull(waiting.len() as u64));
+        }
+        if own >= LIMITS.max_waiting_per_owner {
+            return Err(Refusal::OwnerFull(own));
         }
         self.rows.ticket += 1;
         Ok(self.rows.ticket)
-    }
-
-    /// What has just arrived is the newest job of its message.
-    fn arrived(&mut self, job: Job) -> Reply {
-        if let Some(note) = job.message_id.and_then(|id| self.rows.messages.get_mut(&id)) {
-            note.reporter = Some(job.id);
-        }
-        self.put(job, Transition::Queued)
     }
 
     fn tell(&mut self, note: Note, event: MessageChange) {
@@ -161,7 +183,7 @@ impl Naive {
         self.say(Body::Message { event, id, conversation_id, owner });
     }
 
-    fn unfit(&self, job: &Job, rule: &'static str) -> Answer {
+    pub(super) fn unfit(&self, job: &Job, rule: &'static str) -> Answer {
         Err(Refusal::Unfit { job: Arc::new(job.clone()), queue_position: self.position(job), rule })
     }
 }

@@ -1,13 +1,20 @@
 //! The core once more, as naive as can be: rows that are changed in place, and lines that are sorted whenever asked for.
 
 mod clients;
+mod dependencies;
+mod estimates;
+mod order;
+mod times;
 mod turns;
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use easel_core::order::Tag;
 use easel_core::state::Binding;
-use easel_core::{Body, Command, Event, Job, JobId, Refusal, Reply, Status, Timestamp, Transition};
+use easel_core::{Body, Command, Event, Job, JobId, Party, Pause, Refusal, Reply, Status, Timestamp, Transition};
 
+use crate::common::backends;
 use crate::tables::Tables;
 
 pub type Answer = Result<Reply, Refusal>;
@@ -17,10 +24,33 @@ pub type Answer = Result<Reply, Refusal>;
 pub struct Naive {
     pub rows: Tables,
     pub backends: Vec<(String, Binding)>,
+    /// Whatever was claimed at any time: by which device, whose, with which tag.
+    pub claims: Vec<(String, Party, Tag)>,
+    /// Whatever completed at any time: for which backend, in what time, for how much work.
+    pub completions: Vec<(String, u64, Option<u64>)>,
+    /// Backends that are held, and those that were released since they last were.
+    pub held: BTreeMap<String, String>,
+    pub released: BTreeSet<String>,
+    /// The intents that the command at hand works on.
+    pub at_work: VecDeque<u64>,
+    pub by: Option<String>,
     pub now: Timestamp,
 }
 
 impl Naive {
+    pub fn new(rows: Tables) -> Self {
+        let (claims, completions) = (Vec::new(), Vec::new());
+        let (held, released, at_work) = (BTreeMap::new(), BTreeSet::new(), VecDeque::new());
+        Self { rows, backends: backends(0), claims, completions, held, released, at_work, by: None, now: 0 }
+    }
+
+    /// What is not durable is gone.
+    pub fn start(&mut self, backends: Vec<(String, Binding)>) {
+        self.backends = backends;
+        self.held.clear();
+        self.released.clear();
+    }
+
     /// What has not ended, as it arrived.
     pub fn live(&self) -> Vec<&Job> {
         let mut jobs: Vec<&Job> = self.rows.jobs.values().filter(|job| !job.status.ended()).collect();
@@ -32,21 +62,12 @@ impl Naive {
         self.backends.iter().find(|(name, _)| name == backend).map(|(_, binding)| binding)
     }
 
-    /// The line of a device: first in, first out.
-    pub fn line(&self, device: &str) -> Vec<&Job> {
-        let here =
-            |job: &&Job| job.status == Status::Queued && self.binding(&job.backend).is_some_and(|b| b.device == device);
-        self.live().into_iter().filter(here).collect()
+    pub fn queued(&self) -> Vec<&Job> {
+        self.live().into_iter().filter(|job| job.status == Status::Queued).collect()
     }
 
-    pub fn position(&self, job: &Job) -> u64 {
-        let line = match self.binding(&job.backend) {
-            Some(binding) => self.line(&binding.device),
-            None => {
-                self.live().into_iter().filter(|j| j.status == Status::Queued && j.backend == job.backend).collect()
-            }
-        };
-        line.iter().position(|other| other.id == job.id).map_or(0, |before| before as u64 + 1)
+    pub fn waiting(&self) -> Vec<&Job> {
+        self.live().into_iter().filter(|job| job.status != Status::Processing).collect()
     }
 
     /// The job that runs as this attempt.
@@ -56,13 +77,29 @@ impl Naive {
 
     pub fn decide(&mut self, command: Command, now: Timestamp) -> Answer {
         self.now = now;
+        self.by = command.by().map(Into::into);
         let answer = match command {
             Command::Submit(new) => self.submit(*new),
-            Command::Cancel(id) => self.cancel(id),
-            Command::Retry(id) => self.retry(id),
-            Command::Delete(id) => self.delete(id),
+            Command::SubmitBatch { batch, jobs } => self.submit_batch(batch, jobs),
+            Command::CancelMany { which, by } => Ok(self.cancel_many(which, by)),
+            Command::Proceed => {
+                self.at_work.extend(self.rows.intents.keys().next());
+                Ok(Reply::Done)
+            }
+            Command::Cancel { job, .. } => self.cancel(job),
+            Command::Retry { job, .. } => self.retry(job),
+            Command::Delete { job, .. } => self.delete(job),
+            Command::Move { job, to, .. } => self.move_to(job, to),
+            Command::Reprioritise { job, priority, .. } => self.reprioritise(job, priority),
+            Command::PauseQueue { reason, by } => Ok(self.pause(Some(Pause { reason, by, since: now }))),
+            Command::ResumeQueue { .. } => Ok(self.pause(None)),
+            Command::PauseDevice { device, reason, by } => {
+                self.pause_device(device, Some(Pause { reason, by, since: now }))
+            }
+            Command::ResumeDevice { device, .. } => self.pause_device(device, None),
             Command::Turn { device, finished, claim } => {
                 finished.into_iter().for_each(|finished| self.finish(*finished));
+                self.work();
                 Ok(Reply::Turn(if claim { self.claim(&device).map(Box::new) } else { None }))
             }
             Command::Remember { job, attempt, note } => {
@@ -73,6 +110,9 @@ impl Naive {
                 self.settle(&device, job, attempt);
                 Ok(Reply::Done)
             }
+            Command::Due => Ok(self.due()),
+            Command::Hold { backend, reason } => self.hold(backend, Some(reason)),
+            Command::Release { backend } => self.hold(backend, None),
             Command::Recover => {
                 self.recover();
                 Ok(Reply::Done)
@@ -83,6 +123,7 @@ impl Naive {
             }
             Command::DeleteMessage(id) => self.forget(id),
         };
+        self.work();
         self.rows.floor = self.live().first().map_or(self.rows.ticket + 1, |job| job.ticket);
         answer
     }
@@ -96,11 +137,12 @@ impl Naive {
             note.report(&job, queue_position);
         }
         self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position });
+        self.tell_dependents(job.id, job.status);
         Reply::Job(Arc::new(job), queue_position)
     }
 
     fn say(&mut self, body: Body) {
         self.rows.seq += 1;
-        self.rows.events.push(Event { seq: self.rows.seq, at: self.now, body });
+        self.rows.events.push(Event { seq: self.rows.seq, at: self.now, by: self.by.clone(), body });
     }
 }

@@ -1,7 +1,8 @@
 //! What devices do, on rows.
 
 use easel_core::{
-    Attempt, Claimed, Device, ErrorKind, Finished, Job, JobId, Occupant, Outcome, Reply, Status, Transition,
+    Attempt, Claimed, Device, ErrorKind, Finished, Job, JobError, JobId, Occupant, Outcome, Reply, Status, Transition,
+    policy,
 };
 
 use super::Naive;
@@ -12,10 +13,13 @@ const LOST: &str = "Easel was stopped or crashed during each attempt at this job
 
 impl Naive {
     pub(super) fn claim(&mut self, name: &str) -> Option<Claimed> {
-        if self.rows.devices[name] != (Device { name: name.into(), ..Device::default() }) {
+        let Device { live: None, dirty: None, paused: None, .. } = &self.rows.devices[name] else { return None };
+        if self.rows.queue.paused.is_some() {
             return None;
         }
-        let mut job: Job = (*self.line(name).first()?).clone();
+        let mut job: Job = self.line(name).into_iter().find(|job| !self.is_held(job))?.clone();
+        let last_error = job.attempts.last().and_then(|attempt| attempt.error.clone());
+        self.tick(name, &job);
         let digest = self.binding(&job.backend)?.digest.clone();
         job.status = Status::Processing;
         job.device = Some(name.into());
@@ -35,10 +39,11 @@ impl Naive {
         let (backend, since) = (job.backend.clone(), self.now);
         let occupant =
             Occupant { job: job.id, attempt: job.attempt, backend, digest: digest.clone(), since, note: None };
-        let device = Device { name: name.into(), live: Some(occupant.clone()), dirty: Some(occupant) };
-        self.rows.devices.insert(name.into(), device);
+        let device = self.rows.devices.get_mut(name).unwrap();
+        (device.live, device.dirty) = (Some(occupant.clone()), Some(occupant));
         let Reply::Job(job, _) = self.put(job, Transition::Started) else { unreachable!() };
-        Some(Claimed { job, digest })
+        let unload_first = last_error.is_some_and(|error| error.kind == ErrorKind::OutOfMemory);
+        Some(Claimed { job, digest, unload_first })
     }
 
     pub(super) fn finish(&mut self, finished: Finished) {
@@ -48,28 +53,59 @@ impl Naive {
         device.dirty = device.dirty.take().filter(|_| !finished.clean);
 
         let outcome = if job.cancel_requested { Outcome::Cancelled } else { finished.outcome };
-        let charged = outcome != Outcome::Interrupted && outcome != Outcome::Unavailable;
         let error_of_attempt = finished.error.filter(|_| outcome != Outcome::Complete && outcome != Outcome::Cancelled);
+        let mut free = outcome == Outcome::Interrupted;
+        if outcome == Outcome::Unavailable {
+            let again = job.unavailable_in_a_row == 0 || self.released.contains(&job.backend);
+            job.unavailable_in_a_row += u32::from(again);
+            free = job.unavailable_in_a_row < 3;
+        }
+        if outcome != Outcome::Unavailable || !free {
+            job.unavailable_in_a_row = 0;
+        }
         let attempt = job.attempts.last_mut().unwrap();
-        (attempt.outcome, attempt.charged, attempt.ended_at) = (Some(outcome), charged, Some(self.now));
+        (attempt.outcome, attempt.charged, attempt.ended_at) = (Some(outcome), !free, Some(self.now));
         attempt.error = error_of_attempt.clone();
-        job.attempts_used += u32::from(charged);
+        job.attempts_used += u32::from(!free);
 
-        if outcome == Outcome::Lost && job.attempts_used < job.max_attempts {
+        if free {
+            if outcome == Outcome::Unavailable {
+                let why = error_of_attempt.map_or("The engine was away.".into(), |error| error.message);
+                self.hold(job.backend.clone(), Some(why)).unwrap();
+            }
             (job.status, job.progress) = (Status::Pending, 0);
-            self.put(job.clone(), Transition::Retrying);
-            (job.status, job.queued_at) = (Status::Queued, Some(self.now));
-            self.put(job, Transition::Queued);
+            if !self.blocked(&job) {
+                self.stand(&mut job);
+            }
+            self.put(job, Transition::Interrupted);
             return;
         }
-        if outcome == Outcome::Interrupted {
-            (job.status, job.progress, job.queued_at) = (Status::Queued, 0, Some(self.now));
-            self.put(job, Transition::Interrupted);
+        let helps = |error: &JobError| {
+            error.retryable && error.kind != ErrorKind::Invalid && error.kind != ErrorKind::Cancelled
+        };
+        let may = match outcome {
+            Outcome::Complete | Outcome::Cancelled => false,
+            Outcome::Lost => true,
+            _ => error_of_attempt.as_ref().is_none_or(helps),
+        };
+        if may && job.attempts_used < job.max_attempts {
+            let backoff =
+                self.binding(&job.backend).map(|binding| binding.backoff).filter(|_| outcome != Outcome::Lost);
+            let pause = backoff.map_or(0, |backoff| {
+                policy::pause(backoff, job.attempts_used, job.id, job.attempt, finished.retry_after_ms)
+            });
+            (job.status, job.progress, job.retry_at) = (Status::Pending, 0, Some(self.now + pause));
+            self.put(job.clone(), Transition::Retrying);
+            if pause == 0 && !self.blocked(&job) {
+                self.stand(&mut job);
+                self.put(job, Transition::Queued);
+            }
             return;
         }
         (job.ended_at, job.progress) = (Some(self.now), finished.progress);
         let event = match outcome {
             Outcome::Complete => {
+                self.learn(&job);
                 (job.status, job.progress) = (Status::Complete, 100);
                 (job.result, job.artifacts) = (finished.result, finished.artifacts);
                 Transition::Completed
@@ -80,7 +116,7 @@ impl Naive {
             }
             _ => {
                 job.status = Status::Error;
-                job.error = error_of_attempt.or_else(|| Some(error(ErrorKind::Lost, LOST)));
+                job.error = error_of_attempt.or_else(|| Some(nameless(outcome)));
                 Transition::Failed
             }
         };
@@ -116,5 +152,26 @@ impl Naive {
 fn lost(job: &Job) -> Finished {
     let (job, attempt) = (job.id, job.attempt);
     let (outcome, clean, progress) = (Outcome::Lost, false, 0);
-    Finished { job, attempt, outcome, clean, progress, result: None, artifacts: Vec::new(), error: None }
+    Finished {
+        job,
+        attempt,
+        outcome,
+        clean,
+        progress,
+        result: None,
+        artifacts: Vec::new(),
+        error: None,
+        retry_after_ms: None,
+    }
+}
+
+fn nameless(outcome: Outcome) -> JobError {
+    match outcome {
+        Outcome::Lost => error(ErrorKind::Lost, LOST),
+        Outcome::Timeout => error(ErrorKind::Timeout, "The attempt took longer than it may."),
+        Outcome::Stalled => error(ErrorKind::Stalled, "The backend gave no sign of life for too long."),
+        Outcome::Trapped => error(ErrorKind::Trapped, "The backend crashed."),
+        Outcome::Unavailable => error(ErrorKind::Unavailable, "The engine was away."),
+        _ => error(ErrorKind::Failed, "The backend failed."),
+    }
 }

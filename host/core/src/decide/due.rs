@@ -1,0 +1,68 @@
+//! From waiting for something to waiting for one's turn.
+
+use std::sync::Arc;
+
+use crate::command::Reply;
+use crate::decide::Limits;
+use crate::draft::Draft;
+use crate::event::Transition;
+use crate::job::{Job, Status, Timestamp};
+use crate::order;
+
+pub(super) fn due(draft: &mut Draft, limits: Limits, now: Timestamp) -> Reply {
+    for job in draft.state.due(now, limits.slice) {
+        let mut job = Job::clone(&job);
+        stand(draft, &mut job, limits, now);
+        draft.transition(job, Transition::Queued, now);
+    }
+    Reply::Done
+}
+
+/// A job that has just arrived, or that came back: queued, or pending while it has to wait for something else first.
+/// What happened to it otherwise is `event`.
+pub(super) fn enter(
+    draft: &mut Draft,
+    mut job: Job,
+    event: Option<Transition>,
+    limits: Limits,
+    now: Timestamp,
+) -> (Arc<Job>, u64) {
+    job.status = Status::Pending;
+    if free(draft, &job, now) {
+        stand(draft, &mut job, limits, now);
+    }
+    let event = event.unwrap_or(Transition::to(job.status));
+    draft.transition(job, event, now)
+}
+
+/// One thing less keeps this pending job from lining up; perhaps it was the last.
+pub(super) fn reconsider(draft: &mut Draft, job: &Job, limits: Limits, now: Timestamp) {
+    if free(draft, job, now) {
+        let mut job = Job::clone(job);
+        stand(draft, &mut job, limits, now);
+        draft.transition(job, Transition::Queued, now);
+    } else {
+        draft.state.expect(job);
+    }
+}
+
+/// Whether a pending job waits neither for another nor for a time, and has a line to stand in.
+fn free(draft: &Draft, job: &Job, now: Timestamp) -> bool {
+    job.waits_until().is_none_or(|at| at <= now)
+        && draft.state.blocked_by(job).is_none()
+        && (job.rank.given() || draft.state.device_of(&job.backend).is_some())
+}
+
+/// Makes it queued: at its rank, or, the first time since it arrived, at the one that it is given now.
+fn stand(draft: &Draft, job: &mut Job, limits: Limits, now: Timestamp) {
+    job.status = Status::Queued;
+    job.queued_at = Some(now);
+    job.retry_at = None;
+    if job.rank.given() {
+        return;
+    }
+    let Some(device) = draft.state.device_of(&job.backend) else { return };
+    let party = job.party();
+    job.tag = order::tag(device, &party, draft.state.largest_tag(&device.name, &party));
+    job.rank = order::rank(job.tag, job.priority, limits.priority_worth, job.ticket);
+}

@@ -1,0 +1,91 @@
+//! Another place in line: by hand, or by another priority.
+
+use crate::command::{MoveTo, Refusal, Reply};
+use crate::decide::Limits;
+use crate::draft::Draft;
+use crate::event::Transition;
+use crate::job::{Job, JobId, Rank, Status, Timestamp};
+use crate::order::{self, PRIORITIES};
+use crate::state::Place;
+
+/// Only the rank changes: the tag goes on to say whose turn it was.
+pub(super) fn to(draft: &mut Draft, id: JobId, to: MoveTo, now: Timestamp) -> Result<Reply, Refusal> {
+    let old = draft.job(id).ok_or(Refusal::NoJob(id))?;
+    if old.status != Status::Queued {
+        return Err(draft.unfit(old, "only a job that is queued can be moved"));
+    }
+    let device = match draft.state.device_of(&old.backend) {
+        Some(device) => device.name.clone(),
+        None => return Err(Refusal::NoBackend(old.backend.clone())),
+    };
+    let rank = match to {
+        MoveTo::Front => front(draft, &device, &old),
+        MoveTo::Back => back(draft, &device, &old),
+        MoveTo::Before(other) => before(draft, &device, &old, other)?,
+    };
+    let Some(rank) = rank else { return Ok(draft.unchanged(old)) };
+    let (job, queue_position) = draft.transition(Job { rank, ..Job::clone(&old) }, Transition::Moved, now);
+    Ok(Reply::Job(job, queue_position))
+}
+
+/// None if it is there already; so it is for all three.
+fn front(draft: &Draft, device: &str, job: &Job) -> Option<Rank> {
+    let here = Place::of(job);
+    let first = draft.state.first_place(device, &here).filter(|first| **first < here)?;
+    Some(order::before_first(&first.rank(), job.ticket))
+}
+
+fn back(draft: &Draft, device: &str, job: &Job) -> Option<Rank> {
+    let here = Place::of(job);
+    let last = draft.state.last_place(device, &here).filter(|last| **last > here)?;
+    Some(order::after_last(&last.rank(), job.ticket))
+}
+
+fn before(draft: &Draft, device: &str, job: &Job, other: JobId) -> Result<Option<Rank>, Refusal> {
+    if job.id == other {
+        return Ok(None);
+    }
+    let next = draft.job(other).ok_or(Refusal::NoJob(other))?;
+    if next.status != Status::Queued {
+        return Err(draft.unfit(next, "a job can be moved only before one that is queued"));
+    }
+    if draft.state.backend(&next.backend).is_none_or(|binding| binding.device != device) {
+        return Err(Refusal::OtherLine { job: job.id, before: other });
+    }
+    let (here, there) = (Place::of(job), Place::of(&next));
+    let previous = draft.state.place_before(device, &there, &here);
+    let already = here < there && previous.is_none_or(|previous| *previous < here);
+    let rank = match previous {
+        _ if already => None,
+        Some(previous) => Some(order::between(&previous.rank(), &next.rank, job.ticket)),
+        None => Some(order::before_first(&next.rank, job.ticket)),
+    };
+    Ok(rank)
+}
+
+/// The place that the job would have had with this priority from the beginning; an earlier move is forgotten.
+pub(super) fn reprioritise(
+    draft: &mut Draft,
+    id: JobId,
+    priority: i32,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<Reply, Refusal> {
+    let old = draft.job(id).ok_or(Refusal::NoJob(id))?;
+    if !PRIORITIES.contains(&priority) {
+        return Err(Refusal::BadPriority(priority));
+    }
+    if !matches!(old.status, Status::Queued | Status::Pending) {
+        return Err(draft.unfit(old, "only a job that waits can be given another priority"));
+    }
+    if old.priority == priority {
+        return Ok(draft.unchanged(old));
+    }
+    // One that has not been queued yet has no turn, and gets its rank when it has.
+    let rank = match old.rank.given() {
+        true => order::rank(old.tag, priority, limits.priority_worth, old.ticket),
+        false => Rank::none(),
+    };
+    let (job, queue_position) = draft.transition(Job { priority, rank, ..Job::clone(&old) }, Transition::Moved, now);
+    Ok(Reply::Job(job, queue_position))
+}

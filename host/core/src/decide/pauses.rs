@@ -1,0 +1,30 @@
+//! Pausing and resuming: the queue as a whole, or a device. What runs finishes; nothing more is claimed.
+
+use crate::command::{Refusal, Reply};
+use crate::device::{Device, Pause, Queue};
+use crate::draft::Draft;
+use crate::job::Timestamp;
+
+pub(super) fn queue(draft: &mut Draft, paused: Option<Pause>, now: Timestamp) -> Reply {
+    let queue = draft.state.queue().clone();
+    if !same(&queue.paused, &paused) {
+        draft.put_queue(Queue { paused }, now);
+    }
+    Reply::Done
+}
+
+pub(super) fn device(draft: &mut Draft, name: String, paused: Option<Pause>, now: Timestamp) -> Result<Reply, Refusal> {
+    let device = draft.state.device(&name).cloned().ok_or(Refusal::NoDevice(name))?;
+    if !same(&device.paused, &paused) {
+        let device = Device { paused, ..device };
+        draft.tell_device(&device, now);
+        draft.put_device(device);
+    }
+    Ok(Reply::Done)
+}
+
+/// Whether a new pause says nothing new: then the old one stands, and so does its time.
+fn same(old: &Option<Pause>, new: &Option<Pause>) -> bool {
+    let said = |pause: &Option<Pause>| pause.as_ref().map(|pause| (pause.reason.clone(), pause.by.clone()));
+    said(old) == said(new)
+}

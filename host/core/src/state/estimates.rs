@@ -1,0 +1,64 @@
+//! When a job will start and end, as far as that can be told. Nobody who arrives later is foreseen, nor is a failure.
+
+use super::State;
+use super::lines::Place;
+use crate::history::History;
+use crate::job::{Job, Status, Timestamp};
+use crate::rank_set::{Load, Member};
+
+impl State {
+    /// When `job` starts, or has started, and when it ends, if it is queued or runs. None if something is in its way of which
+    /// nobody knows how long it lasts, or if too little is known of what runs before it.
+    pub fn estimate(&self, job: &Job, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let device = self.device_of(&job.backend)?;
+        if job.status == Status::Processing {
+            return Some((job.started_at?, self.end_of(job, now)?));
+        }
+        let stopped = self.queue.paused.is_some() || device.paused.is_some() || self.held.contains_key(&job.backend);
+        if job.status != Status::Queued || stopped {
+            return None;
+        }
+        let mut start = match (&device.live, &device.dirty) {
+            (Some(live), _) => self.end_of(self.job(live.job)?, now)?,
+            (None, Some(_)) => return None,
+            (None, None) => now,
+        };
+        let place = Place::of(job);
+        for (backend, line) in self.named_lines(&device.name, false) {
+            let (jobs, load) = line.places().before(&place);
+            start = later(start, self.expected(backend, jobs, load)?);
+        }
+        Some((start, later(start, self.expected(&job.backend, 1, place.load())?)))
+    }
+
+    /// When a job that runs ends: not before now, however long it takes already.
+    fn end_of(&self, job: &Job, now: Timestamp) -> Option<Timestamp> {
+        let takes = self.expected(&job.backend, 1, Place::of(job).load())?;
+        Some(later(job.started_at?, takes).max(now))
+    }
+
+    fn expected(&self, backend: &str, jobs: usize, load: Load) -> Option<u64> {
+        match self.histories.get(backend) {
+            Some(history) => history.expect(jobs, load),
+            None => History::default().expect(jobs, load),
+        }
+    }
+
+    /// How long the jobs of a backend took.
+    pub fn history(&self, backend: &str) -> Option<&History> {
+        self.histories.get(backend)
+    }
+
+    pub(crate) fn put_history(&mut self, history: History) {
+        self.histories.insert(history.backend.clone(), history);
+    }
+
+    /// Takes over how long jobs took as it was read from the store at start-up.
+    pub fn restore_histories(&mut self, histories: impl IntoIterator<Item = History>) {
+        histories.into_iter().for_each(|history| self.put_history(history));
+    }
+}
+
+fn later(at: Timestamp, time: u64) -> Timestamp {
+    at.saturating_add(Timestamp::try_from(time).unwrap_or(Timestamp::MAX))
+}

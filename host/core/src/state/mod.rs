@@ -1,0 +1,395 @@
+//! Everything that has not ended, and who is next.
+//!
+//! A `State` is persistent: its maps share structure between versions, so `clone` is O(1). Readers hold the committed
+//! version while the writer drafts the next; a draft that fails to commit is dropped, and nobody has seen it.
+
+mod dependencies;
+mod estimates;
+mod lines;
+mod waiting;
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap, OrdSet};
+
+use crate::device::{Device, Queue};
+use crate::history::History;
+use crate::intent::Intent;
+use crate::job::{BatchId, Job, JobId, Party, Status, Ticket, Timestamp};
+use crate::order::Tag;
+use crate::policy::Backoff;
+use lines::{Crowds, Line};
+
+pub(crate) use lines::Place;
+pub use waiting::Waiting;
+
+/// What the state has to know of a configured backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The device that it runs on.
+    pub device: String,
+    /// `sha256:…` of the component that the next claim runs.
+    pub digest: String,
+    /// How long its failed jobs pause before they are tried again.
+    pub backoff: Backoff,
+}
+
+/// The queue, its devices and its counters at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The number of the last event.
+    pub seq: u64,
+    /// The last ticket that was given out.
+    pub ticket: Ticket,
+    queue: Queue,
+    live: OrdMap<Ticket, Arc<Job>>,
+    tickets: HashMap<JobId, Ticket>,
+    conversations: OrdSet<(String, Ticket)>,
+    batches: OrdSet<(BatchId, Ticket)>,
+    /// The waiting jobs by what they depend on.
+    dependents: OrdSet<(JobId, Ticket)>,
+    intents: OrdMap<u64, Intent>,
+    /// The intents to tell the dependents of a job, by that job.
+    telling: HashMap<JobId, u64>,
+    due: OrdSet<(Timestamp, Ticket)>,
+    lines: OrdMap<String, Line>,
+    crowds: Crowds,
+    waiting: u64,
+    waiting_by_party: HashMap<Party, u64>,
+    devices: OrdMap<String, Arc<Device>>,
+    backends: OrdMap<String, Binding>,
+    held: OrdMap<String, String>,
+    released: OrdSet<String>,
+    histories: OrdMap<String, History>,
+}
+
+impl State {
+    /// A state with these devices and backends, and no job.
+    pub fn new(seq: u64, ticket: Ticket, devices: Vec<Device>, backends: Vec<(String, Binding)>) -> Self {
+        Self {
+            seq,
+            ticket,
+            devices: devices.into_iter().map(|device| (device.name.clone(), Arc::new(device))).collect(),
+            backends: backends.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// A job that has not ended.
+    pub fn job(&self, id: JobId) -> Option<&Arc<Job>> {
+        self.live.get(self.tickets.get(&id)?)
+    }
+
+    /// The jobs that have not ended, as they arrived.
+    pub fn jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.live.values()
+    }
+
+    /// The jobs of a conversation that have not ended, as they arrived.
+    pub fn jobs_of(&self, conversation: &str) -> impl Iterator<Item = &Arc<Job>> {
+        let from = (conversation.to_owned(), 0);
+        let conversation = conversation.to_owned();
+        self.conversations
+            .range(from..)
+            .take_while(move |(name, _)| *name == conversation)
+            .filter_map(|(_, ticket)| self.live.get(ticket))
+    }
+
+    /// No job that has not ended has a lesser ticket: scans of the store start here.
+    pub fn floor(&self) -> Ticket {
+        self.live.get_min().map_or(self.ticket + 1, |(ticket, _)| *ticket)
+    }
+
+    /// A device.
+    pub fn device(&self, name: &str) -> Option<&Device> {
+        self.devices.get(name).map(|device| &**device)
+    }
+
+    /// The devices by name.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices.values().map(|device| &**device)
+    }
+
+    /// A backend's binding.
+    pub fn backend(&self, name: &str) -> Option<&Binding> {
+        self.backends.get(name)
+    }
+
+    /// The device that a backend runs on.
+    pub fn device_of(&self, backend: &str) -> Option<&Device> {
+        self.device(&self.backends.get(backend)?.device)
+    }
+
+    /// How many jobs have not ended.
+    pub fn live_count(&self) -> usize {
+        self.live.len()
+    }
+
+    /// The queue's own row.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// How many jobs wait, for whatever: this is what caps are about.
+    pub fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// How many jobs of a party wait, for whatever.
+    pub fn waiting_of(&self, party: &Party) -> u64 {
+        self.waiting_by_party.get(party).copied().unwrap_or_default()
+    }
+
+    /// How many jobs are queued, for all devices together.
+    pub fn queued(&self) -> u64 {
+        self.lines.values().map(|line| line.places().len() as u64).sum()
+    }
+
+    /// How many jobs are queued for a device.
+    pub fn length(&self, device: &str) -> u64 {
+        self.lines_of(device).map(|line| line.places().len() as u64).sum()
+    }
+
+    /// How many parties have jobs in the line of a device, for backends that are not held.
+    pub fn parties(&self, device: &str) -> usize {
+        self.crowds.of(device)
+    }
+
+    /// The largest tag that a job of this party has in the line of a device.
+    pub fn largest_tag(&self, device: &str, party: &Party) -> Option<Tag> {
+        self.lines_of(device).filter_map(|line| line.largest_tag(party)).max()
+    }
+
+    /// The place of a job in the line of its device: from 1, or 0 if it is not queued.
+    pub fn position(&self, job: &Job) -> u64 {
+        if job.status != Status::Queued {
+            return 0;
+        }
+        let place = Place::of(job);
+        let rank = |line: &Line| line.places().rank(&place);
+        let before: usize = match self.backends.get(&job.backend).map(|binding| binding.device.as_str()) {
+            Some(device) if self.held.contains_key(&job.backend) => {
+                let open: usize = self.open_lines_of(device).map(|line| line.places().len()).sum();
+                open + self.held_lines_of(device).map(rank).sum::<usize>()
+            }
+            Some(device) => self.open_lines_of(device).map(rank).sum(),
+            None => self.lines.get(&job.backend).map_or(0, rank),
+        };
+        before as u64 + 1
+    }
+
+    /// The first job in the line of a device that can be claimed once the device is free and nothing is paused.
+    pub fn head(&self, device: &str) -> Option<&Arc<Job>> {
+        let first = self.open_lines_of(device).filter_map(|line| line.places().first()).min()?;
+        self.live.get(&first.ticket)
+    }
+
+    /// The job that a device may claim now.
+    pub fn claimable(&self, device: &str) -> Option<&Arc<Job>> {
+        let open = |device: &&Device| device.free() && device.paused.is_none() && self.queue.paused.is_none();
+        self.device(device).filter(open).and_then(|device| self.head(&device.name))
+    }
+
+    /// The first place in the line of a device, leaving out `except`.
+    pub(crate) fn first_place(&self, device: &str, except: &Place) -> Option<&Place> {
+        self.lines_of(device).filter_map(|line| line.first(except)).min()
+    }
+
+    /// The last place in the line of a device, leaving out `except`.
+    pub(crate) fn last_place(&self, device: &str, except: &Place) -> Option<&Place> {
+        self.lines_of(device).filter_map(|line| line.last(except)).max()
+    }
+
+    /// The place right before `place` in the line of a device, leaving out `except`.
+    pub(crate) fn place_before(&self, device: &str, place: &Place, except: &Place) -> Option<&Place> {
+        self.lines_of(device).filter_map(|line| line.before(place, except)).max()
+    }
+
+    /// The first `limit` jobs in the line of a device, in order: those of backends that are held come last.
+    pub fn line(&self, device: &str, limit: usize) -> Vec<Arc<Job>> {
+        let places = |lines: &mut dyn Iterator<Item = &'_ Line>| -> Vec<Place> {
+            let mut places: Vec<Place> = lines.flat_map(|line| line.places().iter().take(limit).cloned()).collect();
+            places.sort();
+            places
+        };
+        let (open, held) = (places(&mut self.open_lines_of(device)), places(&mut self.held_lines_of(device)));
+        open.iter().chain(&held).take(limit).filter_map(|place| self.live.get(&place.ticket).cloned()).collect()
+    }
+
+    /// When the next job is due that waits for a time.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.get_min().map(|(at, _)| *at)
+    }
+
+    /// The first `limit` jobs that are due at `now`.
+    pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Vec<Arc<Job>> {
+        let due = self.due.iter().take_while(|(at, _)| *at <= now).take(limit);
+        due.filter_map(|(_, ticket)| self.live.get(ticket).cloned()).collect()
+    }
+
+    /// Why a backend is held, if it is.
+    pub fn held(&self, backend: &str) -> Option<&str> {
+        self.held.get(backend).map(String::as_str)
+    }
+
+    /// Whether the engine of a backend has answered since it was last away.
+    pub(crate) fn released(&self, backend: &str) -> bool {
+        self.released.contains(backend)
+    }
+
+    /// Its jobs are claimed no more, and step behind those of other backends.
+    pub(crate) fn hold(&mut self, backend: &str, reason: String) {
+        self.released.remove(backend);
+        if self.held.insert(backend.to_owned(), reason).is_none() {
+            let (Some(binding), Some(line)) = (self.backends.get(backend), self.lines.get(backend)) else { return };
+            line.parties().for_each(|party| self.crowds.leave(&binding.device, party));
+        }
+    }
+
+    pub(crate) fn release(&mut self, backend: &str) {
+        self.released.insert(backend.to_owned());
+        if self.held.remove(backend).is_some() {
+            let (Some(binding), Some(line)) = (self.backends.get(backend), self.lines.get(backend)) else { return };
+            line.parties().for_each(|party| self.crowds.join(&binding.device, party.clone()));
+        }
+    }
+
+    /// Puts a job where its status says it belongs, in place of what it was.
+    pub(crate) fn put(&mut self, job: Arc<Job>) {
+        self.take(job.id);
+        if job.status.ended() {
+            return;
+        }
+        if job.status != Status::Processing {
+            self.waiting += 1;
+            *self.waiting_by_party.entry(job.party()).or_default() += 1;
+            self.dependents.extend(job.depends_on.iter().map(|id| (*id, job.ticket)));
+        }
+        if job.status == Status::Queued {
+            self.line_up(&job);
+        }
+        self.expect(&job);
+        if let Some(batch) = job.batch_id {
+            self.batches.insert((batch, job.ticket));
+        }
+        if let Some(conversation) = &job.conversation_id {
+            self.conversations.insert((conversation.clone(), job.ticket));
+        }
+        self.tickets.insert(job.id, job.ticket);
+        self.live.insert(job.ticket, job);
+    }
+
+    /// Removes a job from wherever `put` has put it.
+    fn take(&mut self, id: JobId) {
+        let Some(job) = self.tickets.remove(&id).and_then(|ticket| self.live.remove(&ticket)) else { return };
+        if job.status != Status::Processing {
+            self.waiting -= 1;
+            let party = job.party();
+            match self.waiting_by_party.get_mut(&party) {
+                Some(jobs) if *jobs > 1 => *jobs -= 1,
+                _ => _ = self.waiting_by_party.remove(&party),
+            }
+            for id in &job.depends_on {
+                self.dependents.remove(&(*id, job.ticket));
+            }
+        }
+        if job.status == Status::Queued {
+            self.leave_line(&job);
+        }
+        self.due.remove(&(due_at(&job), job.ticket));
+        if let Some(conversation) = &job.conversation_id {
+            self.conversations.remove(&(conversation.clone(), job.ticket));
+        }
+        if let Some(batch) = job.batch_id {
+            self.batches.remove(&(batch, job.ticket));
+        }
+    }
+
+    /// Notes when a pending job is due that waits for no other. It could not line up without its backend: then it goes on
+    /// when there is one again.
+    pub(crate) fn expect(&mut self, job: &Job) {
+        let pending = job.status == Status::Pending;
+        if pending && self.device_of(&job.backend).is_some() && self.blocked_by(job).is_none() {
+            self.due.insert((due_at(job), job.ticket));
+        }
+    }
+
+    fn line_up(&mut self, job: &Job) {
+        let first = self.lines.entry(job.backend.clone()).or_default().insert(job, job.party());
+        if let Some(binding) = self.open(&job.backend).filter(|_| first) {
+            let device = binding.device.clone();
+            self.crowds.join(&device, job.party());
+        }
+    }
+
+    /// The binding of a backend that is not held.
+    fn open(&self, backend: &str) -> Option<&Binding> {
+        self.backends.get(backend).filter(|_| !self.held.contains_key(backend))
+    }
+
+    fn leave_line(&mut self, job: &Job) {
+        let Some(line) = self.lines.get_mut(&job.backend) else { return };
+        let party = job.party();
+        let last = line.remove(job, &party);
+        if line.places().is_empty() {
+            self.lines.remove(&job.backend);
+        }
+        if let Some(binding) = self.open(&job.backend).filter(|_| last) {
+            let device = binding.device.clone();
+            self.crowds.leave(&device, &party);
+        }
+    }
+
+    pub(crate) fn put_queue(&mut self, queue: Queue) {
+        self.queue = queue;
+    }
+
+    pub(crate) fn put_device(&mut self, device: Arc<Device>) {
+        self.devices.insert(device.name.clone(), device);
+    }
+
+    /// Takes over the queue's own row as it was read from the store at start-up.
+    pub fn restore_queue(&mut self, queue: Queue) {
+        self.put_queue(queue);
+    }
+
+    /// Adds jobs that were read from the store at start-up.
+    pub fn restore(&mut self, jobs: impl IntoIterator<Item = Job>) {
+        let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+        for job in &jobs {
+            self.put(job.clone());
+        }
+        // Which of them wait for nothing but a time is known only now that all are there.
+        for job in jobs.iter().filter(|job| job.status == Status::Pending) {
+            self.put(job.clone());
+        }
+    }
+
+    fn lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
+        self.open_lines_of(device).chain(self.held_lines_of(device))
+    }
+
+    fn open_lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
+        self.named_lines(device, false).map(|(_, line)| line)
+    }
+
+    fn held_lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
+        self.named_lines(device, true).map(|(_, line)| line)
+    }
+
+    /// The lines of a device, with their backends: of those that are held, or of the others.
+    fn named_lines<'a>(&'a self, device: &str, held: bool) -> impl Iterator<Item = (&'a str, &'a Line)> {
+        self.backends
+            .iter()
+            .filter(move |(name, binding)| binding.device == device && self.held.contains_key(*name) == held)
+            .filter_map(|(name, _)| Some((name.as_str(), self.lines.get(name)?)))
+    }
+}
+
+/// When a pending job is due that waits for no other: at once, unless it waits for a time.
+fn due_at(job: &Job) -> Timestamp {
+    job.waits_until().unwrap_or(job.created_at)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+use super::*;
+use crate::Json;
+use crate::command::{Command, NewJob};
+use crate::decide::{Limits, decide};
+use crate::draft::{Cold, Draft};
+use crate::job::OnDependencyFailure;
+use crate::policy::Backoff;
+use uuid::Uuid;
+
+fn job(id: u128) -> NewJob {
+    NewJob {
+        id: JobId(Uuid::from_u128(id)),
+        backend: "paint".into(),
+        owner: "local".into(),
+        user: None,
+        priority: 0,
+        params: Json::null(),
+        inputs: Vec::new(),
+        metadata: Json::null(),
+        conversation_id: Some("c".into()),
+        message_id: None,
+        batch_id: Some(BatchId(Uuid::from_u128(1))),
+        depends_on: (1..id).map(|id| JobId(Uuid::from_u128(id))).collect(),
+        on_dependency_failure: OnDependencyFailure::Run,
+        work: None,
+        max_attempts: 1,
+        not_before: None,
+        timeout_s: None,
+        key: None,
+    }
+}
+
+#[test]
+fn a_job_that_has_ended_leaves_nothing_behind_in_memory() {
+    let binding =
+        Binding { device: "gpu0".into(), digest: "sha256:paint".into(), backoff: Backoff { base: 1, max: 1 } };
+    let state =
+        State::new(0, 0, vec![Device { name: "gpu0".into(), ..Device::default() }], vec![("paint".into(), binding)]);
+    let mut draft = Draft::new(state, Cold::default());
+    let limits = Limits { max_waiting: 9, max_waiting_per_owner: 9, priority_worth: 10, slice: 2 };
+    let mut ask = |command| decide(&mut draft, command, limits, 7).map(drop);
+    assert_eq!((1..=3).try_for_each(|id| ask(Command::Submit(Box::new(job(id))))), Ok(()));
+    assert_eq!((1..=3).try_for_each(|id| ask(Command::Cancel { job: job(id).id, by: "local".into() })), Ok(()));
+
+    while draft.state.has_intents() {
+        assert!(decide(&mut draft, Command::Proceed, limits, 7).is_ok());
+    }
+
+    let State { live, tickets, conversations, batches, dependents, telling, due, lines, crowds, .. } = &draft.state;
+    assert_eq!((live.len(), tickets.len(), conversations.len(), batches.len(), dependents.len()), (0, 0, 0, 0, 0));
+    assert_eq!((telling.len(), due.len(), lines.len(), crowds.is_empty()), (0, 0, 0, true));
+    assert_eq!((draft.state.waiting, draft.state.waiting_by_party.len()), (0, 0));
+}

@@ -1,0 +1,79 @@
+//! Why a job waits, in a sentence for its user. It is derived whenever somebody asks, so it is true at any time.
+
+use super::State;
+use crate::device::Pause;
+use crate::job::{Job, Status, Timestamp};
+
+/// What a waiting job waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// `turn`, `paused`, `device`, `backend`, `dependency`, `time`, `retry`.
+    pub reason: &'static str,
+    /// A sentence for the user.
+    pub detail: String,
+    /// When it is over, if that is known.
+    pub until: Option<Timestamp>,
+}
+
+impl State {
+    /// What `job` waits for; none unless it waits.
+    pub fn waiting_for(&self, job: &Job) -> Option<Waiting> {
+        let (reason, detail) = match job.status {
+            Status::Pending if self.device_of(&job.backend).is_some() => self.why_pending(job),
+            Status::Queued | Status::Pending => self.why_queued(job),
+            _ => return None,
+        };
+        let until = if matches!(reason, "time" | "retry") { job.waits_until() } else { None };
+        Some(Waiting { reason, detail, until })
+    }
+
+    fn why_pending(&self, job: &Job) -> (&'static str, String) {
+        match self.blocked_by(job) {
+            Some(id) if self.job(id).is_some() => return ("dependency", format!("it waits for job {id}")),
+            Some(id) => return ("dependency", format!("job {id} has ended, and this one is about to go on")),
+            None => {}
+        }
+        if job.retry_at.is_none() {
+            return ("time", "it is not to start before the time that was asked for".into());
+        }
+        let why = job.attempts.last().and_then(|attempt| attempt.error.as_ref());
+        let why = why.map(|error| format!(" ({})", error.message)).unwrap_or_default();
+        ("retry", format!("attempt {} failed{why}; it is tried again after a pause", job.attempt))
+    }
+
+    /// What stands in the way of everybody is told before the place in line.
+    fn why_queued(&self, job: &Job) -> (&'static str, String) {
+        let Some(binding) = self.backends.get(&job.backend) else {
+            return ("backend", format!("no backend {} is configured any more", job.backend));
+        };
+        let Some(device) = self.devices.get(&binding.device) else {
+            return ("device", format!("no device {} is configured any more", binding.device));
+        };
+        if let Some(pause) = &self.queue.paused {
+            return ("paused", paused("the queue", pause));
+        }
+        if let Some(pause) = &device.paused {
+            return ("paused", paused(&device.name, pause));
+        }
+        if let Some(reason) = self.held(&job.backend) {
+            return ("backend", format!("{} is away: {reason}", job.backend));
+        }
+        if device.live.is_none() && device.dirty.is_some() {
+            let detail = format!("{} is being brought to rest after an attempt that was cut short", device.name);
+            return ("device", detail);
+        }
+        let detail = match self.position(job) {
+            1 => format!("next on {}", device.name),
+            2 => format!("one job is before it on {}", device.name),
+            place => format!("{} jobs are before it on {}", place - 1, device.name),
+        };
+        ("turn", detail)
+    }
+}
+
+fn paused(what: &str, pause: &Pause) -> String {
+    match &pause.reason {
+        Some(reason) => format!("{what} was paused by {}: {reason}", pause.by),
+        None => format!("{what} was paused by {}", pause.by),
+    }
+}

@@ -1,0 +1,65 @@
+//! What is for later, and what is away, on rows.
+
+use easel_core::{Body, Job, Refusal, Reply, Status, Timestamp, Transition};
+
+use super::{Answer, Naive};
+use crate::common::LIMITS;
+
+impl Naive {
+    /// When each pending job goes on, the earliest first.
+    pub fn dues(&self) -> Vec<(Timestamp, &Job)> {
+        let pending = self.live().into_iter().filter(|job| job.status == Status::Pending);
+        let bound = pending.filter(|job| self.binding(&job.backend).is_some() && !self.blocked(job));
+        let mut dues: Vec<_> = bound.map(|job| (due_at(job).unwrap_or(job.created_at), job)).collect();
+        dues.sort_by_key(|(at, job)| (*at, job.ticket));
+        dues
+    }
+
+    pub(super) fn due(&mut self) -> Reply {
+        let due = self.dues().into_iter().filter(|(at, _)| *at <= self.now).map(|(_, job)| job.clone());
+        let due = due.take(LIMITS.slice);
+        for mut job in due.collect::<Vec<_>>() {
+            self.stand(&mut job);
+            self.put(job, Transition::Queued);
+        }
+        Reply::Done
+    }
+
+    /// In line: at its rank, if it has one.
+    pub(super) fn stand(&mut self, job: &mut Job) {
+        if job.rank.0.is_empty() {
+            self.line_up(job);
+        }
+        (job.status, job.retry_at, job.queued_at) = (Status::Queued, None, Some(self.now));
+    }
+
+    /// Whether a pending job has waited long enough.
+    pub(super) fn is_due(&self, job: &Job) -> bool {
+        let lined = !job.rank.0.is_empty() || self.binding(&job.backend).is_some();
+        lined && due_at(job).is_none_or(|at| at <= self.now)
+    }
+
+    pub(super) fn hold(&mut self, backend: String, reason: Option<String>) -> Answer {
+        if reason.is_some() && self.binding(&backend).is_none() {
+            return Err(Refusal::NoBackend(backend));
+        }
+        if self.held.get(&backend) != reason.as_ref() {
+            match reason.clone() {
+                Some(reason) => {
+                    self.released.remove(&backend);
+                    self.held.insert(backend.clone(), reason);
+                }
+                None => {
+                    self.released.insert(backend.clone());
+                    self.held.remove(&backend);
+                }
+            }
+            self.say(Body::Backend { name: backend, held: reason });
+        }
+        Ok(Reply::Done)
+    }
+}
+
+fn due_at(job: &Job) -> Option<Timestamp> {
+    job.retry_at.or(job.not_before.filter(|_| job.rank.0.is_empty()))
+}

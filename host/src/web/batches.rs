@@ -1,0 +1,146 @@
+//! Batches: many jobs in one request, all of them or none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use easel_core::command::NewJob;
+use easel_core::{BatchId, Command, JobId, Refusal, Reply, Which};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use warp::http::HeaderMap;
+
+use super::body::{Body, Document};
+use super::envelope::{self, Envelope, InputField};
+use super::jobs::{cancel_many, to_the_end, view_as_told};
+use super::submit::{adopt, forget_inputs, key};
+use super::{Answer, Host, Problem, reply};
+use crate::scheduler::Rejected;
+use crate::view;
+
+/// The most jobs of a batch.
+const JOBS: usize = easel_core::decide::batches::LARGEST;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    jobs: Vec<Envelope>,
+    /// There is no other way.
+    atomic: Option<bool>,
+}
+
+pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> Answer {
+    let key = key(&headers)?;
+    let document = body?;
+    let wishes = read(&host, &document, key)?;
+    let batch = BatchId(Uuid::now_v7());
+    match to_the_end(place(host.clone(), batch, wishes)).await? {
+        Reply::Batch(jobs) => {
+            // Those of a request that is repeated are those that it made before.
+            let made_before = jobs.first().is_some_and(|(job, _)| job.batch_id != Some(batch));
+            let id = jobs.first().and_then(|(job, _)| job.batch_id).unwrap_or(batch);
+            let views: Vec<Value> = jobs.iter().map(|(job, place)| view_as_told(&host, job, *place)).collect();
+            let view = json!({"id": id, "jobs": views});
+            Ok(if made_before { reply::json(&view) } else { reply::created(&format!("/v1/batches/{}", id.0), &view) })
+        }
+        other => Err(Problem::internal(format!("a batch was answered with {other:?}"))),
+    }
+}
+
+/// The jobs that are asked for. The key of a batch becomes a key of each of its entries.
+fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(NewJob, Vec<InputField>)>, Problem> {
+    let form: Form = document.read()?;
+    if form.atomic == Some(false) {
+        return Err(Problem::invalid("atomic", "a batch is always made as a whole: leave atomic out, or say true"));
+    }
+    if form.jobs.is_empty() || form.jobs.len() > JOBS {
+        return Err(Problem::invalid("jobs", format!("a batch has from 1 to {JOBS} jobs")));
+    }
+    let sent = document.value().get("jobs").and_then(Value::as_array).cloned().unwrap_or_default();
+    let digest = document.digest();
+    let mut ids: Vec<JobId> = Vec::with_capacity(form.jobs.len());
+    let mut wishes = Vec::with_capacity(form.jobs.len());
+    for (index, envelope) in form.jobs.into_iter().enumerate() {
+        let at = |problem: Problem| problem.under(&format!("jobs.{index}"));
+        let wish = envelope::read(host, envelope, sent.get(index).unwrap_or(&Value::Null), &ids).map_err(at)?;
+        ids.push(wish.job.id);
+        let key = key.as_ref().map(|key| (format!("{key}#{index}"), digest.clone()));
+        wishes.push((NewJob { key, ..wish.job }, wish.inputs));
+    }
+    Ok(wishes)
+}
+
+async fn place(host: Arc<Host>, batch: BatchId, wishes: Vec<(NewJob, Vec<InputField>)>) -> Result<Reply, Problem> {
+    let with_files: Vec<JobId> =
+        wishes.iter().filter(|(_, inputs)| !inputs.is_empty()).map(|(job, _)| job.id).collect();
+    let reply = match adopted(&host, wishes).await {
+        Err(problem) => Err(problem),
+        Ok(jobs) => match host.scheduler.send(Command::SubmitBatch { batch, jobs }).await {
+            Ok(reply) => Ok(reply),
+            // As with a single job: what is not written is swept at the next start.
+            Err(Rejected::Closing) => return Err(Rejected::Closing.into()),
+            Err(rejected) => Err(named(rejected)),
+        },
+    };
+    let made = |id: &JobId| match &reply {
+        Ok(Reply::Batch(jobs)) => jobs.iter().any(|(job, _)| job.id == *id),
+        _ => false,
+    };
+    for id in with_files.iter().filter(|id| !made(id)) {
+        forget_inputs(&host, *id).await;
+    }
+    reply
+}
+
+async fn adopted(host: &Host, wishes: Vec<(NewJob, Vec<InputField>)>) -> Result<Vec<NewJob>, Problem> {
+    let mut jobs = Vec::with_capacity(wishes.len());
+    for (index, (mut job, inputs)) in wishes.into_iter().enumerate() {
+        adopt(host, &mut job, inputs).await.map_err(|problem| problem.under(&format!("jobs.{index}")))?;
+        jobs.push(job);
+    }
+    Ok(jobs)
+}
+
+/// The problem of an entry, with the field that it is about.
+fn named(rejected: Rejected) -> Problem {
+    match rejected {
+        Rejected::Refused(Refusal::Entry { index, refusal }) => {
+            let problem = match *refusal {
+                refusal @ Refusal::NoMessage(_) => Problem::from(refusal).in_field("message_id"),
+                refusal @ Refusal::NoDependency(_) => Problem::from(refusal).in_field("depends_on"),
+                refusal => refusal.into(),
+            };
+            problem.under(&format!("jobs.{index}"))
+        }
+        other => other.into(),
+    }
+}
+
+/// `{"id", "total", "counts": {status: n}, "progress", "jobs": [ids]}`.
+pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
+    let ids = found(&host, id).await?;
+    let state = host.scheduler.state();
+    let mut jobs: BTreeMap<JobId, _> = ids.iter().filter_map(|id| Some((*id, state.job(*id)?.clone()))).collect();
+    let ended: Vec<JobId> = ids.iter().filter(|id| !jobs.contains_key(id)).copied().collect();
+    jobs.extend(host.scheduler.jobs_by_id(&ended).await?.into_iter().map(|job| (job.id, Arc::new(job))));
+
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut percent = 0;
+    for job in jobs.values() {
+        *counts.entry(job.status.name()).or_default() += 1;
+        percent += if job.status.ended() { 100 } else { u64::from(view::percent(job, host.scheduler.hub())) };
+    }
+    Ok(reply::json(&json!({
+        "id": id, "total": jobs.len(), "counts": counts, "progress": percent / (jobs.len() as u64).max(1), "jobs": ids,
+    })))
+}
+
+pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
+    found(&host, id).await?;
+    cancel_many(&host, Which { batches: vec![BatchId(id)], ..Which::default() }).await
+}
+
+/// The jobs of the batch, or 404.
+async fn found(host: &Host, id: Uuid) -> Result<Vec<JobId>, Problem> {
+    host.scheduler.batch(BatchId(id)).await?.ok_or_else(|| Problem::not_found(format!("there is no batch {id}")))
+}

@@ -1,0 +1,208 @@
+//! From what a client sends to the job that it asks for, as far as that can be known without the writer.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use easel_core::command::NewJob;
+use easel_core::job::OnDependencyFailure;
+use easel_core::order::PRIORITIES;
+use easel_core::{JobId, Json, MessageId, Timestamp};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::submit::{conversation, small};
+use super::{Host, OWNER, Problem};
+use crate::backend::Backend;
+
+/// The largest `metadata`.
+const METADATA: usize = 4 * 1024;
+/// The most inputs of a job.
+const INPUTS: usize = 16;
+/// The most attempts that a job may ask for.
+const ATTEMPTS: u32 = 100;
+/// The most that a job may depend on.
+const DEPENDENCIES: usize = 1_000;
+/// The longest time that a job may ask for, in seconds: a week.
+const LONGEST: u32 = 7 * 24 * 3600;
+
+/// What a client sends. `null` is the same as absent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Envelope {
+    params: Map<String, Value>,
+    backend: Option<String>,
+    inputs: Option<Vec<InputField>>,
+    metadata: Option<Map<String, Value>>,
+    conversation_id: Option<String>,
+    message_id: Option<Uuid>,
+    max_attempts: Option<u32>,
+    priority: Option<i32>,
+    /// Ids; in a batch also `#N`, its N-th entry, from 0.
+    depends_on: Option<Vec<String>>,
+    on_dependency_failure: Option<OnDependencyFailure>,
+    not_before: Option<String>,
+    timeout_s: Option<u32>,
+    /// For tokens of services, which are not built yet.
+    user: Option<String>,
+}
+
+/// An upload under the name by which the backend knows it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InputField {
+    pub(super) name: String,
+    pub(super) upload: Uuid,
+}
+
+/// The job that is wished for, and the uploads that it is to have.
+pub(super) struct Wish {
+    pub(super) job: NewJob,
+    pub(super) inputs: Vec<InputField>,
+}
+
+/// Reads an envelope, which is also given as it was sent. `before` are the jobs of the batch that it may name.
+pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobId]) -> Result<Wish, Problem> {
+    if envelope.user.is_some() {
+        return Err(Problem::not_supported_yet("user").in_field("user"));
+    }
+    let backend = backend(host, envelope.backend)?;
+    let params = small("params", Value::Object(envelope.params), host.config.web.max_params.as_u64())?;
+    let params = backend.check_params(&params)?;
+    let metadata = small("metadata", Value::Object(envelope.metadata.unwrap_or_default()), METADATA as u64)?;
+    let priority = envelope.priority.unwrap_or_default();
+    within("priority", priority, *PRIORITIES.start(), *PRIORITIES.end())?;
+    if let Some(attempts) = envelope.max_attempts {
+        within("max_attempts", attempts, 1, ATTEMPTS)?;
+    }
+    if let Some(seconds) = envelope.timeout_s {
+        within("timeout_s", seconds, 1, LONGEST)?;
+    }
+    let job = NewJob {
+        id: JobId(Uuid::now_v7()),
+        backend: backend.name.clone(),
+        owner: OWNER.to_owned(),
+        user: None,
+        priority,
+        work: work(&params),
+        params: Json::of(&params),
+        inputs: Vec::new(),
+        metadata: Json::of(&metadata),
+        conversation_id: envelope.conversation_id.map(|id| conversation("conversation_id", id)).transpose()?,
+        message_id: envelope.message_id.map(MessageId),
+        max_attempts: envelope.max_attempts.unwrap_or(backend.max_attempts),
+        not_before: envelope.not_before.map(|text| moment("not_before", &text)).transpose()?,
+        timeout_s: envelope.timeout_s,
+        batch_id: None,
+        depends_on: depends_on(&envelope.depends_on.unwrap_or_default(), before)?,
+        on_dependency_failure: envelope.on_dependency_failure.unwrap_or_default(),
+        key: None,
+    };
+    Ok(Wish { job, inputs: inputs(sent, envelope.inputs.unwrap_or_default())? })
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(field: &str, value: T, least: T, most: T) -> Result<(), Problem> {
+    if value >= least && value <= most {
+        return Ok(());
+    }
+    let detail = format!("{field} must be from {least} to {most}");
+    Err(Problem::invalid(field, detail))
+}
+
+/// How much work image params mean: pixels, steps and images multiplied. That is how the time of a diffusion model grows;
+/// of params that do not say so nothing is known.
+fn work(params: &Value) -> Option<u64> {
+    let number = |name: &str| params.get(name).and_then(Value::as_u64);
+    let pixels = number("width")?.checked_mul(number("height")?)?;
+    let images = number("count").or_else(|| number("batch_size")).unwrap_or(1);
+    // In units of 4,096 pixels: sums over a million jobs have to stay numbers.
+    (pixels / 4096).max(1).checked_mul(number("steps")?)?.checked_mul(images)
+}
+
+fn moment(field: &str, text: &str) -> Result<Timestamp, Problem> {
+    let time = DateTime::parse_from_rfc3339(text)
+        .map_err(|_| Problem::invalid(field, format!("{text:?} is not a time: write 2026-01-31T12:00:00Z")))?;
+    Ok(time.timestamp_micros())
+}
+
+fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem> {
+    if names.len() > DEPENDENCIES {
+        let detail = format!("a job may depend on {DEPENDENCIES} others at the most");
+        return Err(Problem::invalid("depends_on", detail));
+    }
+    let mut ids = Vec::with_capacity(names.len());
+    for name in names {
+        let id = match name.strip_prefix('#') {
+            Some(index) => index.parse::<usize>().ok().and_then(|index| before.get(index)).copied(),
+            None => name.parse().ok().map(JobId),
+        };
+        let id = id.ok_or_else(|| {
+            let detail =
+                format!("{name:?} is neither the id of a job nor, in a batch, #N for an entry before this one");
+            Problem::invalid("depends_on", detail)
+        })?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+fn backend(host: &Host, name: Option<String>) -> Result<Arc<Backend>, Problem> {
+    let name = name.unwrap_or_else(|| host.config.default_backend.clone());
+    host.registry.get(&name).ok_or_else(|| {
+        let known: Vec<_> = host.registry.iter().map(|backend| backend.name.as_str()).collect();
+        Problem::invalid("backend", format!("there is no backend {name:?}; these are: {}", known.join(", ")))
+    })
+}
+
+fn inputs(sent: &Value, inputs: Vec<InputField>) -> Result<Vec<InputField>, Problem> {
+    // serde also takes a struct from an array of its fields, which nobody promised to anybody.
+    let listed = sent.get("inputs").and_then(Value::as_array);
+    if listed.is_some_and(|listed| !listed.iter().all(Value::is_object)) {
+        return Err(Problem::invalid("inputs", "an input must be an object with a name and an upload"));
+    }
+    if inputs.len() > INPUTS {
+        return Err(Problem::invalid("inputs", format!("a job may have {INPUTS} inputs at the most")));
+    }
+    let mut names: Vec<_> = inputs.iter().map(|input| &input.name).collect();
+    names.sort();
+    names.dedup();
+    if names.len() < inputs.len() {
+        return Err(Problem::invalid("inputs", "two inputs have the same name"));
+    }
+    Ok(inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_work_of_an_image_is_its_pixels_times_its_steps_times_its_number() {
+        assert_eq!(work(&json!({"width": 512, "height": 512, "steps": 20})), Some(64 * 20));
+        assert_eq!(work(&json!({"width": 512, "height": 512, "steps": 20, "count": 3})), Some(64 * 20 * 3));
+        assert_eq!(work(&json!({"width": 16, "height": 16, "steps": 1, "batch_size": 2})), Some(2));
+        assert_eq!(work(&json!({"steps": 20})), None);
+        assert_eq!(work(&json!({"width": u64::MAX, "height": 2, "steps": 1})), None);
+    }
+
+    #[test]
+    fn an_entry_of_a_batch_names_only_those_before_it() {
+        let before = [JobId(Uuid::from_u128(1)), JobId(Uuid::from_u128(2))];
+        let named =
+            |names: &[&str]| depends_on(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>(), &before);
+        assert_eq!(named(&["#1", "#0", "#1"]).unwrap(), [before[1], before[0]]);
+        for wrong in ["#2", "#-1", "#", "seven", ""] {
+            named(&[wrong]).unwrap_err();
+        }
+        depends_on(&["#0".to_owned()], &[]).unwrap_err();
+    }
+
+    #[test]
+    fn a_time_has_a_zone() {
+        assert_eq!(moment("not_before", "1970-01-01T01:00:01+01:00").unwrap(), 1_000_000);
+        moment("not_before", "1970-01-01T00:00:01").unwrap_err();
+    }
+}
