@@ -27,6 +27,18 @@ fn a_job_moves_to_the_front_to_the_back_or_before_another() {
 }
 
 #[test]
+fn a_job_moves_before_another_also_among_those_of_several_backends() {
+    let mut batch = Batch::after(2);
+    batch.submit(NewJob { backend: "draw".into(), ..new_job(3) }).unwrap();
+    batch.submit(new_job(4)).unwrap();
+    batch.submit(new_job(5)).unwrap();
+    to(&mut batch, 5, MoveTo::Before(job_id(4))).unwrap();
+    assert_eq!(line(&batch), [1, 2, 3, 5, 4]);
+    to(&mut batch, 1, MoveTo::Before(job_id(3))).unwrap();
+    assert_eq!(line(&batch), [2, 1, 3, 5, 4]);
+}
+
+#[test]
 fn a_move_to_where_a_job_stands_is_not_told() {
     let mut batch = Batch::after(3);
     for (n, place) in [
