@@ -44,7 +44,10 @@ pub(super) fn work(draft: &mut Draft, limits: Limits, now: Timestamp) {
     let by = draft.by.take();
     let mut budget = limits.slice;
     while let Some((id, written)) = draft.at_work.front().copied() {
-        let Some(intent) = draft.state.intent(id).cloned() else { return };
+        let Some(intent) = draft.state.intent(id).cloned() else {
+            draft.at_work.pop_front();
+            continue;
+        };
         draft.by = intent.by.clone();
         let done = match &intent.purpose {
             Purpose::Tell { job, ended } => tell(draft, &intent, *job, *ended, &mut budget, limits, now),

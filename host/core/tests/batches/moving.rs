@@ -28,14 +28,14 @@ fn a_job_moves_to_the_front_to_the_back_or_before_another() {
 
 #[test]
 fn a_job_moves_before_another_also_among_those_of_several_backends() {
-    let mut batch = Batch::after(2);
-    batch.submit(NewJob { backend: "draw".into(), ..new_job(3) }).unwrap();
-    batch.submit(new_job(4)).unwrap();
-    batch.submit(new_job(5)).unwrap();
-    to(&mut batch, 5, MoveTo::Before(job_id(4))).unwrap();
-    assert_eq!(line(&batch), [1, 2, 3, 5, 4]);
-    to(&mut batch, 1, MoveTo::Before(job_id(3))).unwrap();
-    assert_eq!(line(&batch), [2, 1, 3, 5, 4]);
+    let mut batch = Batch::roomy();
+    for (n, backend) in [(1, "paint"), (2, "draw"), (3, "draw"), (4, "draw"), (5, "paint"), (6, "paint")] {
+        batch.submit(NewJob { backend: backend.into(), ..new_job(n) }).unwrap();
+    }
+    to(&mut batch, 6, MoveTo::Before(job_id(5))).unwrap();
+    assert_eq!(line(&batch), [1, 2, 3, 4, 6, 5]);
+    to(&mut batch, 1, MoveTo::Before(job_id(4))).unwrap();
+    assert_eq!(line(&batch), [2, 3, 1, 4, 6, 5]);
 }
 
 #[test]
