@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use imbl::HashMap;
 
-use crate::command::{NewMessage, Refusal, Reply};
+use crate::command::NewMessage;
 use crate::device::{Device, Queue};
 use crate::event::{Body, Event, MessageChange, Transition};
 use crate::history::History;
 use crate::intent::{Ended, Intent, Purpose};
 use crate::job::{Job, JobId, Timestamp};
 use crate::message::MessageId;
+use crate::reply::{Refusal, Reply};
 use crate::state::State;
 
 /// What an idempotency key stands for.

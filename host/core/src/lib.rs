@@ -17,9 +17,10 @@ pub mod message;
 pub mod order;
 pub mod policy;
 pub mod rank_set;
+pub mod reply;
 pub mod state;
 
-pub use command::{Claimed, Command, Finished, MoveTo, Refusal, Reply};
+pub use command::{Command, Finished, MoveTo};
 pub use decide::decide;
 pub use device::{Device, Occupant, Pause, Queue, Share};
 pub use draft::{Change, Cold, Draft, KeyUse};
@@ -33,4 +34,5 @@ pub use job::{
 pub use json::Json;
 pub use message::{Message, MessageId};
 pub use rank_set::{Load, RankSet};
+pub use reply::{Claimed, Refusal, Reply};
 pub use state::{State, Waiting};

@@ -153,6 +153,33 @@ fn events_carry_jobs_without_their_params() {
     assert_eq!(Job { params: with.params.clone(), ..without }, with);
 }
 
+/// Rows and events that a host before this one has written have fewer fields.
+#[test]
+fn old_rows_still_read() {
+    let mut draft = running(1);
+    turn(&mut draft, Some(Finished { clean: false, ..finished(job_id(1), 1, Outcome::Lost) }));
+    let job = Job { error: Some(error(ErrorKind::Failed, "it failed")), ..job(&draft, 1) };
+    let without = |value: serde_json::Value, names: &str| {
+        let serde_json::Value::Object(mut row) = value else { panic!("a row is an object") };
+        names.split(' ').for_each(|name| _ = row.remove(name));
+        serde_json::Value::Object(row)
+    };
+    let new = "user priority tag batch_id depends_on on_dependency_failure work not_before retry_at timeout_s \
+        unavailable_in_a_row";
+    let old: Job = serde_json::from_value(without(serde_json::to_value(&job).unwrap(), new)).unwrap();
+    assert_eq!(old, Job { tag: 0, ..job });
+
+    let device = draft.state.device("gpu0").unwrap();
+    let old: Device =
+        serde_json::from_value(without(serde_json::to_value(device).unwrap(), "paused clock shares")).unwrap();
+    assert_eq!(old, Device { clock: 0, shares: Vec::new(), ..device.clone() });
+
+    let event = &draft.events[0];
+    let written = serde_json::to_value(event).unwrap();
+    assert_eq!(written.get("by"), None);
+    assert_eq!(&serde_json::from_value::<easel_core::Event>(written).unwrap(), event);
+}
+
 #[test]
 fn json_is_kept_to_the_letter() {
     let kept: Json = serde_json::from_value(json!("[1.0, 18446744073709551615]")).unwrap();

@@ -1,9 +1,10 @@
 //! Batches: all or none, in one commit.
 
-use crate::command::{NewJob, Refusal, Reply};
+use crate::command::NewJob;
 use crate::decide::{Limits, jobs};
 use crate::draft::Draft;
 use crate::job::{BatchId, JobId, Timestamp};
+use crate::reply::{Refusal, Reply};
 
 /// The most jobs that a batch may have.
 pub const LARGEST: usize = 1_000;

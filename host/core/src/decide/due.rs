@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::command::Reply;
 use crate::decide::Limits;
 use crate::draft::Draft;
 use crate::event::Transition;
 use crate::job::{Job, Status, Timestamp};
 use crate::order;
+use crate::reply::Reply;
 
 pub(super) fn due(draft: &mut Draft, limits: Limits, now: Timestamp) -> Reply {
     for job in draft.state.due(now, limits.slice) {

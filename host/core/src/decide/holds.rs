@@ -1,9 +1,9 @@
 //! Backends whose engine is away: while one is held, its jobs are not claimed. Who finds out is the host; what it means is
 //! decided here.
 
-use crate::command::{Refusal, Reply};
 use crate::draft::Draft;
 use crate::job::Timestamp;
+use crate::reply::{Refusal, Reply};
 
 pub(super) fn hold(draft: &mut Draft, backend: String, reason: String, now: Timestamp) -> Result<Reply, Refusal> {
     if draft.state.backend(&backend).is_none() {

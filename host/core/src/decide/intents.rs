@@ -3,12 +3,12 @@
 //! Whatever ends a job leaves an intent to tell its dependents, and what ends of that leaves others: so a failure runs through
 //! a tree of any size, and no transaction grows beyond a slice. Mostly all of it fits into the first, and no row is written.
 
-use crate::command::{Refusal, Reply};
 use crate::decide::{Limits, due, jobs};
 use crate::draft::{Change, Draft};
 use crate::event::{Body, Transition};
 use crate::intent::{Ended, Intent, Purpose, Which};
 use crate::job::{ErrorKind, Job, JobError, JobId, OnDependencyFailure, Status, Timestamp};
+use crate::reply::{Refusal, Reply};
 
 /// The longest list of ids that a cancellation may come with: it may have to be kept in a row.
 const LONGEST: usize = 1_000;
@@ -44,7 +44,10 @@ pub(super) fn work(draft: &mut Draft, limits: Limits, now: Timestamp) {
     let by = draft.by.take();
     let mut budget = limits.slice;
     while let Some((id, written)) = draft.at_work.front().copied() {
-        let Some(intent) = draft.state.intent(id).cloned() else { return };
+        let Some(intent) = draft.state.intent(id).cloned() else {
+            draft.at_work.pop_front();
+            continue;
+        };
         draft.by = intent.by.clone();
         let done = match &intent.purpose {
             Purpose::Tell { job, ended } => tell(draft, &intent, *job, *ended, &mut budget, limits, now),

@@ -1,12 +1,13 @@
 //! What clients do to jobs: submit, cancel, retry, delete.
 
-use crate::command::{NewJob, Refusal, Reply};
+use crate::command::NewJob;
 use crate::decide::{Limits, due, intents};
 use crate::draft::{Change, Draft, KeyUse};
 use crate::event::Transition;
 use crate::intent::Ended;
 use crate::job::{Job, JobId, OnDependencyFailure, Party, Rank, Status, Timestamp};
 use crate::order::PRIORITIES;
+use crate::reply::{Refusal, Reply};
 
 /// The most jobs that one may depend on.
 const DEPENDENCIES: usize = 1_000;

@@ -1,10 +1,11 @@
 //! What clients do to messages. What a merge comes to is the store's business; whether it may happen is decided here.
 
-use crate::command::{NewMessage, Refusal, Reply};
+use crate::command::NewMessage;
 use crate::draft::{Change, Draft, MessageHead};
 use crate::event::MessageChange;
 use crate::job::Timestamp;
 use crate::message::MessageId;
+use crate::reply::{Refusal, Reply};
 
 pub(super) fn create(draft: &mut Draft, new: Box<NewMessage>, now: Timestamp) -> Result<Reply, Refusal> {
     let id = new.id;

@@ -13,10 +13,11 @@ mod moves;
 mod pauses;
 mod turn;
 
-use crate::command::{Command, Refusal, Reply};
+use crate::command::Command;
 use crate::device::Pause;
 use crate::draft::Draft;
 use crate::job::Timestamp;
+use crate::reply::{Refusal, Reply};
 
 /// Limits that come from the configuration.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,12 @@
 //! Another place in line: by hand, or by another priority.
 
-use crate::command::{MoveTo, Refusal, Reply};
+use crate::command::MoveTo;
 use crate::decide::Limits;
 use crate::draft::Draft;
 use crate::event::Transition;
 use crate::job::{Job, JobId, Rank, Status, Timestamp};
 use crate::order::{self, PRIORITIES};
+use crate::reply::{Refusal, Reply};
 use crate::state::Place;
 
 /// Only the rank changes: the tag goes on to say whose turn it was.

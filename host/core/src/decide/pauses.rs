@@ -1,9 +1,9 @@
 //! Pausing and resuming: the queue as a whole, or a device. What runs finishes; nothing more is claimed.
 
-use crate::command::{Refusal, Reply};
 use crate::device::{Device, Pause, Queue};
 use crate::draft::Draft;
 use crate::job::Timestamp;
+use crate::reply::{Refusal, Reply};
 
 pub(super) fn queue(draft: &mut Draft, paused: Option<Pause>, now: Timestamp) -> Reply {
     let queue = draft.state.queue().clone();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::command::{Claimed, Finished, Reply};
+use crate::command::Finished;
 use crate::decide::{Limits, due, intents};
 use crate::device::{Device, Occupant};
 use crate::draft::Draft;
@@ -10,6 +10,7 @@ use crate::event::Transition;
 use crate::job::{Attempt, ErrorKind, Job, JobError, JobId, LEDGER, Outcome, Status, Timestamp};
 use crate::order;
 use crate::policy::{self, Next};
+use crate::reply::{Claimed, Reply};
 
 pub(super) fn turn(
     draft: &mut Draft,

@@ -27,6 +27,18 @@ fn a_job_moves_to_the_front_to_the_back_or_before_another() {
 }
 
 #[test]
+fn a_job_moves_before_another_also_among_those_of_several_backends() {
+    let mut batch = Batch::roomy();
+    for (n, backend) in [(1, "paint"), (2, "draw"), (3, "draw"), (4, "draw"), (5, "paint"), (6, "paint")] {
+        batch.submit(NewJob { backend: backend.into(), ..new_job(n) }).unwrap();
+    }
+    to(&mut batch, 6, MoveTo::Before(job_id(5))).unwrap();
+    assert_eq!(line(&batch), [1, 2, 3, 4, 6, 5]);
+    to(&mut batch, 1, MoveTo::Before(job_id(4))).unwrap();
+    assert_eq!(line(&batch), [2, 3, 1, 4, 6, 5]);
+}
+
+#[test]
 fn a_move_to_where_a_job_stands_is_not_told() {
     let mut batch = Batch::after(3);
     for (n, place) in [

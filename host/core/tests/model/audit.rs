@@ -50,6 +50,7 @@ impl Audit {
         self.acknowledged_cancels_hold(after);
         events_have_no_gap_and_no_repeat(after);
         dependents_start_after_what_they_depend_on(after);
+        nothing_starts_before_its_time(after);
         a_device_runs_the_job_that_it_holds_and_no_other(after);
         for job in after.jobs.values() {
             attempts_are_numbered_on_and_have_one_outcome_each(job, after);
@@ -158,6 +159,14 @@ fn dependents_start_after_what_they_depend_on(rows: &Tables) {
                 _ => false,
             };
             assert!(good, "{id} was {end:?} when {job:?} started");
+        }
+    }
+}
+
+fn nothing_starts_before_its_time(rows: &Tables) {
+    for event in &rows.events {
+        if let Body::Job { event: Transition::Started, job, .. } = &event.body {
+            assert!(job.not_before.is_none_or(|at| at <= event.at), "at {}: {job:?}", event.at);
         }
     }
 }

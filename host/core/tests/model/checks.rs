@@ -5,7 +5,7 @@ use std::sync::Arc;
 use easel_core::{Job, JobId, State, Timestamp};
 
 use crate::common::{BACKENDS, DEVICES, batch_id};
-use crate::naive::Naive;
+use crate::naive::{Naive, party_of};
 
 /// The state says of everything what the rows say.
 pub fn the_state_agrees(state: &State, naive: &Naive) {
@@ -35,8 +35,11 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     }
     assert_eq!(state.queued(), naive.queued().len() as u64);
     assert_eq!(state.waiting(), naive.waiting().len() as u64);
-    for party in live.iter().map(|job| job.party()) {
-        assert_eq!(state.waiting_of(&party), naive.waiting().iter().filter(|job| job.party() == party).count() as u64);
+    for party in live.iter().map(|job| party_of(job)) {
+        assert_eq!(
+            state.waiting_of(&party),
+            naive.waiting().iter().filter(|job| party_of(job) == party).count() as u64
+        );
     }
     for conversation in ["c", "c0", "c1", "c10", "c2"] {
         let of_it = live.iter().filter(|job| job.conversation_id.as_deref() == Some(conversation));

@@ -20,6 +20,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 proptest! {
+    // Runs are long, and what is left of one that fails is to be short.
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
     #[test]
     fn the_core_does_what_the_naive_model_does(steps in steps::steps()) {
         let mut world = world::World::new();

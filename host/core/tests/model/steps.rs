@@ -18,6 +18,7 @@ pub enum Step {
     Delete(Index),
     Move {
         job: Index,
+        queued: bool,
         to: Place,
     },
     Reprioritise {
@@ -50,7 +51,10 @@ pub enum Step {
     },
     Release {
         backend: &'static str,
+        held: bool,
     },
+    /// All goes well on this device: it is settled, what runs completes, the next is claimed.
+    Run(&'static str),
     /// What runs on this device finds its engine away, which then answers again.
     Blink(&'static str),
     CreateMessage(u128),
@@ -120,9 +124,9 @@ pub enum Place {
 }
 
 impl Ending {
-    /// The engine was away.
-    pub fn away(device: &'static str) -> Self {
-        let (whose, outcome) = (Whose::OnDevice(device), Outcome::Unavailable);
+    /// A clean end of what runs on a device.
+    pub fn clean(device: &'static str, outcome: Outcome) -> Self {
+        let whose = Whose::OnDevice(device);
         Self { whose, outcome, clean: true, progress: 0, error: None, retry_after_ms: None }
     }
 }
@@ -156,7 +160,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => device().prop_map(Step::CancelWhatRuns),
         2 => index().prop_map(Step::Retry),
         1 => index().prop_map(Step::Delete),
-        3 => (index(), place()).prop_map(|(job, to)| Step::Move { job, to }),
+        3 => (index(), prop::bool::weighted(0.75), place()).prop_map(|(job, queued, to)| Step::Move { job, queued, to }),
         2 => (index(), priority()).prop_map(|(job, priority)| Step::Reprioritise { job, priority }),
         1 => (paused(), prop::option::of(select(&["dust", "noise"][..])))
             .prop_map(|(device, reason)| Step::Pause { device, reason }),
@@ -170,8 +174,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Due),
         2 => (1i64..30).prop_map(Step::Wait),
         1 => (backend(), select(&["no answer", "busy"][..])).prop_map(|(backend, reason)| Step::Hold { backend, reason }),
+        12 => device().prop_map(Step::Run),
         4 => device().prop_map(Step::Blink),
-        6 => backend().prop_map(|backend| Step::Release { backend }),
+        6 => (backend(), prop::bool::weighted(0.8)).prop_map(|(backend, held)| Step::Release { backend, held }),
         2 => message().prop_map(Step::CreateMessage),
         1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
             .prop_map(|(id, content, extra)| Step::PatchMessage { id, content, extra }),

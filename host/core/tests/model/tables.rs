@@ -165,7 +165,9 @@ impl Tables {
         state.restore_queue(self.queue.clone());
         state.restore_histories(self.histories.values().cloned());
         state.restore_intents(self.intents.values().cloned());
-        state.restore(self.jobs.values().filter(|job| job.ticket >= self.floor && !job.status.ended()).cloned());
+        // In whatever order: here those come first that depend on others.
+        let live = self.jobs.values().rev().filter(|job| job.ticket >= self.floor && !job.status.ended());
+        state.restore(live.cloned());
         state
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use easel_core::command::{Command, NewJob};
 use easel_core::{
-    Cold, Draft, Event, Finished, Job, JobError, JobId, MoveTo, Party, State, Status, Timestamp, Which, decide,
+    Cold, Draft, Event, Finished, Job, JobError, JobId, MoveTo, Outcome, Party, State, Status, Timestamp, Which, decide,
 };
 use serde_json::json;
 
@@ -80,11 +80,21 @@ impl World {
             Step::Boundary(Boundary::Singly) => self.commit_singly(),
             Step::Boundary(Boundary::Crash(layout)) => self.crash(layout),
             Step::Wait(time) => self.now += time,
+            Step::Run(device) => {
+                self.take(Step::Settle { device, whose: Whose::OnDevice(device) });
+                let ending = Some(Ending::clean(device, Outcome::Complete));
+                self.take(Step::Turn { device, ending, claim: true });
+            }
             Step::Blink(device) => {
                 let Some(job) = self.naive.rows.devices[device].live.as_ref().map(|live| live.job) else { return };
-                self.take(Step::Turn { device, ending: Some(Ending::away(device)), claim: false });
+                self.take(Step::Turn {
+                    device,
+                    ending: Some(Ending::clean(device, Outcome::Unavailable)),
+                    claim: false,
+                });
                 let backend = self.naive.rows.jobs[&job].backend.clone();
-                self.take(Step::Release { backend: BACKENDS.into_iter().find(|name| *name == backend).unwrap() });
+                let backend = BACKENDS.into_iter().find(|name| *name == backend).unwrap();
+                self.take(Step::Release { backend, held: false });
                 self.take(Step::Turn { device, ending: None, claim: true });
             }
             step => {
@@ -190,7 +200,7 @@ impl World {
             Step::CancelWhatRuns(device) => cancel(self.naive.rows.devices[device].live.as_ref()?.job),
             Step::Retry(index) => retry(any(&self.jobs, index)?),
             Step::Delete(index) => delete(any(&self.jobs, index)?),
-            Step::Move { job, to } => {
+            Step::Move { job, queued, to } => {
                 // Mostly what is queued, for only that can be moved.
                 let waiting: Vec<JobId> = self.naive.queued().into_iter().map(|job| job.id).collect();
                 let other = |index| any(&waiting, index).or_else(|| any(&self.jobs, index));
@@ -199,7 +209,7 @@ impl World {
                     Place::Back => MoveTo::Back,
                     Place::Before(index) => MoveTo::Before(other(index)?),
                 };
-                move_to(if self.now % 4 == 0 { any(&self.jobs, job)? } else { other(job)? }, to)
+                move_to(if queued { other(job)? } else { any(&self.jobs, job)? }, to)
             }
             Step::Reprioritise { job, priority } => reprioritise(any(&self.jobs, job)?, priority),
             Step::Pause { device: None, reason } => pause_queue(reason),
@@ -221,9 +231,8 @@ impl World {
             Step::Recover => Command::Recover,
             Step::Due => Command::Due,
             Step::Hold { backend, reason } => hold(backend, reason),
-            Step::Release { backend } => {
-                // Mostly one that is held.
-                let held = self.naive.held.keys().next().filter(|_| self.now % 8 != 0);
+            Step::Release { backend, held } => {
+                let held = self.naive.held.keys().next().filter(|_| held);
                 release(held.map_or(backend, |held| held))
             }
             Step::CreateMessage(id) => Command::CreateMessage(Box::new(new_message(id))),
@@ -232,7 +241,7 @@ impl World {
                 Command::PatchMessage { id: message_id(id), content, extra_metadata }
             }
             Step::DeleteMessage(id) => Command::DeleteMessage(message_id(id)),
-            Step::Wait(_) | Step::Blink(_) | Step::Boundary(_) => return None,
+            Step::Wait(_) | Step::Run(_) | Step::Blink(_) | Step::Boundary(_) => return None,
         })
     }
 

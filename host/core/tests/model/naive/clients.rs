@@ -8,7 +8,7 @@ use easel_core::{
 };
 use serde_json::{Map, Value};
 
-use super::{Answer, Naive};
+use super::{Answer, Naive, party_of};
 use crate::common::LIMITS;
 use crate::tables::Note;
 
@@ -34,7 +34,7 @@ impl Naive {
         }
         let party = Party { owner: new.owner.clone(), user: new.user.clone() };
         for id in &new.depends_on {
-            self.rows.jobs.get(id).filter(|job| job.party() == party).ok_or(Refusal::NoDependency(*id))?;
+            self.rows.jobs.get(id).filter(|job| party_of(job) == party).ok_or(Refusal::NoDependency(*id))?;
         }
         let ticket = self.arrive(&party)?;
         if let Some(((owner, key), digest)) = named {
@@ -111,7 +111,7 @@ impl Naive {
             return self.unfit(&job, "a job cannot be run again while others wait for what came of it");
         }
         self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
-        job.ticket = self.arrive(&job.party())?;
+        job.ticket = self.arrive(&party_of(&job))?;
         job.rank = Rank(String::new());
         (job.attempts_used, job.progress, job.cancel_requested, job.unavailable_in_a_row) = (0, 0, false, 0);
         (job.result, job.error) = (None, None);
@@ -166,7 +166,7 @@ impl Naive {
     /// A ticket, if there is room.
     fn arrive(&mut self, party: &Party) -> Result<u64, Refusal> {
         let waiting = self.waiting();
-        let own = waiting.iter().filter(|job| job.party() == *party).count() as u64;
+        let own = waiting.iter().filter(|job| party_of(job) == *party).count() as u64;
         if waiting.len() as u64 >= LIMITS.max_waiting {
             return Err(Refusal::QueueFull(waiting.len() as u64));
         }

@@ -19,6 +19,11 @@ use crate::tables::Tables;
 
 pub type Answer = Result<Reply, Refusal>;
 
+/// Whom a job belongs to.
+pub fn party_of(job: &Job) -> Party {
+    Party { owner: job.owner.clone(), user: job.user.clone() }
+}
+
 /// Rows, and which backend runs where.
 #[derive(Clone)]
 pub struct Naive {

@@ -7,7 +7,7 @@ use easel_core::{
     Body, Job, JobId, MoveTo, Party, Pause, Queue, Rank, Refusal, Reply, Share, Status, Ticket, Transition,
 };
 
-use super::{Answer, Naive};
+use super::{Answer, Naive, party_of};
 use crate::common::LIMITS;
 
 impl Naive {
@@ -53,7 +53,7 @@ impl Naive {
 
     /// Those who take turns on a device now.
     pub fn parties(&self, device: &str) -> BTreeSet<Party> {
-        self.line(device).into_iter().filter(|job| !self.is_held(job)).map(Job::party).collect()
+        self.line(device).into_iter().filter(|job| !self.is_held(job)).map(party_of).collect()
     }
 
     pub fn position(&self, job: &Job) -> u64 {
@@ -66,8 +66,8 @@ impl Naive {
 
     /// Gives a job its turn.
     pub(super) fn line_up(&self, job: &mut Job) {
-        let (device, party) = (&self.binding(&job.backend).unwrap().device, job.party());
-        let waiting = self.ranked(device).into_iter().filter(|other| other.party() == party).map(|other| other.tag);
+        let (device, party) = (&self.binding(&job.backend).unwrap().device, party_of(job));
+        let waiting = self.ranked(device).into_iter().filter(|other| party_of(other) == party).map(|other| other.tag);
         let clock = self.rows.devices[device].clock;
         let claimed = self.claims.iter().filter(|claim| (&claim.0, &claim.1) == (device, &party)).map(|claim| claim.2);
         job.tag = waiting.chain(claimed).chain([clock]).max().unwrap() + TURN;
@@ -77,7 +77,7 @@ impl Naive {
     /// What a claim does to the clock of a device; the job is in its line still.
     pub(super) fn tick(&mut self, name: &str, job: &Job) {
         let parties = self.parties(name);
-        self.claims.push((name.into(), job.party(), job.tag));
+        self.claims.push((name.into(), party_of(job), job.tag));
         let device = self.rows.devices.get_mut(name).unwrap();
         device.clock += TURN / parties.len() as Tag;
         let of = |party: &Party| {
@@ -114,8 +114,12 @@ impl Naive {
             let place = self.position(&job);
             return Ok(Reply::Job(job.into(), place));
         }
+        let mut expected: Vec<JobId> = others.iter().map(|job| job.id).collect();
+        expected.insert(at, id);
         job.rank = new_place(&others, at, job.ticket);
-        Ok(self.put(job, Transition::Moved))
+        let reply = self.put(job, Transition::Moved);
+        assert!(self.ranked(&device).iter().map(|job| job.id).eq(expected), "it stands where it was to stand");
+        Ok(reply)
     }
 
     pub(super) fn reprioritise(&mut self, id: JobId, priority: i32) -> Answer {
@@ -165,8 +169,10 @@ fn sorted(mut jobs: Vec<&Job>) -> Vec<&Job> {
     jobs
 }
 
+/// The key and the ticket, so that they sort as text.
 fn by_priority(job: &Job) -> Rank {
-    order::rank(job.tag, job.priority, LIMITS.priority_worth, job.ticket)
+    let places = i128::from(job.priority) * i128::from(LIMITS.priority_worth) * i128::from(TURN);
+    Rank(format!("{:016x}{:016x}", i128::from(job.tag) - places + (1 << 63), job.ticket))
 }
 
 fn new_place(others: &[&Job], at: usize, ticket: Ticket) -> Rank {

@@ -1,0 +1,113 @@
+//! What the writer answers: what came of a command, or why it was refused.
+
+use std::sync::Arc;
+
+use crate::job::{Job, JobId};
+use crate::message::MessageId;
+
+/// What a claim hands to the device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The job, processing; `job.attempt` is the attempt.
+    pub job: Arc<Job>,
+    /// `sha256:…` of the component to run.
+    pub digest: String,
+    /// Whether the device's memory is to be freed first: the last attempt at this job found too little of it.
+    pub unload_first: bool,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// The job afterwards, and its place in line.
+    Job(Arc<Job>, u64),
+    /// The job that this idempotency key made before, and its place in line.
+    Known(Arc<Job>, u64),
+    /// The jobs of a batch, in its order, each with its place in line.
+    Batch(Vec<(Arc<Job>, u64)>),
+    /// Many jobs are changed.
+    Many {
+        /// How many by now.
+        jobs: usize,
+        /// Whether there are more to come.
+        more: bool,
+    },
+    /// What the device is to run now.
+    Turn(Option<Box<Claimed>>),
+    /// The message; the store knows its text after the merge.
+    Message(MessageId),
+    /// Nothing more to say.
+    Done,
+}
+
+/// Why a command was refused. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such job.
+    #[error("there is no job {0}")]
+    NoJob(JobId),
+    /// There is no such message.
+    #[error("there is no message {0}")]
+    NoMessage(MessageId),
+    /// No such backend is configured.
+    #[error("there is no backend {0}")]
+    NoBackend(String),
+    /// There is no such device.
+    #[error("there is no device {0}")]
+    NoDevice(String),
+    /// There is no such priority.
+    #[error("priority {0} is not between -100 and 100")]
+    BadPriority(i32),
+    /// The two jobs stand in different lines.
+    #[error("job {job} cannot be moved before job {before}, which waits for another device")]
+    OtherLine {
+        /// The job to be moved.
+        job: JobId,
+        /// The one that it was to stand before.
+        before: JobId,
+    },
+    /// There is no such job of the same party.
+    #[error("there is no job {0} of yours to depend on")]
+    NoDependency(JobId),
+    /// A list is too long.
+    #[error("at the most {most} {what} can be given")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How long it may be.
+        most: usize,
+    },
+    /// A batch is empty or too large.
+    #[error("a batch has from 1 to 1,000 jobs, and this one has {0}")]
+    BatchSize(usize),
+    /// One of a batch is refused, and hence all of it.
+    #[error("entry {index} of the batch: {refusal}")]
+    Entry {
+        /// Which, from 0.
+        index: usize,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
+    /// The job is not in a state for that.
+    #[error("job {} is {}: {rule}", job.id, job.status.name())]
+    Unfit {
+        /// The job as it is.
+        job: Arc<Job>,
+        /// Its place in line.
+        queue_position: u64,
+        /// What would be needed.
+        rule: &'static str,
+    },
+    /// The idempotency key stands for another request, or for a job that was deleted.
+    #[error("the idempotency key {0:?} was used for another request")]
+    KeyReused(String),
+    /// There is such a message.
+    #[error("there is a message {0} already")]
+    MessageExists(MessageId),
+    /// Too many jobs wait.
+    #[error("{0} jobs are waiting, which is as many as `queue.max_waiting` lets in")]
+    QueueFull(u64),
+    /// Too many jobs of one party wait.
+    #[error("{0} of your jobs are waiting, which is as many as `queue.max_waiting_per_owner` lets in")]
+    OwnerFull(u64),
+}
