@@ -3,7 +3,7 @@
 //! - [`Registry`]: the backends of this host. `workshop` turns bytes into a component that may run and says what it
 //!   lacks, `settings` and `schema` check what the operator and the users give it.
 //! - [`Backend`]: one of them, with the five calls of the contract. `calls` gives each an end, `sandbox` a store with
-//!   limits, `engine` the clock that interrupts it.
+//!   limits, `engine` the clock that interrupts it. `limits` has every figure, `pace` those that are per second.
 //! - What a guest can ask of the host: `services` translates, `attempt`, `blob`, `journal` and `egress` answer.
 //!
 //! What is trusted: the operator's configuration, the data directory. What is not: everything that a component says,
@@ -18,7 +18,9 @@ mod engine;
 mod error;
 mod journal;
 mod kill;
+mod limits;
 mod outcome;
+mod pace;
 mod registry;
 mod sandbox;
 mod schema;
@@ -89,7 +91,7 @@ impl Backend {
 
     /// Lets the component bring its device to idle. Up to a minute, or `timeout` if that is less; then it is killed.
     pub async fn settle(&self, lost: Option<Lost>, kill: Kill, news: mpsc::Sender<News>) -> Result<(), Ended> {
-        self.guest.settle(lost, kill, Journal::Job(news)).await
+        self.guest.settle(lost, kill, Journal::settling(news)).await
     }
 
     /// Lets the component free its device's memory. Ends as `settle` does.

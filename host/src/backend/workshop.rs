@@ -14,16 +14,13 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use super::bindings::{self, BackendPre};
 use super::sandbox::HostState;
 use super::schema::Schema;
-use super::{Description, Guest, LoadError, engine, text};
+use super::{Description, Guest, LoadError, engine, limits, text};
 use crate::artifacts;
 use crate::config;
 
 const CONTRACT: &str = "easel:backend@0.1.0";
 
 const EXPORTS: [&str; 5] = ["describe", "probe", "run", "settle", "unload"];
-
-/// The longest summary.
-const SUMMARY: usize = 1024;
 
 pub(super) struct Workshop {
     engine: Engine,
@@ -153,6 +150,10 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
         return Err(refused(format!("calls itself {:?}: a name is [a-z][a-z0-9-]*", text::line(&said.name, 64))));
     }
     let schema = |which: &str, text: &str| {
+        if text.len() > limits::SCHEMA {
+            let rule = format!("has {} bytes, and {} are allowed", text.len(), limits::SCHEMA);
+            return Err(refused(format!("has a {which} schema that {rule}")));
+        }
         Schema::parse(text).map_err(|reason| refused(format!("has a {which} schema that {reason}")))
     };
     let params = schema("params", &said.params_schema)?;
@@ -160,7 +161,7 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
     let description = Description {
         name: said.name,
         version: text::line(&said.version, 64),
-        summary: text::line(&said.summary, SUMMARY),
+        summary: text::line(&said.summary, limits::SUMMARY),
         params_schema: params.value.clone(),
         config_schema: config.value.clone(),
     };

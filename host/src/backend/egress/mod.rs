@@ -30,12 +30,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 pub(super) use policy::Policy;
 
 use super::journal::Journal;
-
-/// The longest wait for a connection. An engine is near, or it is away.
-const CONNECT: Duration = Duration::from_secs(10);
-
-/// Denials that one call may write to the logs: a guest that tries for ever fills nothing.
-const MOST_DENIALS: u32 = 20;
+use super::limits;
 
 type Response = http::Response<WasiBody>;
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -69,7 +64,7 @@ impl WasiHttpHooks for Egress {
             match exchange(&policy, request, waits).await {
                 Ok(response) => Ok(response),
                 Err(Refused::Denied(denied)) => {
-                    if denials.fetch_add(1, Ordering::Relaxed) < MOST_DENIALS {
+                    if denials.fetch_add(1, Ordering::Relaxed) < limits::DENIALS {
                         journal.warn_operator(policy.backend(), &denied.to_string()).await;
                     }
                     Err(denied.error())
@@ -123,7 +118,7 @@ impl Waits {
         let left = deadline.saturating_duration_since(Instant::now());
         let within = |asked: Option<Duration>, most: Duration| asked.unwrap_or(most).min(most).min(left);
         Self {
-            connect: within(options.connect_timeout, CONNECT),
+            connect: within(options.connect_timeout, limits::CONNECT),
             // An engine may think for minutes before its first byte; the attempt's own deadline is the bound.
             first_byte: within(options.first_byte_timeout, left),
             between_bytes: within(options.between_bytes_timeout, left),

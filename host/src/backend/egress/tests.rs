@@ -34,7 +34,7 @@ impl Guest {
     fn allowed(hosts: &[String], lasting: Duration) -> Self {
         let (sender, news) = mpsc::channel(64);
         let policy = Arc::new(Policy::new("forge", hosts));
-        Self { egress: Egress::new(policy, Journal::Job(sender), Instant::now() + lasting), news }
+        Self { egress: Egress::new(policy, Journal::job(sender), Instant::now() + lasting), news }
     }
 
     async fn get(&mut self, url: &str) -> Result<Response, Error> {
@@ -162,7 +162,7 @@ async fn a_flood_of_denials_does_not_fill_the_log() {
     for _ in 0..50 {
         assert!(guest.get("http://127.0.0.1:9/").await.is_err());
     }
-    assert_eq!(guest.logged().len() as u32, MOST_DENIALS);
+    assert_eq!(guest.logged().len() as u32, limits::DENIALS);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn waits_are_clamped_to_what_is_left_of_the_call() {
     let asked = RequestOptions { connect_timeout: Some(Duration::from_secs(1)), ..RequestOptions::default() };
     let waits = Waits::of(asked, Instant::now() + MINUTE);
     assert_eq!(waits.connect, Duration::from_secs(1));
-    assert!(Waits::of(RequestOptions::default(), Instant::now() + MINUTE).connect <= CONNECT);
+    assert!(Waits::of(RequestOptions::default(), Instant::now() + MINUTE).connect <= limits::CONNECT);
 }
 
 #[test]
