@@ -1,5 +1,6 @@
 //! Real components in the real sandbox: `fakes` does what a job's params say, `flux-stub` computes.
 
+mod hostile;
 mod loading;
 mod running;
 mod settling;
@@ -37,6 +38,19 @@ async fn open(backend: config::Backend) -> Result<Registry, LoadError> {
     let mut config = Config::default();
     config.backends.insert("tested".into(), backend);
     Registry::open(&config, &data()).await
+}
+
+/// The fakes with something else in place of `ok` where `describe` looks for what it is to do: the file.
+fn describing(attack: &str, dir: &Path) -> PathBuf {
+    let mut bytes = std::fs::read(FAKES).unwrap();
+    let mark = b"fakes.describe=";
+    let places: Vec<_> = (0..bytes.len() - 32).filter(|at| bytes[*at..].starts_with(mark)).collect();
+    let [place] = places[..] else { panic!("the place is there {} times", places.len()) };
+    let told = format!("{attack:<17}");
+    bytes[place + mark.len()..][..17].copy_from_slice(told.as_bytes());
+    let path = dir.join(format!("describe-{attack}.wasm"));
+    std::fs::write(&path, bytes).unwrap();
+    path
 }
 
 async fn loaded(backend: config::Backend) -> Arc<Backend> {

@@ -215,8 +215,17 @@ impl Host {
 
     /// Resident memory in KiB, as the kernel counts it (Linux).
     pub fn resident_kib(&self) -> u64 {
+        self.kernel_counts("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in KiB (Linux).
+    pub fn peak_kib(&self) -> u64 {
+        self.kernel_counts("VmHWM:")
+    }
+
+    fn kernel_counts(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("/proc");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(what)).expect("a line of that name");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB")
     }
 }
