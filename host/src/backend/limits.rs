@@ -100,8 +100,20 @@ pub(super) const PIECE: u64 = MIB as u64;
 
 // Requests to the hosts that the operator allowed.
 
+/// Requests under way at a time; more wait. An engine's API needs two: the work, and a look at its progress.
+pub(super) const REQUESTS: usize = 16;
+
 /// The longest wait for a connection, TLS included. An engine is near, or it is away.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
+
+/// The largest body that is sent: a few pictures in base64.
+pub(super) const REQUEST_BODY: u64 = 256 * MIB as u64;
+
+/// The largest body that is received. It passes through piece by piece; this bounds the traffic and not the memory.
+pub(super) const RESPONSE_BODY: u64 = 1024 * MIB as u64;
+
+/// The largest head of a response.
+pub(super) const RESPONSE_HEAD: usize = 64 * KIB;
 
 /// The largest set of header fields that a guest can make, counted as they lie in memory.
 pub(super) const FIELDS: usize = 128 * KIB;

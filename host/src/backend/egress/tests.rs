@@ -116,12 +116,40 @@ async fn an_allowed_name_that_leads_to_a_reserved_address_is_not_dialled() {
 }
 
 #[tokio::test]
-async fn https_is_refused_in_words() {
-    let mut guest = Guest::allowed(&["127.0.0.1:443".into()], MINUTE);
+async fn what_does_not_speak_tls_is_an_error_of_tls() {
+    let (port, hello) = server("HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let mut guest = Guest::allowed(&[format!("localhost:{port}")], MINUTE);
 
-    let error = guest.get("https://127.0.0.1/").await.unwrap_err();
+    let error = guest.get(&format!("https://localhost:{port}/")).await.unwrap_err();
 
-    assert!(error.to_string().contains("https is not supported yet"), "{error}");
+    assert!(matches!(error, Error::TlsProtocolError), "{error}");
+    assert!(hello.await.unwrap().contains("localhost"), "it asks for the host by its name");
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_is_given_up() {
+    let head = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(2 * limits::RESPONSE_HEAD));
+    let (port, _) = server(Box::leak(head.into_boxed_str())).await;
+    let mut guest = Guest::allowed(&[format!("127.0.0.1:{port}")], MINUTE);
+
+    let error = guest.get(&format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+
+    assert!(matches!(error, Error::Hyper(_)), "{error}");
+}
+
+#[tokio::test]
+async fn more_requests_than_may_be_under_way_wait_for_one_that_ends() {
+    let (port, _) = server("").await;
+    let mut guest = Guest::allowed(&[format!("127.0.0.1:{port}")], Duration::from_millis(500));
+    let places = guest.egress.places.clone();
+    let held = places.acquire_many(u32::try_from(limits::REQUESTS).unwrap()).await.unwrap();
+
+    let error = guest.get(&format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+    assert!(matches!(error, Error::ConnectionLimitReached), "{error}");
+
+    drop(held);
+    let error = guest.get(&format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+    assert!(!matches!(error, Error::ConnectionLimitReached), "{error}");
 }
 
 #[tokio::test]
