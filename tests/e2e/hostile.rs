@@ -4,6 +4,7 @@
 //! The list of attacks is the plugin's own file. A behaviour that has no line in the table below does not compile. With
 //! `--nocapture` each prints its line of the table in `docs/security.md`.
 
+mod check; // a component looked at without a host
 mod reach; // what they try with the network that they get
 
 #[path = "../../plugins/fakes/src/hostile.rs"]

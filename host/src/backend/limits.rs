@@ -9,6 +9,24 @@ use std::time::Duration;
 pub(super) const KIB: usize = 1024;
 pub(super) const MIB: usize = 1024 * KIB;
 
+// The component itself, before anything of it runs.
+
+/// The largest component. A small guest has 100 KiB, one that brings a language's whole runtime 40 MiB.
+pub(super) const COMPONENT: usize = 64 * MIB;
+
+/// The largest function in it. Compilers need more than linear time and memory for a function; the largest interpreter
+/// loops that people really ship have a few hundred KiB.
+pub(super) const FUNCTION: usize = MIB;
+
+/// How many functions all its modules have together.
+pub(super) const FUNCTIONS: usize = 200_000;
+
+/// How many modules and components it is made of.
+pub(super) const PARTS: usize = 1_000;
+
+/// How long its compilation may take. One cannot be stopped half-way: this is when we stop waiting for it.
+pub(super) const COMPILE: Duration = Duration::from_mins(2);
+
 // One call: a fresh store each.
 
 /// Bytes that a guest may hand to the host in one call. Artifacts are written in chunks of 1 MiB and the largest result has
@@ -55,6 +73,12 @@ pub(super) const SUMMARY: usize = KIB;
 
 /// The largest schema. A form with a thousand fields has half of that.
 pub(super) const SCHEMA: usize = 256 * KIB;
+
+/// How many parts a schema has when each reference in it is unfolded: what is checked for each job.
+pub(super) const SCHEMA_UNFOLDED: usize = 50_000;
+
+/// References that lead to one another.
+pub(super) const SCHEMA_REFERENCES: usize = 32;
 
 /// The largest result.
 pub(super) const RESULT: usize = 64 * KIB;

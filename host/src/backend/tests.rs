@@ -1,5 +1,7 @@
 //! Real components in the real sandbox: `fakes` does what a job's params say, `flux-stub` computes.
 
+mod fuzz;
+mod handmade;
 mod hostile;
 mod loading;
 mod running;
