@@ -73,3 +73,37 @@ async fn a_component_that_attacks_when_its_engine_is_looked_for_is_stopped() {
     }))
     .await;
 }
+
+/// What came of an attack in `run` within a moment: how many items of news, and within how many seconds.
+async fn flood(attack: Hostile) -> (usize, f64) {
+    let backend = loaded(fakes()).await;
+    let mut attempt = Attempt::with(json!({ "hostile": attack })).await;
+    let begun = Instant::now();
+    attempt.task.deadline = begun + Duration::from_secs(1);
+    let news = tokio::spawn(collect(attempt.news));
+    assert_eq!(backend.run(attempt.task).await, Ended::Killed);
+    (news.await.unwrap().len(), begun.elapsed().as_secs_f64())
+}
+
+#[tokio::test]
+async fn previews_come_ten_a_second_whatever_a_guest_shows() {
+    let (shown, seconds) = flood(Hostile::FloodPreviews).await;
+    assert!(shown >= 10, "{shown}");
+    assert!(shown as f64 <= 11.0 + 10.0 * seconds, "{shown} in {seconds} s");
+}
+
+#[tokio::test]
+async fn notes_come_ten_a_second_whatever_a_guest_remembers() {
+    let (stored, seconds) = flood(Hostile::FloodNotes).await;
+    assert!(stored >= 20, "{stored}");
+    assert!(stored as f64 <= 21.0 + 10.0 * seconds, "{stored} in {seconds} s");
+}
+
+#[tokio::test]
+async fn lines_come_a_hundred_a_second_whatever_a_guest_logs() {
+    for attack in [Hostile::FloodLog, Hostile::FloodBadPreviews] {
+        let (written, seconds) = flood(attack).await;
+        assert!(written >= 1000, "{written}");
+        assert!(written as f64 <= 1002.0 + 100.0 * seconds, "{attack:?}: {written} in {seconds} s");
+    }
+}
