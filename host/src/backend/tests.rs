@@ -135,9 +135,11 @@ async fn collect(mut news: mpsc::Receiver<News>) -> Vec<News> {
     let mut all = Vec::new();
     while let Some(item) = news.recv().await {
         if let News::Remember { note, done } = item {
-            done.send(()).unwrap();
-            let (done, _) = tokio::sync::oneshot::channel();
-            all.push(News::Remember { note, done });
+            // A guest that was killed meanwhile does not hear it.
+            if done.send(()).is_ok() {
+                let (done, _) = tokio::sync::oneshot::channel();
+                all.push(News::Remember { note, done });
+            }
         } else {
             all.push(item);
         }

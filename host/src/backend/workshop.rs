@@ -181,6 +181,8 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
 }
 
 fn unfit(backend: &str, component: String, reason: String) -> LoadError {
+    // It may quote the component.
+    let reason = text::paragraph(&reason, limits::CHAIN);
     LoadError::Unfit { backend: backend.to_owned(), component, reason }
 }
 

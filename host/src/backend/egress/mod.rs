@@ -171,6 +171,9 @@ async fn exchange(
 
     // The request line has no host in it, unless one talks to a proxy.
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    if !path.starts_with('/') {
+        return Err(Error::HttpRequestUriInvalid.into());
+    }
     *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
     let request = request.map(|body| body::Bounded::new(body, limits::REQUEST_BODY, Error::HttpRequestBodySize));
     let response = tokio::time::timeout(waits.first_byte, sender.send_request(request))

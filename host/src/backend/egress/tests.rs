@@ -94,6 +94,17 @@ async fn a_redirect_is_an_answer_and_not_followed() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_another_url_is_no_path() {
+    let (port, _) = server("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let mut guest = Guest::allowed(&[format!("127.0.0.1:{port}")], MINUTE);
+    let uri = http::Uri::builder().scheme("http").authority(format!("127.0.0.1:{port}")).path_and_query("*").build();
+
+    let error = guest.get(&uri.unwrap().to_string()).await.unwrap_err();
+
+    assert!(matches!(error, Error::HttpRequestUriInvalid), "{error}");
+}
+
+#[tokio::test]
 async fn a_name_is_dialled_at_the_address_that_was_judged() {
     let (port, _) = server("HTTP/1.1 204 No Content\r\n\r\n").await;
     let mut guest = Guest::allowed(&[format!("localhost:{port}")], MINUTE);

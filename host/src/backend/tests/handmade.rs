@@ -79,3 +79,11 @@ async fn a_component_that_spins_before_it_begins_is_refused() {
     let reason = refused("(func $spin (loop (br 0))) (start $spin)").await;
     assert!(reason.contains("does not describe itself"), "{reason}");
 }
+
+#[tokio::test]
+async fn a_function_with_a_name_for_terminals_is_named_without_its_tricks() {
+    let module = r#"(func $"\1b[2J\e2\80\aefine" (unreachable))"#;
+    let Ended::Trapped(chain) = ended(module, r#"(call $"\1b[2J\e2\80\aefine")"#).await else { panic!("no trap") };
+    assert!(chain.contains("[2Jfine"), "{chain}");
+    assert!(!chain.contains('\u{1b}') && !chain.contains('\u{202e}'), "{chain:?}");
+}
