@@ -1,6 +1,9 @@
 //! `easel backend check FILE`: a component looked at without a host.
 
+use super::attack::Hostile;
 use crate::harness::{Exit, Seed, cli, easel};
+use futures_util::future::join_all;
+use serde_json::json;
 use std::path::Path;
 
 async fn check(path: &Path) -> Exit {
@@ -27,6 +30,27 @@ async fn what_is_no_component_is_a_failure_that_says_so() {
     check(&path).await.says(1, &["notes.txt", "is not a component"]);
     check(&dir.path().join("nothing.wasm")).await.says(1, &["cannot read", "nothing.wasm"]);
     check(Path::new("/dev/zero")).await.says(1, &["/dev/zero", "64 MiB"]);
+}
+
+/// The fakes with an attack in place of `ok` where `describe` looks for what it is to do.
+fn describing(attack: Hostile) -> Vec<u8> {
+    let mut bytes = std::fs::read(cli::fakes()).unwrap();
+    let mark = b"fakes.describe=ok";
+    let at = bytes.windows(mark.len()).position(|window| window == mark).expect("the place for it");
+    let told = format!("{:<17}", json!(attack).as_str().expect("a name"));
+    bytes[at + mark.len() - 2..][..told.len()].copy_from_slice(told.as_bytes());
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_that_attacks_when_it_is_asked_who_it_is_is_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    join_all(Hostile::ANYWHERE.map(async |attack| {
+        let path = dir.path().join(format!("{attack:?}.wasm"));
+        std::fs::write(&path, describing(attack)).unwrap();
+        check(&path).await.says(1, &["does not describe itself"]);
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -123,12 +123,12 @@ fn look(strategy: &impl Strategy<Value = Vec<u8>>, cases: u32) -> usize {
 
 #[test]
 fn random_bytes_are_no_component_and_no_trouble() {
-    assert_eq!(look(&random(), 1000), 0);
+    assert_eq!(look(&random(), 5000), 0);
 }
 
 #[test]
 fn a_small_component_that_was_changed_is_judged() {
-    let fit = look(&changed(handmade::component("", "")), 1000);
+    let fit = look(&changed(handmade::component("", "")), 5000);
     assert!(fit > 0, "those without a change are fit");
 }
 
