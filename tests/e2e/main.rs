@@ -34,6 +34,9 @@ mod bad_input; // bodies and frames that make no sense
 mod bad_requests; // methods, types, paths, hosts, origins, proxies
 mod refused_starts; // data directories, configurations and addresses that cannot be
 
+// Backends that mean harm.
+mod hostile; // each ends as it should, the host lives, its memory is back, the next job runs
+
 // The process and its engine.
 mod cli; // the command line against a running host
 mod forge_backend; // the embedded Forge backend against a simulated Forge

@@ -10,17 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
 use super::journal::Journal;
-use super::{InputFile, News, Task, text};
+use super::pace::Pace;
+use super::{InputFile, News, Task, limits, text};
 use crate::artifacts::{ArtifactWriter, AttemptFiles, WriteError};
-
-/// A longer note is cut.
-const LONGEST_NOTE: usize = 4 * 1024;
-
-/// A longer stage is cut, in characters.
-const LONGEST_STAGE: usize = 200;
-
-/// A larger preview is dropped.
-const LARGEST_PREVIEW: usize = 1024 * 1024;
 
 /// One attempt, as the guest sees it.
 pub struct Attempt {
@@ -33,15 +25,19 @@ pub struct Attempt {
     news: mpsc::Sender<News>,
     /// What it remembered; before that, what the attempt before it did.
     pub(super) note: Option<String>,
+    journal: Journal,
+    notes: Pace,
+    previews: Pace,
 }
 
 impl Attempt {
     /// The attempt of a task, and the log that it writes to.
     pub(super) fn of(task: Task) -> (Self, Journal) {
         let Task { job, files, inputs, dependencies, deadline, cancel, kill: _, news } = task;
-        let journal = Journal::Job(news.clone());
+        let journal = Journal::job(news.clone());
         let note = job.note.clone();
-        (Self { job, files, inputs, dependencies, deadline, cancel, news, note }, journal)
+        let (notes, previews) = (Pace::new(limits::NOTES, Instant::now()), Pace::new(limits::PREVIEWS, Instant::now()));
+        (Self { job, files, inputs, dependencies, deadline, cancel, news, note, journal: journal.clone(), notes, previews }, journal)
     }
 
     pub(super) fn remaining_ms(&self) -> u64 {
@@ -58,19 +54,19 @@ impl Attempt {
         self.tell(News::Report { percent, stage }).await;
     }
 
-    pub(super) async fn preview(&self, mime: String, image: Vec<u8>) {
+    /// Shows a preview. Those that come faster than anybody could look are dropped without a word: the next one shows more.
+    pub(super) async fn preview(&mut self, mime: String, image: Vec<u8>) {
         match check_preview(&mime, &image) {
+            Ok(()) if !self.previews.take(Instant::now()) => {}
             Ok(()) => self.tell(News::Preview { mime, image: Bytes::from(image) }).await,
-            Err(reason) => {
-                let message = format!("a preview was dropped: {reason}");
-                self.tell(News::Log { level: Level::WARN, message }).await;
-            }
+            Err(reason) => self.journal.write(Level::WARN, &format!("a preview was dropped: {reason}")).await,
         }
     }
 
     /// Stores a note. Whether it is durable now; if not, there is nobody to store it and the guest must not go on.
     pub(super) async fn remember(&mut self, note: String) -> bool {
-        let note = text::cut(note, LONGEST_NOTE);
+        tokio::time::sleep(self.notes.queue(Instant::now())).await;
+        let note = text::cut(note, limits::NOTE);
         let (done, stored) = oneshot::channel();
         self.tell(News::Remember { note: note.clone(), done }).await;
         let stored = stored.await.is_ok();
@@ -91,14 +87,14 @@ fn presentable(percent: f32) -> Option<f32> {
 
 /// A stage that fits on a line.
 fn short(stage: &str) -> String {
-    let cut: String = stage.chars().take(LONGEST_STAGE).collect();
-    text::line(&cut, 4 * LONGEST_STAGE)
+    let cut: String = stage.chars().take(limits::STAGE).collect();
+    text::line(&cut, 4 * limits::STAGE)
 }
 
 /// Whether a preview may be shown. Browsers sniff: only bytes that are the image that they claim to be get there.
 fn check_preview(mime: &str, image: &[u8]) -> Result<(), String> {
-    if image.len() > LARGEST_PREVIEW {
-        return Err(format!("it has {} bytes, and {LARGEST_PREVIEW} are allowed", image.len()));
+    if image.len() > limits::PREVIEW {
+        return Err(format!("it has {} bytes, and {} are allowed", image.len(), limits::PREVIEW));
     }
     let is = match imagesize::image_type(image) {
         Ok(imagesize::ImageType::Png) => "image/png",
@@ -168,7 +164,7 @@ mod tests {
         assert!(check_preview("image/png", b"<script>").is_err());
         assert!(check_preview("image/png", b"").is_err());
         let mut large = gif.to_vec();
-        large.resize(LARGEST_PREVIEW + 1, 0);
+        large.resize(limits::PREVIEW + 1, 0);
         assert!(check_preview("image/gif", &large).unwrap_err().contains("bytes"));
     }
 }

@@ -4,10 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 
-use super::InputFile;
-
-/// The most bytes that one read gives: a guest cannot make the host hold a whole file.
-const PIECE: u64 = 1024 * 1024;
+use super::{InputFile, limits};
 
 /// Bytes that came with the job, as the guest sees them.
 pub struct Blob(Arc<InputFile>);
@@ -24,7 +21,8 @@ impl Blob {
     /// Up to `max` bytes from `offset`. The error is for the log of whoever wrote the guest: it names no path of ours.
     pub(super) async fn read(&self, offset: u64, max: u32) -> Result<Vec<u8>, String> {
         let input = self.0.clone();
-        let piece = tokio::task::spawn_blocking(move || read_piece(&input, offset, u64::from(max).min(PIECE))).await;
+        let piece =
+            tokio::task::spawn_blocking(move || read_piece(&input, offset, u64::from(max).min(limits::PIECE))).await;
         let failed = |error: &dyn std::fmt::Display| format!("cannot read the input {:?}: {error}", self.0.name);
         piece.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }

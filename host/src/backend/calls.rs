@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::Store;
+use wasmtime::component::ResourceTableError;
 
 use super::attempt::Attempt;
 use super::bindings::easel::backend::types as wit;
@@ -18,31 +19,7 @@ use super::bindings::{Backend as Instance, BackendPre};
 use super::egress::Policy;
 use super::journal::Journal;
 use super::sandbox::{self, Grant, HostState};
-use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, Task, text};
-
-/// A component says who it is at once, or it is none.
-const DESCRIBE: Duration = Duration::from_secs(5);
-
-/// `describe` needs next to nothing, and nobody has judged the component yet.
-const DESCRIBE_MEMORY: usize = 64 * 1024 * 1024;
-
-/// Twice what the contract gives a component to look whether its engine is there.
-const PROBE: Duration = Duration::from_secs(20);
-
-/// What the contract gives `settle` and `unload`, unless the attempts themselves get less.
-const SETTLE: Duration = Duration::from_secs(60);
-
-/// The largest result.
-const RESULT: usize = 64 * 1024;
-
-/// The largest catalogue.
-const CATALOG: usize = 1024 * 1024;
-
-/// A longer message for a user is cut.
-const MESSAGE: usize = 4 * 1024;
-
-/// A longer chain of causes is cut.
-const CHAIN: usize = 8 * 1024;
+use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, Task, limits, text};
 
 /// A component that was checked, with everything that it is granted.
 #[derive(Clone)]
@@ -65,17 +42,17 @@ struct Frame {
 impl Guest {
     pub(super) async fn describe(&self) -> Result<wit::Description, Ended> {
         let quiet = Self {
-            memory: self.memory.min(DESCRIBE_MEMORY),
+            memory: self.memory.min(limits::DESCRIBE_MEMORY),
             policy: Arc::new(Policy::nothing(&self.name)),
             config: "{}".into(),
             ..self.clone()
         };
-        let frame = quiet.frame(Kill::new(), DESCRIBE);
+        let frame = quiet.frame(Kill::new(), limits::DESCRIBE);
         quiet.call(frame, |guest, store| Box::pin(async move { guest.call_describe(store).await })).await
     }
 
     pub(super) async fn probe(&self) -> Result<EngineInfo, Ended> {
-        let frame = self.frame(Kill::new(), PROBE);
+        let frame = self.frame(Kill::new(), limits::PROBE);
         let answer = self.call(frame, |guest, store| Box::pin(async move { guest.call_probe(store).await })).await;
         match answer {
             Ok(Ok(info)) => engine_info(info),
@@ -83,7 +60,10 @@ impl Guest {
             // Nobody holds this kill: it was the clock.
             Err(Ended::Killed) => Err(Ended::Failed(Failure {
                 kind: FailureKind::Unavailable,
-                message: format!("the backend did not say within {} s whether its engine is there", PROBE.as_secs()),
+                message: format!(
+                    "the backend did not say within {} s whether its engine is there",
+                    limits::PROBE.as_secs()
+                ),
                 retry_after: None,
             })),
             Err(ended) => Err(ended),
@@ -102,7 +82,7 @@ impl Guest {
             })
             .await;
         match answer {
-            Ok(Ok(result)) => match check_object(&result, RESULT) {
+            Ok(Ok(result)) => match check_object(&result, limits::RESULT) {
                 Ok(_) => Ended::Returned(result),
                 Err(reason) => Ended::BadResult(format!("the result of run {reason}")),
             },
@@ -114,7 +94,7 @@ impl Guest {
     pub(super) async fn settle(&self, lost: Option<Lost>, kill: Kill, journal: Journal) -> Result<(), Ended> {
         let lost =
             lost.map(|lost| wit::Lost { job_id: lost.job_id.to_string(), attempt: lost.attempt, note: lost.note });
-        let frame = Frame { journal, ..self.frame(kill, SETTLE.min(self.timeout)) };
+        let frame = Frame { journal, ..self.frame(kill, limits::SETTLE.min(self.timeout)) };
         let answer = self
             .call(frame, |guest, store| Box::pin(async move { guest.call_settle(store, lost.as_ref()).await }))
             .await?;
@@ -122,14 +102,14 @@ impl Guest {
     }
 
     pub(super) async fn unload(&self) -> Result<(), Ended> {
-        let frame = self.frame(Kill::new(), SETTLE.min(self.timeout));
+        let frame = self.frame(Kill::new(), limits::SETTLE.min(self.timeout));
         let answer = self.call(frame, |guest, store| Box::pin(async move { guest.call_unload(store).await })).await?;
         answer.map_err(|failure| Ended::Failed(failure.into()))
     }
 
     /// The frame of a call that is no job's.
     fn frame(&self, kill: Kill, most: Duration) -> Frame {
-        Frame { kill, deadline: Instant::now() + most, journal: Journal::Host(self.name.clone()) }
+        Frame { kill, deadline: Instant::now() + most, journal: Journal::host(&self.name) }
     }
 
     async fn call<T: Send + 'static>(
@@ -172,17 +152,22 @@ impl Guest {
 
 /// The causes of a trap, the one that the guest could not say first.
 fn chain(error: &wasmtime::Error, store: &Store<HostState>) -> String {
-    let chain = match store.data().limits.exceeded() {
+    let keeps = || {
+        let full = matches!(error.downcast_ref(), Some(ResourceTableError::Full));
+        full.then(|| format!("the component keeps more than {} things of the host", limits::HANDLES))
+    };
+    let chain = match store.data().limits.exceeded().or_else(keeps) {
         Some(cause) => format!("{cause}: {error:#}"),
         None => format!("{error:#}"),
     };
-    text::cut(chain, CHAIN)
+    // It names the guest's functions, and a guest may call those what it likes.
+    text::paragraph(&chain, limits::CHAIN)
 }
 
 fn engine_info(info: wit::EngineInfo) -> Result<EngineInfo, Ended> {
-    let catalog = check_object(&info.catalog, CATALOG)
+    let catalog = check_object(&info.catalog, limits::CATALOG)
         .map_err(|reason| Ended::BadResult(format!("the catalog of probe {reason}")))?;
-    Ok(EngineInfo { summary: text::line(&info.summary, MESSAGE), catalog })
+    Ok(EngineInfo { summary: text::line(&info.summary, limits::MESSAGE), catalog })
 }
 
 /// The JSON object that `json` is. The error continues a sentence about it.
@@ -205,9 +190,10 @@ impl From<wit::Failure> for Failure {
             wit::FailureKind::OutOfMemory => FailureKind::OutOfMemory,
             wit::FailureKind::Cancelled => FailureKind::Cancelled,
             wit::FailureKind::Failed => FailureKind::Failed,
-            wit::FailureKind::Other(name) => FailureKind::Other(text::line(&name, MESSAGE)),
+            wit::FailureKind::Other(name) => FailureKind::Other(text::line(&name, limits::MESSAGE)),
         };
-        let message = text::paragraph(&failure.message, MESSAGE);
-        Self { kind, message, retry_after: failure.retry_after_ms.map(Duration::from_millis) }
+        let message = text::paragraph(&failure.message, limits::MESSAGE);
+        let wait = |ms| Duration::from_millis(ms).min(limits::RETRY_AFTER);
+        Self { kind, message, retry_after: failure.retry_after_ms.map(wait) }
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use wasmtime::{Cache, CacheConfig, Config, Engine};
 
+use super::limits;
+
 /// How long a guest computes before it yields, and so how late a kill may come.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
@@ -18,7 +20,11 @@ pub(super) fn start(cache: &Path) -> wasmtime::Result<Engine> {
     settings.with_directory(std::path::absolute(cache)?);
     let mut config = Config::new();
     // The plain fiber path: dropping a call's future unwinds the guest there and then. WASI 0.2 needs nothing else.
-    config.concurrency_support(false).epoch_interruption(true).cache(Some(Cache::new(settings)?));
+    config
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(limits::STACK)
+        .cache(Some(Cache::new(settings)?));
     let engine = Engine::new(&config)?;
 
     let weak = engine.weak();

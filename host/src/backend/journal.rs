@@ -1,39 +1,97 @@
 //! Where the words of a guest go: to its job's log while it works on one, otherwise to the host's.
+//!
+//! A log is for people, so a flood is cut off rather than slowed down, and says once that it was.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::Level;
 
-use super::{News, text};
+use super::pace::Pace;
+use super::{News, limits, text};
 
-/// A longer line is cut.
-const LONGEST: usize = 8 * 1024;
+/// The log of one call. Clones share its pace.
+#[derive(Clone, Debug)]
+pub(super) struct Journal {
+    to: To,
+    flow: Arc<Mutex<Flow>>,
+}
 
 #[derive(Clone, Debug)]
-pub(super) enum Journal {
-    /// The log of the job that the guest works on.
+enum To {
     Job(mpsc::Sender<News>),
-    /// The host's log, under the backend's name.
     Host(String),
 }
 
+#[derive(Debug)]
+struct Flow {
+    pace: Pace,
+    said: bool,
+}
+
+enum Turn {
+    Free,
+    /// The first that is too many.
+    Last,
+    Over,
+}
+
 impl Journal {
-    /// Writes a line; waits while the log's reader is behind.
+    /// The log of the job that the guest works on.
+    pub(super) fn job(news: mpsc::Sender<News>) -> Self {
+        Self::new(To::Job(news), limits::JOB_LINES)
+    }
+
+    /// The log of the attempt that made it necessary to settle, which is also the host's.
+    pub(super) fn settling(news: mpsc::Sender<News>) -> Self {
+        Self::new(To::Job(news), limits::HOST_LINES)
+    }
+
+    /// The host's log, under the backend's name.
+    pub(super) fn host(backend: &str) -> Self {
+        Self::new(To::Host(backend.to_owned()), limits::HOST_LINES)
+    }
+
+    fn new(to: To, lines: (u32, u32)) -> Self {
+        Self { to, flow: Arc::new(Mutex::new(Flow { pace: Pace::new(lines, Instant::now()), said: false })) }
+    }
+
+    /// Writes a line, unless there are too many of them; waits while the log's reader is behind.
     pub(super) async fn write(&self, level: Level, message: &str) {
-        let message = text::line(message, LONGEST);
-        match self {
-            // Nobody listens any more when the attempt is being ended: then there is no log to be kept either.
-            Self::Job(news) => drop(news.send(News::Log { level, message }).await),
-            Self::Host(backend) => to_host(backend, level, &message),
+        match self.turn() {
+            Turn::Free => self.put(level, text::line(message, limits::LINE)).await,
+            Turn::Last => self.put(Level::WARN, "lines come too fast: some are dropped from here on".into()).await,
+            Turn::Over => {}
         }
     }
 
     /// Writes a line that only the operator can do something about: always to the host's log, and to the job's, where
     /// the author of a component looks.
     pub(super) async fn warn_operator(&self, backend: &str, message: &str) {
-        if matches!(self, Self::Job(_)) {
-            to_host(backend, Level::WARN, &text::line(message, LONGEST));
+        if matches!(self.to, To::Job(_)) {
+            to_host(backend, Level::WARN, &text::line(message, limits::LINE));
         }
         self.write(Level::WARN, message).await;
+    }
+
+    fn turn(&self) -> Turn {
+        let mut flow = self.flow.lock().unwrap_or_else(PoisonError::into_inner);
+        if flow.pace.take(Instant::now()) {
+            Turn::Free
+        } else if std::mem::replace(&mut flow.said, true) {
+            Turn::Over
+        } else {
+            Turn::Last
+        }
+    }
+
+    async fn put(&self, level: Level, message: String) {
+        match &self.to {
+            // Nobody listens any more when the attempt is being ended: then there is no log to be kept either.
+            To::Job(news) => drop(news.send(News::Log { level, message }).await),
+            To::Host(backend) => to_host(backend, level, &message),
+        }
     }
 }
 
@@ -45,5 +103,29 @@ fn to_host(backend: &str, level: Level, message: &str) {
         Level::INFO => tracing::info!(backend, "{message}"),
         Level::DEBUG => tracing::debug!(backend, "{message}"),
         _ => tracing::trace!(backend, "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flood_is_cut_off_and_says_so_once() {
+        let (sender, mut news) = mpsc::channel(10_000);
+        let journal = Journal::job(sender);
+
+        for _ in 0..5000 {
+            journal.write(Level::INFO, "again").await;
+        }
+        drop(journal);
+
+        let mut lines = Vec::new();
+        while let Some(News::Log { message, .. }) = news.recv().await {
+            lines.push(message);
+        }
+        let cut = lines.iter().filter(|line| line.contains("too fast")).count();
+        assert_eq!(cut, 1);
+        assert!((1000..4000).contains(&lines.len()), "{}", lines.len());
     }
 }

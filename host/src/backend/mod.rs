@@ -1,14 +1,16 @@
 //! Backends: other people's components, run in a box.
 //!
 //! - [`Registry`]: the backends of this host. `workshop` turns bytes into a component that may run and says what it
-//!   lacks, `settings` and `schema` check what the operator and the users give it.
+//!   lacks, `anatomy` how large it is; `settings` and `schema`, with `references`, check what the operator and the users
+//!   give it. [`Inspector`] looks at a component without a host.
 //! - [`Backend`]: one of them, with the five calls of the contract. `calls` gives each an end, `sandbox` a store with
-//!   limits, `engine` the clock that interrupts it.
+//!   limits, `engine` the clock that interrupts it. `limits` has every figure, `pace` those that are per second.
 //! - What a guest can ask of the host: `services` translates, `attempt`, `blob`, `journal` and `egress` answer.
 //!
 //! What is trusted: the operator's configuration, the data directory. What is not: everything that a component says,
 //! returns or asks for. It is bounded and checked here, so that nobody further in has to.
 
+mod anatomy;
 mod attempt;
 mod bindings;
 mod blob;
@@ -16,9 +18,13 @@ mod calls;
 mod egress;
 mod engine;
 mod error;
+mod inspector;
 mod journal;
 mod kill;
+mod limits;
 mod outcome;
+mod pace;
+mod references;
 mod registry;
 mod sandbox;
 mod schema;
@@ -40,6 +46,7 @@ use tokio::sync::mpsc;
 
 use calls::Guest;
 pub use error::LoadError;
+pub use inspector::{Inspected, Inspector};
 use journal::Journal;
 pub use kill::Kill;
 pub use outcome::{Description, Ended, EngineInfo, Failure, FailureKind};
@@ -93,7 +100,7 @@ impl Backend {
 
     /// Lets the component bring its device to idle. Up to a minute, or `timeout` if that is less; then it is killed.
     pub async fn settle(&self, lost: Option<Lost>, kill: Kill, news: mpsc::Sender<News>) -> Result<(), Ended> {
-        self.guest.settle(lost, kill, Journal::Job(news)).await
+        self.guest.settle(lost, kill, Journal::settling(news)).await
     }
 
     /// Lets the component free its device's memory. Ends as `settle` does.

@@ -68,7 +68,7 @@ impl Registry {
         let online = !configured.allow_hosts.is_empty();
         let mut guest = Guest {
             name: name.to_owned(),
-            pre: self.workshop.link(name, source, online).await?,
+            pre: self.workshop.link(name, source, online).await?.pre,
             memory: usize::try_from(configured.memory.as_u64()).unwrap_or(usize::MAX),
             policy: Arc::new(Policy::new(name, &configured.allow_hosts)),
             config: "{}".into(),

@@ -12,21 +12,9 @@ use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::Kill;
 use super::egress::{Egress, Policy};
 use super::journal::Journal;
-
-/// Bytes that a guest may hand to the host in one call. An artifact is written in chunks, so this is generous.
-const HOSTCALL_BYTES: usize = 32 * 1024 * 1024;
-
-/// Things that a guest may hold of the host at a time: attempts, files, requests, bodies, clocks.
-const HANDLES: usize = 1024;
-
-/// Bytes of random numbers that a guest may ask for in one call.
-const RANDOM_BYTES: u64 = 1024 * 1024;
-
-/// Entries that all tables may have together.
-const TABLE_ENTRIES: usize = 1_000_000;
+use super::{Kill, limits};
 
 /// What one call may use.
 pub(super) struct Grant {
@@ -54,9 +42,11 @@ pub(super) struct HostState {
 pub(super) fn store(engine: &Engine, grant: Grant) -> Store<HostState> {
     let Grant { memory, egress, config, journal, deadline, kill } = grant;
     let mut table = ResourceTable::new();
-    table.set_max_capacity(HANDLES);
+    table.set_max_capacity(limits::HANDLES);
     let mut wasi = WasiCtx::builder();
-    wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(RANDOM_BYTES);
+    wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(limits::RANDOM_BYTES);
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(limits::FIELDS);
     let state = HostState {
         egress: Egress::new(egress, journal.clone(), deadline),
         config,
@@ -64,12 +54,12 @@ pub(super) fn store(engine: &Engine, grant: Grant) -> Store<HostState> {
         table,
         limits: Limits::new(memory),
         wasi: wasi.build(),
-        http: WasiHttpCtx::new(),
+        http,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limits);
-    store.set_hostcall_fuel(HOSTCALL_BYTES);
-    store.set_max_component_handles(HANDLES);
+    store.set_hostcall_fuel(limits::HOSTCALL_BYTES);
+    store.set_max_component_handles(limits::HANDLES);
     store.set_epoch_deadline(1);
     // Yielding by tokio's own means puts the guest behind everybody who is ready; wasmtime's would put it first again.
     store.epoch_deadline_callback(move |_| {
@@ -135,16 +125,16 @@ impl Budget {
 
 impl Limits {
     fn new(memory: usize) -> Self {
-        Self { memory: Budget::new(memory), table: Budget::new(TABLE_ENTRIES) }
+        Self { memory: Budget::new(memory), table: Budget::new(limits::TABLE_ENTRIES) }
     }
 
     /// What the guest asked for last and did not get: most guests trap on that without a word about the cause.
     pub(super) fn exceeded(&self) -> Option<String> {
         if self.memory.refused {
-            let mib = self.memory.most / (1024 * 1024);
+            let mib = self.memory.most / limits::MIB;
             return Some(format!("the component needs more memory than the {mib} MiB that it may have"));
         }
-        self.table.refused.then(|| format!("the component's tables need more than {TABLE_ENTRIES} entries"))
+        self.table.refused.then(|| format!("the component's tables need more than {} entries", limits::TABLE_ENTRIES))
     }
 }
 
@@ -168,15 +158,15 @@ impl ResourceLimiter for Limits {
     }
 
     fn instances(&self) -> usize {
-        100
+        limits::INSTANCES
     }
 
     fn memories(&self) -> usize {
-        16
+        limits::MEMORIES
     }
 
     fn tables(&self) -> usize {
-        64
+        limits::TABLES
     }
 }
 
@@ -206,7 +196,7 @@ mod tests {
             memory: 0,
             egress: Arc::new(Policy::nothing("spinning")),
             config: "{}".into(),
-            journal: Journal::Host("spinning".into()),
+            journal: Journal::host("spinning"),
             deadline: Instant::now(),
             kill: kill.clone(),
         };

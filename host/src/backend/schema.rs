@@ -8,7 +8,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
-use super::text;
+use super::{references, text};
 
 /// A longer complaint is cut: it may quote what was sent.
 const LONGEST: usize = 300;
@@ -45,6 +45,7 @@ impl Schema {
         if value.get("type").and_then(Value::as_str) != Some("object") {
             return Err("must have \"type\": \"object\"".into());
         }
+        references::check(&value)?;
         let validator = jsonschema::draft202012::new(&value).map_err(|error| {
             let place = error.instance_path().as_str().to_owned();
             text::cut(format!("is not a JSON Schema (draft 2020-12): {error} (at {place:?})"), LONGEST)

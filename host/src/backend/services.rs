@@ -73,7 +73,7 @@ impl host::HostAttempt for HostState {
     }
 
     async fn preview(&mut self, this: Resource<Attempt>, mime: String, image: Vec<u8>) -> Answer<()> {
-        self.table.get(&this)?.preview(mime, image).await;
+        self.table.get_mut(&this)?.preview(mime, image).await;
         Ok(())
     }
 

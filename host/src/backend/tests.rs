@@ -1,5 +1,8 @@
 //! Real components in the real sandbox: `fakes` does what a job's params say, `flux-stub` computes.
 
+mod fuzz;
+mod handmade;
+mod hostile;
 mod loading;
 mod running;
 mod settling;
@@ -37,6 +40,19 @@ async fn open(backend: config::Backend) -> Result<Registry, LoadError> {
     let mut config = Config::default();
     config.backends.insert("tested".into(), backend);
     Registry::open(&config, &data()).await
+}
+
+/// The fakes with something else in place of `ok` where `describe` looks for what it is to do: the file.
+fn describing(attack: &str, dir: &Path) -> PathBuf {
+    let mut bytes = std::fs::read(FAKES).unwrap();
+    let mark = b"fakes.describe=";
+    let places: Vec<_> = (0..bytes.len() - 32).filter(|at| bytes[*at..].starts_with(mark)).collect();
+    let [place] = places[..] else { panic!("the place is there {} times", places.len()) };
+    let told = format!("{attack:<17}");
+    bytes[place + mark.len()..][..17].copy_from_slice(told.as_bytes());
+    let path = dir.join(format!("describe-{attack}.wasm"));
+    std::fs::write(&path, bytes).unwrap();
+    path
 }
 
 async fn loaded(backend: config::Backend) -> Arc<Backend> {
@@ -131,9 +147,11 @@ async fn collect(mut news: mpsc::Receiver<News>) -> Vec<News> {
     let mut all = Vec::new();
     while let Some(item) = news.recv().await {
         if let News::Remember { note, done } = item {
-            done.send(()).unwrap();
-            let (done, _) = tokio::sync::oneshot::channel();
-            all.push(News::Remember { note, done });
+            // A guest that was killed meanwhile does not hear it.
+            if done.send(()).is_ok() {
+                let (done, _) = tokio::sync::oneshot::channel();
+                all.push(News::Remember { note, done });
+            }
         } else {
             all.push(item);
         }

@@ -5,6 +5,8 @@
 //! left behind is settled by the very component that left it, even if the operator has replaced the file since.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -14,7 +16,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use super::bindings::{self, BackendPre};
 use super::sandbox::HostState;
 use super::schema::Schema;
-use super::{Description, Guest, LoadError, engine, text};
+use super::{Description, Guest, LoadError, anatomy, engine, limits, text};
 use crate::artifacts;
 use crate::config;
 
@@ -22,15 +24,18 @@ const CONTRACT: &str = "easel:backend@0.1.0";
 
 const EXPORTS: [&str; 5] = ["describe", "probe", "run", "settle", "unload"];
 
-/// The longest summary.
-const SUMMARY: usize = 1024;
-
 pub(super) struct Workshop {
     engine: Engine,
     /// For components that get no network: `wasi:http` is not even there.
     offline: Linker<HostState>,
     online: Linker<HostState>,
     directory: PathBuf,
+}
+
+/// A component that may run.
+pub(super) struct Linked {
+    pub(super) pre: BackendPre<HostState>,
+    pub(super) wants_network: bool,
 }
 
 /// A component as it came: where from, and what it is.
@@ -42,7 +47,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn new(label: String, bytes: Cow<'static, [u8]>) -> Self {
+    pub(super) fn new(label: String, bytes: Cow<'static, [u8]>) -> Self {
         let hex = format!("{:x}", Sha256::digest(&bytes));
         Self { label, bytes, hex }
     }
@@ -61,13 +66,18 @@ impl Source {
         Ok(Self::new(format!("builtin:{name}"), Cow::Borrowed(bytes)))
     }
 
-    fn file(backend: &str, path: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable {
-            backend: backend.to_owned(),
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self::new(path.display().to_string(), bytes.into()))
+    /// The component in a file.
+    pub(super) fn file(backend: &str, path: &Path) -> Result<Self, LoadError> {
+        let unreadable = |source| LoadError::Unreadable { backend: backend.to_owned(), path: path.to_owned(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        // One more than may be, and no more: the file may be a device.
+        file.take(limits::COMPONENT as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        let label = path.display().to_string();
+        if bytes.len() > limits::COMPONENT {
+            return Err(unfit(backend, label, anatomy::too_large()));
+        }
+        Ok(Self::new(label, bytes.into()))
     }
 }
 
@@ -108,16 +118,14 @@ impl Workshop {
     }
 
     /// Compiles and links a component. The error says which import or export is missing.
-    pub(super) async fn link(
-        &self,
-        backend: &str,
-        source: &Source,
-        online: bool,
-    ) -> Result<BackendPre<HostState>, LoadError> {
+    pub(super) async fn link(&self, backend: &str, source: &Source, online: bool) -> Result<Linked, LoadError> {
         let refused = |reason: String| unfit(backend, source.label.clone(), reason);
+        anatomy::check(&source.bytes).map_err(refused)?;
         let (engine, bytes) = (self.engine.clone(), source.bytes.clone());
-        let compiled = tokio::task::spawn_blocking(move || Component::new(&engine, bytes)).await;
+        let compiling = tokio::task::spawn_blocking(move || Component::new(&engine, bytes));
+        let compiled = tokio::time::timeout(limits::COMPILE, compiling).await;
         let component = compiled
+            .map_err(|_| refused(format!("is not compiled within {} s", limits::COMPILE.as_secs())))?
             .map_err(|error| refused(format!("cannot be compiled: {error}")))?
             .map_err(|error| refused(format!("is not a component that this host can run: {error:#}")))?;
 
@@ -137,7 +145,8 @@ impl Workshop {
         let linked = linker
             .instantiate_pre(&component)
             .map_err(|error| refused(format!("imports what this host does not offer: {error:#}")))?;
-        BackendPre::new(linked).map_err(|error| refused(format!("does not fit {CONTRACT}: {error:#}")))
+        let pre = BackendPre::new(linked).map_err(|error| refused(format!("does not fit {CONTRACT}: {error:#}")))?;
+        Ok(Linked { pre, wants_network: wants_http })
     }
 
     fn path_of(&self, hex: &str) -> PathBuf {
@@ -153,6 +162,10 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
         return Err(refused(format!("calls itself {:?}: a name is [a-z][a-z0-9-]*", text::line(&said.name, 64))));
     }
     let schema = |which: &str, text: &str| {
+        if text.len() > limits::SCHEMA {
+            let rule = format!("has {} bytes, and {} are allowed", text.len(), limits::SCHEMA);
+            return Err(refused(format!("has a {which} schema that {rule}")));
+        }
         Schema::parse(text).map_err(|reason| refused(format!("has a {which} schema that {reason}")))
     };
     let params = schema("params", &said.params_schema)?;
@@ -160,7 +173,7 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
     let description = Description {
         name: said.name,
         version: text::line(&said.version, 64),
-        summary: text::line(&said.summary, SUMMARY),
+        summary: text::line(&said.summary, limits::SUMMARY),
         params_schema: params.value.clone(),
         config_schema: config.value.clone(),
     };
@@ -168,6 +181,8 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
 }
 
 fn unfit(backend: &str, component: String, reason: String) -> LoadError {
+    // It may quote the component.
+    let reason = text::paragraph(&reason, limits::CHAIN);
     LoadError::Unfit { backend: backend.to_owned(), component, reason }
 }
 

@@ -1,23 +1,77 @@
-//! `easel backend list`: what can run, in which version, and whether its engine is there.
+//! `easel backend`: what a host runs, in which version, and whether its engine is there; and whether it could run a file.
 
+use std::path::{Path, PathBuf};
+
+use bytesize::ByteSize;
 use clap::Subcommand;
 use console::style;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::{Client, Remote};
-use super::print::Table;
+use super::print::{self, Table};
 use super::show::short;
 use super::text::Text;
 use super::view::Backends;
+use crate::backend::{Inspected, Inspector};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List the backends; the default one is marked
     List,
+    /// Check a component without a host: whether one could run it, and if not, why not
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// The component
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
 }
 
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
-    let Command::List = command;
+    match command {
+        Command::List => list(remote).await,
+        Command::Check(args) => check(remote, &args.file).await,
+    }
+}
+
+async fn check(remote: &Remote, file: &Path) -> anyhow::Result<()> {
+    // What is compiled here is compiled to be looked at, and for nothing else.
+    let directory = tempfile::tempdir()?;
+    let Inspected { digest, size, wants_network, description } = Inspector::open(directory.path())?.file(file).await?;
+    if remote.json {
+        return print::line(json!({
+            "digest": digest,
+            "size": size,
+            "wants_network": wants_network,
+            "name": description.name,
+            "version": description.version,
+            "summary": description.summary,
+            "params_schema": description.params_schema,
+            "config_schema": description.config_schema,
+        }));
+    }
+    let properties = |schema: &Value| {
+        let names = schema.get("properties").and_then(Value::as_object).map(|known| known.keys().cloned().collect());
+        let names: Vec<String> = names.unwrap_or_default();
+        if names.is_empty() { "none".to_owned() } else { Text::of(&names.join(", ")).one_line() }
+    };
+    let network = if wants_network { "wanted: name the hosts in allow_hosts" } else { "none wanted" };
+    print::line(format!(
+        "{} is fit to run\n  name     {} {}\n  summary  {}\n  digest   {digest}\n  size     {}\n  network  {network}\n  \
+         params   {}\n  config   {}",
+        file.display(),
+        description.name,
+        Text::of(&description.version).one_line(),
+        Text::of(&description.summary).one_line(),
+        ByteSize(size as u64),
+        properties(&description.params_schema),
+        properties(&description.config_schema),
+    ))
+}
+
+async fn list(remote: &Remote) -> anyhow::Result<()> {
     let answer = Client::new(remote)?.get(&["v1", "backends"]).await?;
     answer.print(remote.json, |Backends { backends }: Backends| {
         let mut table = Table::new(["BACKEND", "VERSION", "DEVICE", "HEALTH", "COMPONENT", "SUMMARY"]);

@@ -1,6 +1,6 @@
 //! The command line: what can be said, and who answers it.
 //!
-//! `serve` and `doctor` work on this machine; everything else is a client of the HTTP and WebSocket interface and can do
+//! `serve`, `doctor` and `backend check` work on this machine; everything else is a client of the HTTP and WebSocket interface and can do
 //! nothing that any other client could not. Results go to stdout and everything else to stderr, so that a command's
 //! output can be piped without a second thought.
 
@@ -33,6 +33,8 @@ mod text;
 mod upload;
 mod view;
 mod watch;
+
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -79,7 +81,7 @@ enum Command {
     /// See the GPUs, stop one, let it go on
     #[command(subcommand)]
     Device(device::Command),
-    /// See the backends
+    /// See the backends, or check a component
     #[command(subcommand)]
     Backend(backend::Command),
     /// Check that this machine is fit to run a host, and say what to do where it is not
@@ -92,7 +94,10 @@ enum Command {
 /// Does what the command line says.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(answer(cli.command, &cli.remote))
+    let outcome = runtime.block_on(answer(cli.command, &cli.remote));
+    // A compilation that was given up still runs on its thread, and nobody waits for what it comes to.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    outcome
 }
 
 async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {

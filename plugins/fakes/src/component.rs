@@ -1,14 +1,15 @@
 //! The exports. What is decided is decided in [`crate::params`]; here it happens.
 
+use crate::attack;
 use crate::output::{self, CHUNK, Hash};
-use crate::params::{Answer, Behaviour, CONFIG_SCHEMA, Config, Kind, PARAMS_SCHEMA, Params};
+use crate::params::{Answer, Behaviour, CONFIG_SCHEMA, Config, Honest, Kind, PARAMS_SCHEMA, Params};
 use bindings::easel::backend::host::{self, Artifact, ArtifactError, Attempt, Blob, Level};
 use bindings::easel::backend::types::{Description, EngineInfo, Failure, FailureKind, Lost};
 use serde_json::{Value, json};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-mod bindings {
+pub mod bindings {
     #![allow(missing_docs, clippy::all, reason = "generated")]
     wit_bindgen::generate!({ path: "../../wit", world: "backend" });
     use super::Fakes;
@@ -22,6 +23,10 @@ struct Fakes;
 
 impl bindings::Guest for Fakes {
     fn describe() -> Description {
+        if let Some(what) = crate::params::describe() {
+            // There is nobody to tell: what stopped it shows in what is described, or in nothing being described.
+            drop(attack::anywhere(what));
+        }
         Description {
             name: "fakes".into(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -42,6 +47,9 @@ impl bindings::Guest for Fakes {
     fn run(attempt: Attempt) -> Result<String, Failure> {
         let params: Params = serde_json::from_str(&attempt.params())
             .map_err(|error| failure(FailureKind::Invalid, format!("params: {error}")))?;
+        if let Some(what) = params.hostile {
+            return attack::during(what, &attempt);
+        }
         // Before anything of this attempt is remembered: what the last one left.
         let recalled = attempt.recall();
         for line in &params.log {
@@ -67,6 +75,7 @@ impl bindings::Guest for Fakes {
                     "recall": recalled,
                     "echo": params.echo,
                     "inputs": inputs,
+                    "dependencies": serde_json::from_str::<serde_json::Value>(&attempt.dependencies()).ok(),
                     "attempt": attempt.number(),
                 })
                 .to_string())
@@ -169,10 +178,11 @@ fn config() -> Result<Config, Failure> {
 
 fn answer(answer: Answer, message: &str) -> Result<(), Failure> {
     match answer {
-        Answer::Ok => Ok(()),
-        Answer::Fail => Err(failure(FailureKind::Failed, message.into())),
-        Answer::Unavailable => Err(failure(FailureKind::Unavailable, message.into())),
-        Answer::Hang => hang(),
+        Answer::Honest(Honest::Ok) => Ok(()),
+        Answer::Honest(Honest::Fail) => Err(failure(FailureKind::Failed, message.into())),
+        Answer::Honest(Honest::Unavailable) => Err(failure(FailureKind::Unavailable, message.into())),
+        Answer::Honest(Honest::Hang) => hang(),
+        Answer::Hostile(what) => attack::anywhere(what),
     }
 }
 

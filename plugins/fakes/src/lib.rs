@@ -5,11 +5,15 @@
 //! there is nothing to rebuild for a new one.
 //!
 //! - [`params`]: what can be asked for.
+//! - [`hostile`]: the part of it that no honest backend does; `attack` does it.
 //! - [`output`]: the bytes that it makes, the same each time.
 //! - `component`: the exports, on the wasm target only; the rest has unit tests on any machine.
 
+pub mod hostile;
 pub mod output;
 pub mod params;
 
+#[cfg(target_arch = "wasm32")]
+mod attack;
 #[cfg(target_arch = "wasm32")]
 mod component;

@@ -3,6 +3,7 @@
 //! The schemas are the truth for everybody outside; the types here repeat their defaults, so that the component also
 //! works for a host that fills in none. A test holds the two together.
 
+use crate::hostile::Hostile;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,6 +57,9 @@ pub enum Kind {
 pub struct Params {
     /// How the attempt ends.
     pub behaviour: Behaviour,
+    /// An attack, in place of everything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostile: Option<Hostile>,
     /// How many steps it takes.
     pub steps: u32,
     /// How long one step sleeps.
@@ -95,6 +99,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             behaviour: Behaviour::default(),
+            hostile: None,
             steps: 1,
             step_ms: 0,
             kind: Kind::default(),
@@ -141,11 +146,26 @@ pub struct Config {
 }
 
 /// What an export other than `run` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
 pub enum Answer {
+    /// It answers.
+    Honest(Honest),
+    /// It attacks: with what needs no attempt.
+    Hostile(Hostile),
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self::Honest(Honest::Ok)
+    }
+}
+
+/// An honest answer, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Honest {
     /// All is well.
-    #[default]
     Ok,
     /// It failed.
     Fail,
@@ -153,6 +173,18 @@ pub enum Answer {
     Unavailable,
     /// It never answers.
     Hang,
+}
+
+/// What stands in the component where it looks for what `describe` is to do: there is no configuration at that time, so a
+/// test puts it there. `ok`, or the name of an attack, then spaces.
+pub static DESCRIBE: [u8; 32] = *b"fakes.describe=ok               ";
+
+/// What `describe` does.
+pub fn describe() -> Option<Hostile> {
+    // Not what it was when this was compiled.
+    let told = std::hint::black_box(&DESCRIBE);
+    let name = std::str::from_utf8(told).ok()?.split_once('=')?.1.trim_end();
+    serde_json::from_value(Value::String(name.to_owned())).ok()
 }
 
 #[cfg(test)]
@@ -189,6 +221,18 @@ mod tests {
             };
             serde_json::from_value::<Params>(json!({ name: sample })).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
+    }
+
+    #[test]
+    fn an_export_answers_or_attacks() {
+        let config: Config = serde_json::from_value(json!({ "settle": "spin", "probe": "unavailable" })).expect("JSON");
+        assert_eq!(config.settle, Answer::Hostile(Hostile::Spin));
+        assert_eq!(config.probe, Answer::Honest(Honest::Unavailable));
+        assert_eq!(describe(), None);
+
+        let schema: Value = serde_json::from_str(CONFIG_SCHEMA).expect("JSON");
+        let attacks = serde_json::to_value(Hostile::ANYWHERE).expect("serialises");
+        assert_eq!(schema["$defs"]["hostile"]["enum"], attacks);
     }
 
     #[test]

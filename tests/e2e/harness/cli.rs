@@ -90,6 +90,11 @@ pub fn fakes() -> PathBuf {
     })
 }
 
+/// The component that reaches for hosts: beside the other one.
+pub fn fakes_online() -> PathBuf {
+    fakes().with_file_name("fakes_online.wasm")
+}
+
 fn profile_dir() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     test.parent().and_then(Path::parent).map(Path::to_path_buf).expect("target/PROFILE/deps")

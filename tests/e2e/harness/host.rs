@@ -46,6 +46,7 @@ pub struct Home {
     dir: Arc<TempDir>,
     flags: Vec<String>,
     data: Option<PathBuf>,
+    environment: Vec<(String, String)>,
     /// No file may grow past this many KiB, which is how a full disk looks from inside.
     file_limit: Option<u64>,
 }
@@ -66,12 +67,18 @@ impl Home {
         let dir = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(dir.path().join("easel.toml"), toml).expect("write easel.toml");
         let data = Some(dir.path().join("data"));
-        Self { dir: Arc::new(dir), flags: Vec::new(), data, file_limit: None }
+        Self { dir: Arc::new(dir), flags: Vec::new(), data, environment: Vec::new(), file_limit: None }
     }
 
     /// The same home, served with further flags.
     pub fn flag(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.flags.extend([name.to_owned(), value.as_ref().to_owned()]);
+        self
+    }
+
+    /// The same home with a variable of the environment.
+    pub fn environment(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.environment.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -122,7 +129,7 @@ impl Home {
         if let Some(data) = &self.data {
             command.arg("--data").arg(data);
         }
-        command.args(&self.flags).current_dir(self.path());
+        command.args(&self.flags).envs(self.environment.iter().cloned()).current_dir(self.path());
         command
     }
 
@@ -215,8 +222,17 @@ impl Host {
 
     /// Resident memory in KiB, as the kernel counts it (Linux).
     pub fn resident_kib(&self) -> u64 {
+        self.kernel_counts("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in KiB (Linux).
+    pub fn peak_kib(&self) -> u64 {
+        self.kernel_counts("VmHWM:")
+    }
+
+    fn kernel_counts(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("/proc");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(what)).expect("a line of that name");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB")
     }
 }

@@ -1,4 +1,4 @@
-//! A response's body that must keep coming.
+//! Bodies that are trusted with neither their length nor their pace.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -42,5 +42,66 @@ impl Body for Steady {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+/// Ends with an error when more came than may.
+pub(super) struct Bounded<B> {
+    body: B,
+    left: u64,
+    error: fn(Option<u64>) -> Error,
+}
+
+impl<B> Bounded<B> {
+    pub(super) fn new(body: B, most: u64, error: fn(Option<u64>) -> Error) -> Self {
+        Self { body, left: most, error }
+    }
+}
+
+impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Bounded<B> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let length = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+            _ => 0,
+        };
+        match self.left.checked_sub(length) {
+            Some(left) => self.left = left,
+            None => return Poll::Ready(Some(Err((self.error)(None)))),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    use super::*;
+
+    fn body(pieces: usize) -> impl Body<Data = Bytes, Error = Error> + Unpin {
+        StreamBody::new(futures_util::stream::iter(
+            (0..pieces).map(|_| Ok(Frame::data(Bytes::from_static(b"ten bytes.")))),
+        ))
+    }
+
+    #[tokio::test]
+    async fn a_body_passes_up_to_its_limit_and_not_beyond() {
+        let whole = Bounded::new(body(3), 30, Error::HttpResponseBodySize).collect().await.unwrap();
+        assert_eq!(whole.to_bytes().len(), 30);
+
+        let error = Bounded::new(body(4), 30, Error::HttpResponseBodySize).collect().await.unwrap_err();
+        assert!(matches!(error, Error::HttpResponseBodySize(None)), "{error}");
     }
 }

@@ -6,6 +6,8 @@
 //! one a moment later. So `dial` resolves a name once, judges the addresses, and connects to exactly those: what was
 //! checked is what is dialled. Redirects are not followed here; the guest's next request is judged like its first.
 //!
+//! The rest bounds what a guest can take: requests at a time, bytes in each direction, and every wait.
+//!
 //! A denied request is an error that the guest can handle, and a line in the log with the configuration that would
 //! allow it, because whoever reads that line usually wants just that.
 
@@ -14,6 +16,7 @@ mod dial;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,20 +25,18 @@ use std::time::Duration;
 use http::uri::{Authority, Scheme};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Level;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 pub(super) use policy::Policy;
 
 use super::journal::Journal;
-
-/// The longest wait for a connection. An engine is near, or it is away.
-const CONNECT: Duration = Duration::from_secs(10);
-
-/// Denials that one call may write to the logs: a guest that tries for ever fills nothing.
-const MOST_DENIALS: u32 = 20;
+use super::limits;
 
 type Response = http::Response<WasiBody>;
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -47,12 +48,14 @@ pub(super) struct Egress {
     deadline: Instant,
     /// Shared with the requests that are under way: only there it shows which are denied.
     denials: Arc<AtomicU32>,
+    places: Arc<Semaphore>,
 }
 
 impl Egress {
     /// The way out until `deadline`.
     pub(super) fn new(policy: Arc<Policy>, journal: Journal, deadline: Instant) -> Self {
-        Self { policy, journal, deadline, denials: Arc::default() }
+        let places = Arc::new(Semaphore::new(limits::REQUESTS));
+        Self { policy, journal, deadline, denials: Arc::default(), places }
     }
 }
 
@@ -65,14 +68,20 @@ impl WasiHttpHooks for Egress {
     ) -> Box<dyn Future<Output = Result<(Response, Driver), Error>> + Send> {
         let waits = Waits::of(options.unwrap_or_default(), self.deadline);
         let (policy, journal, denials) = (self.policy.clone(), self.journal.clone(), self.denials.clone());
+        let places = self.places.clone();
         Box::new(async move {
-            match exchange(&policy, request, waits).await {
+            match exchange(&policy, &places, request, waits).await {
                 Ok(response) => Ok(response),
                 Err(Refused::Denied(denied)) => {
-                    if denials.fetch_add(1, Ordering::Relaxed) < MOST_DENIALS {
+                    if denials.fetch_add(1, Ordering::Relaxed) < limits::DENIALS {
                         journal.warn_operator(policy.backend(), &denied.to_string()).await;
                     }
                     Err(denied.error())
+                }
+                // WASI has no words for what is wrong with a certificate, and somebody will want to know.
+                Err(Refused::Unspoken { error, reason }) => {
+                    journal.write(Level::WARN, &reason).await;
+                    Err(error)
                 }
                 Err(Refused::Failed(error)) => Err(error),
             }
@@ -95,6 +104,11 @@ impl WasiHttpHooks for Egress {
 /// Why there is no response.
 enum Refused {
     Denied(policy::Denied),
+    /// No TLS.
+    Unspoken {
+        error: Error,
+        reason: String,
+    },
     Failed(Error),
 }
 
@@ -123,7 +137,7 @@ impl Waits {
         let left = deadline.saturating_duration_since(Instant::now());
         let within = |asked: Option<Duration>, most: Duration| asked.unwrap_or(most).min(most).min(left);
         Self {
-            connect: within(options.connect_timeout, CONNECT),
+            connect: within(options.connect_timeout, limits::CONNECT),
             // An engine may think for minutes before its first byte; the attempt's own deadline is the bound.
             first_byte: within(options.first_byte_timeout, left),
             between_bytes: within(options.between_bytes_timeout, left),
@@ -134,38 +148,60 @@ impl Waits {
 /// One request and its response, as far as its head; the rest follows while the driver is polled.
 async fn exchange(
     policy: &Policy,
+    places: &Arc<Semaphore>,
     mut request: http::Request<WasiBody>,
     waits: Waits,
 ) -> Result<(Response, Driver), Refused> {
     let (host, port) = destination(request.uri())?;
     policy.check(&host, port)?;
-    if request.uri().scheme() != Some(&Scheme::HTTP) {
-        let reason = "https is not supported yet: use http".to_owned();
-        return Err(Error::InternalError(Some(reason)).into());
-    }
-    let stream = tokio::time::timeout(waits.connect, dial::connect(policy, &host, port))
+    // Those under way end, or the guest lets go of them: it may be the one that holds all places itself.
+    let place = tokio::time::timeout(waits.first_byte, places.clone().acquire_owned()).await;
+    let place = place.map_err(|_| Error::ConnectionLimitReached)?.map_err(|_| Error::ConnectionLimitReached)?;
+    let secure = request.uri().scheme() == Some(&Scheme::HTTPS);
+    let stream = tokio::time::timeout(waits.connect, connect(policy, &host, port, secure))
         .await
         .map_err(|_| Error::ConnectionTimeout)??;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(Error::from)?;
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(limits::RESPONSE_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(Error::from)?;
     // Ends with the driver, and that with the response: dropping a store closes its connections.
     let connection = AbortOnDropHandle::new(tokio::spawn(connection));
 
     // The request line has no host in it, unless one talks to a proxy.
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    if !path.starts_with('/') {
+        return Err(Error::HttpRequestUriInvalid.into());
+    }
     *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
+    let request = request.map(|body| body::Bounded::new(body, limits::REQUEST_BODY, Error::HttpRequestBodySize));
     let response = tokio::time::timeout(waits.first_byte, sender.send_request(request))
         .await
         .map_err(|_| Error::ConnectionReadTimeout)?
         .map_err(Error::from)?;
-    let response = response.map(|incoming| body::Steady::new(incoming, waits.between_bytes).boxed_unsync());
+    let response = response.map(|incoming| {
+        let steady = body::Steady::new(incoming, waits.between_bytes);
+        body::Bounded::new(steady, limits::RESPONSE_BODY, Error::HttpResponseBodySize).boxed_unsync()
+    });
     let driver = async move {
+        let _place = place;
         // What goes wrong from here on shows in the body, where the guest reads it.
         drop(connection.await);
         Ok(())
     };
     Ok((response, Box::new(driver)))
 }
+
+/// A connection to a host, in the clear or not.
+async fn connect(policy: &Policy, host: &str, port: u16, secure: bool) -> Result<Box<dyn Stream>, Refused> {
+    let stream = dial::connect(policy, host, port).await?;
+    if secure { Ok(Box::new(tls::over(stream, host).await?)) } else { Ok(Box::new(stream)) }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// The host and the port that a request is for.
 fn destination(uri: &http::Uri) -> Result<(String, u16), Error> {

@@ -1,20 +1,32 @@
 //! Which hosts and which addresses a backend may reach.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use wasmtime_wasi_http::Error;
 
 /// The segments of 64:ff9b::/96, through which a NAT64 reaches all of IPv4.
 const NAT64: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
 
-/// The metadata service of one cloud has this address, which is private and not link-local as everywhere else.
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// The local twin of it: 64:ff9b:1::/48.
+const NAT64_LOCAL: [u16; 3] = [0x64, 0xff9b, 1];
+
+/// 6to4, 2002::/16, which has an IPv4 address in the two segments that follow.
+const SIX_TO_FOUR: u16 = 0x2002;
+
+/// Where some clouds keep credentials and what machines are started with: addresses that are not link-local, as they
+/// are everywhere else.
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
 /// What an operator allows one backend.
 #[derive(Debug)]
 pub(in crate::backend) struct Policy {
     backend: String,
     allowed: Vec<Entry>,
+    /// As the operator wrote them.
+    written: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -53,14 +65,15 @@ impl Host {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Denied {
     #[error(
-        "host {host}:{port} is not allowed for backend {backend}: add \"{host}:{port}\" to backend.{backend}.allow_hosts"
+        "host {host}:{port} is not allowed for backend {backend}: add \"{host}:{port}\" to backend.{backend}.allow_hosts \
+         ({line})"
     )]
-    Host { backend: String, host: String, port: u16 },
+    Host { backend: String, host: String, port: u16, line: String },
     #[error(
         "host {host}:{port} of backend {backend} leads to {address}, which is {kind}: if that is meant, add \
-         \"{address}:{port}\" to backend.{backend}.allow_hosts"
+         \"{address}:{port}\" to backend.{backend}.allow_hosts ({line})"
     )]
-    Address { backend: String, host: String, port: u16, address: String, kind: &'static str },
+    Address { backend: String, host: String, port: u16, address: String, kind: &'static str, line: String },
 }
 
 impl Denied {
@@ -76,7 +89,8 @@ impl Denied {
 impl Policy {
     /// The policy of a backend with these `allow_hosts`: `HOST:PORT`, or `HOST` for ports 80 and 443.
     pub(in crate::backend) fn new(backend: &str, allow_hosts: &[String]) -> Self {
-        Self { backend: backend.to_owned(), allowed: allow_hosts.iter().map(|entry| parse(entry)).collect() }
+        let allowed = allow_hosts.iter().map(|entry| parse(entry)).collect();
+        Self { backend: backend.to_owned(), allowed, written: allow_hosts.to_vec() }
     }
 
     /// The policy of a call that has no business outside.
@@ -95,8 +109,9 @@ impl Policy {
             Ok(())
         } else {
             // An echo of the guest's own words, into logs: the name is shortened and has one spelling.
-            let host = host.chars().take(253).collect();
-            Err(Denied::Host { backend: self.backend.clone(), host, port })
+            let host: String = host.chars().take(253).collect();
+            let line = self.line_with(&host, port);
+            Err(Denied::Host { backend: self.backend.clone(), host, port, line })
         }
     }
 
@@ -115,7 +130,8 @@ impl Policy {
                 Some(kind) if !self.allows(&Host::Address(ip), port) => {
                     let (backend, host) = (self.backend.clone(), host.to_owned());
                     let address = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
-                    refused.get_or_insert(Denied::Address { backend, host, port, address, kind });
+                    let line = self.line_with(&address, port);
+                    refused.get_or_insert(Denied::Address { backend, host, port, address, kind, line });
                 }
                 _ => open.push(address),
             }
@@ -124,6 +140,14 @@ impl Policy {
             Some(denied) if open.is_empty() => Err(denied),
             _ => Ok(open),
         }
+    }
+
+    /// The line of the configuration that would allow this host too.
+    fn line_with(&self, host: &str, port: u16) -> String {
+        let mut hosts = self.written.clone();
+        hosts.push(format!("{host}:{port}"));
+        // The list as TOML is the list as JSON.
+        format!("allow_hosts = {}", serde_json::Value::from(hosts))
     }
 
     fn allows(&self, host: &Host, port: u16) -> bool {
@@ -141,24 +165,30 @@ fn parse(entry: &str) -> Entry {
 
 /// The address that an address really is: IPv4 has several spellings in IPv6.
 fn judged_as(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) if v6.segments().starts_with(&NAT64) => {
-            let [.., a, b, c, d] = v6.octets();
-            IpAddr::from([a, b, c, d])
-        }
-        canonical => canonical,
+    let IpAddr::V6(v6) = address.to_canonical() else { return address.to_canonical() };
+    let segments = v6.segments();
+    let compatible = segments.starts_with(&[0; 6]) && !v6.is_unspecified() && !v6.is_loopback();
+    if segments.starts_with(&NAT64) || segments.starts_with(&NAT64_LOCAL) || compatible {
+        let [.., a, b, c, d] = v6.octets();
+        IpAddr::from([a, b, c, d])
+    } else if segments.starts_with(&[SIX_TO_FOUR]) {
+        let [_, _, a, b, c, d, ..] = v6.octets();
+        IpAddr::from([a, b, c, d])
+    } else {
+        IpAddr::V6(v6)
     }
 }
 
 /// What no name may lead to by itself. Private networks may be reached: that is where engines are.
 fn reserved(address: IpAddr) -> Option<&'static str> {
-    let link_local = match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6 == METADATA_V6,
+    let (link_local, metadata) = match address {
+        IpAddr::V4(v4) => (v4.is_link_local(), METADATA_V4.contains(&v4)),
+        IpAddr::V6(v6) => (v6.is_unicast_link_local(), METADATA_V6.contains(&v6)),
     };
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     match address {
         _ if link_local => Some("link-local (where clouds keep credentials)"),
+        _ if metadata => Some("where a cloud keeps credentials"),
         _ if address.is_multicast() || broadcast => Some("not the address of one host"),
         _ if address.is_unspecified() => Some("no address"),
         _ => None,
@@ -207,7 +237,14 @@ mod tests {
         for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::127.0.0.1]"] {
             assert!(policy.check(host, 80).is_ok(), "{host}");
         }
-        let spellings = ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"];
+        let spellings = [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+        ];
         for spelling in spellings {
             assert!(policy.dialable("name.lan", 80, addresses(&[spelling])).is_err(), "{spelling}");
         }
@@ -224,8 +261,20 @@ mod tests {
     #[test]
     fn an_allowed_name_cannot_lead_to_the_metadata_service() {
         let policy = policy(&["name.lan:80"]);
-        let reserved =
-            ["169.254.169.254", "fe80::1", "fd00:ec2::254", "224.0.0.1", "ff02::1", "255.255.255.255", "0.0.0.0", "::"];
+        let reserved = [
+            "169.254.169.254",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "fe80::1",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+            "0.0.0.0",
+            "::",
+        ];
         for address in reserved {
             assert!(policy.dialable("name.lan", 80, addresses(&[address])).is_err(), "{address}");
         }
@@ -253,6 +302,9 @@ mod tests {
     fn a_denial_says_the_configuration_that_would_allow_it() {
         let denied = policy(&[]).check("api.example.org", 8080).unwrap_err().to_string();
         assert!(denied.contains("add \"api.example.org:8080\" to backend.forge.allow_hosts"), "{denied}");
+
+        let denied = policy(&["[::1]:7860"]).check("api.example.org", 443).unwrap_err().to_string();
+        assert!(denied.contains(r#"allow_hosts = ["[::1]:7860","api.example.org:443"]"#), "{denied}");
 
         let denied = policy(&["name.lan"]).dialable("name.lan", 80, addresses(&["fe80::1"])).unwrap_err().to_string();
         assert!(denied.contains("add \"[fe80::1]:80\" to backend.forge.allow_hosts"), "{denied}");

@@ -34,7 +34,7 @@ impl Guest {
     fn allowed(hosts: &[String], lasting: Duration) -> Self {
         let (sender, news) = mpsc::channel(64);
         let policy = Arc::new(Policy::new("forge", hosts));
-        Self { egress: Egress::new(policy, Journal::Job(sender), Instant::now() + lasting), news }
+        Self { egress: Egress::new(policy, Journal::job(sender), Instant::now() + lasting), news }
     }
 
     async fn get(&mut self, url: &str) -> Result<Response, Error> {
@@ -94,6 +94,17 @@ async fn a_redirect_is_an_answer_and_not_followed() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_another_url_is_no_path() {
+    let (port, _) = server("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let mut guest = Guest::allowed(&[format!("127.0.0.1:{port}")], MINUTE);
+    let uri = http::Uri::builder().scheme("http").authority(format!("127.0.0.1:{port}")).path_and_query("*").build();
+
+    let error = guest.get(&uri.unwrap().to_string()).await.unwrap_err();
+
+    assert!(matches!(error, Error::HttpRequestUriInvalid), "{error}");
+}
+
+#[tokio::test]
 async fn a_name_is_dialled_at_the_address_that_was_judged() {
     let (port, _) = server("HTTP/1.1 204 No Content\r\n\r\n").await;
     let mut guest = Guest::allowed(&[format!("localhost:{port}")], MINUTE);
@@ -116,12 +127,40 @@ async fn an_allowed_name_that_leads_to_a_reserved_address_is_not_dialled() {
 }
 
 #[tokio::test]
-async fn https_is_refused_in_words() {
-    let mut guest = Guest::allowed(&["127.0.0.1:443".into()], MINUTE);
+async fn what_does_not_speak_tls_is_an_error_of_tls() {
+    let (port, hello) = server("HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let mut guest = Guest::allowed(&[format!("localhost:{port}")], MINUTE);
 
-    let error = guest.get("https://127.0.0.1/").await.unwrap_err();
+    let error = guest.get(&format!("https://localhost:{port}/")).await.unwrap_err();
 
-    assert!(error.to_string().contains("https is not supported yet"), "{error}");
+    assert!(matches!(error, Error::TlsProtocolError), "{error}");
+    assert!(hello.await.unwrap().contains("localhost"), "it asks for the host by its name");
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_is_given_up() {
+    let head = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(2 * limits::RESPONSE_HEAD));
+    let (port, _) = server(Box::leak(head.into_boxed_str())).await;
+    let mut guest = Guest::allowed(&[format!("127.0.0.1:{port}")], MINUTE);
+
+    let error = guest.get(&format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+
+    assert!(matches!(error, Error::Hyper(_)), "{error}");
+}
+
+#[tokio::test]
+async fn more_requests_than_may_be_under_way_wait_for_one_that_ends() {
+    let (port, _) = server("").await;
+    let mut guest = Guest::allowed(&[format!("127.0.0.1:{port}")], Duration::from_millis(500));
+    let places = guest.egress.places.clone();
+    let held = places.acquire_many(u32::try_from(limits::REQUESTS).unwrap()).await.unwrap();
+
+    let error = guest.get(&format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+    assert!(matches!(error, Error::ConnectionLimitReached), "{error}");
+
+    drop(held);
+    let error = guest.get(&format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+    assert!(!matches!(error, Error::ConnectionLimitReached), "{error}");
 }
 
 #[tokio::test]
@@ -162,7 +201,7 @@ async fn a_flood_of_denials_does_not_fill_the_log() {
     for _ in 0..50 {
         assert!(guest.get("http://127.0.0.1:9/").await.is_err());
     }
-    assert_eq!(guest.logged().len() as u32, MOST_DENIALS);
+    assert_eq!(guest.logged().len() as u32, limits::DENIALS);
 }
 
 #[test]
@@ -175,7 +214,7 @@ fn waits_are_clamped_to_what_is_left_of_the_call() {
     let asked = RequestOptions { connect_timeout: Some(Duration::from_secs(1)), ..RequestOptions::default() };
     let waits = Waits::of(asked, Instant::now() + MINUTE);
     assert_eq!(waits.connect, Duration::from_secs(1));
-    assert!(Waits::of(RequestOptions::default(), Instant::now() + MINUTE).connect <= CONNECT);
+    assert!(Waits::of(RequestOptions::default(), Instant::now() + MINUTE).connect <= limits::CONNECT);
 }
 
 #[test]

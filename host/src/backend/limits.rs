@@ -1,0 +1,146 @@
+//! How much a component may take of everything, in one place, each with its reason.
+//!
+//! What an operator chooses per backend is not here: memory, the time of an attempt, the time without news, the bytes of
+//! artifacts. What belongs to files is with the files: the number of artifacts, the size of a job's log. `docs/security.md`
+//! repeats the figures for operators.
+
+use std::time::Duration;
+
+pub(super) const KIB: usize = 1024;
+pub(super) const MIB: usize = 1024 * KIB;
+
+// The component itself, before anything of it runs.
+
+/// The largest component. A small guest has 100 KiB, one that brings a language's whole runtime 40 MiB.
+pub(super) const COMPONENT: usize = 64 * MIB;
+
+/// The largest function in it. A hostile one of this size takes seconds to compile, one of 1 MiB minutes: for many small
+/// blocks the time grows with the square. The largest interpreter loops that people ship have 150 KiB.
+pub(super) const FUNCTION: usize = 256 * KIB;
+
+/// How many functions all its modules have together.
+pub(super) const FUNCTIONS: usize = 200_000;
+
+/// How many modules and components it is made of.
+pub(super) const PARTS: usize = 1_000;
+
+/// How long its compilation may take. One cannot be stopped half-way: this is when we stop waiting for it.
+pub(super) const COMPILE: Duration = Duration::from_mins(2);
+
+// One call: a fresh store each.
+
+/// Bytes that a guest may hand to the host in one call. Artifacts are written in chunks of 1 MiB and the largest result has
+/// 1 MiB, so this is generous.
+pub(super) const HOSTCALL_BYTES: usize = 32 * MIB;
+
+/// Things that a guest may hold of the host at a time: attempts, files, requests, bodies, clocks. Each is small.
+pub(super) const HANDLES: usize = 1024;
+
+/// Bytes of random numbers that a guest may ask for in one call.
+pub(super) const RANDOM_BYTES: u64 = MIB as u64;
+
+/// Entries that all tables may have together: 8 bytes each, and outside of the memory that the operator grants.
+pub(super) const TABLE_ENTRIES: usize = 1_000_000;
+
+/// A component is a handful of core modules, each instantiated once.
+pub(super) const INSTANCES: usize = 100;
+
+/// Each reserves 4 GiB of addresses, so it is not enough that all of them share one limit of bytes.
+pub(super) const MEMORIES: usize = 16;
+
+/// Bindings bring one or two for each module.
+pub(super) const TABLES: usize = 64;
+
+/// The stack of a guest's own calls, of the 2 MiB that its fiber has; the rest is for the host's functions.
+pub(super) const STACK: usize = 512 * KIB;
+
+/// A component says who it is at once, or it is none.
+pub(super) const DESCRIBE: Duration = Duration::from_secs(5);
+
+/// `describe` needs next to nothing, and nobody has judged the component yet.
+pub(super) const DESCRIBE_MEMORY: usize = 64 * MIB;
+
+/// Twice what the contract gives a component to look whether its engine is there.
+pub(super) const PROBE: Duration = Duration::from_secs(20);
+
+/// What the contract gives `settle` and `unload`, unless the attempts themselves get less.
+pub(super) const SETTLE: Duration = Duration::from_secs(60);
+
+// What a component says and returns. It goes into rows, logs and pages, so it is small.
+
+/// The longest summary.
+pub(super) const SUMMARY: usize = KIB;
+
+/// The largest schema. A form with a thousand fields has half of that.
+pub(super) const SCHEMA: usize = 256 * KIB;
+
+/// How many parts a schema has when each reference in it is unfolded: what is checked for each job.
+pub(super) const SCHEMA_UNFOLDED: usize = 50_000;
+
+/// References that lead to one another.
+pub(super) const SCHEMA_REFERENCES: usize = 32;
+
+/// The largest result.
+pub(super) const RESULT: usize = 64 * KIB;
+
+/// The largest catalogue: some engines list thousands of models.
+pub(super) const CATALOG: usize = MIB;
+
+/// A longer message for a user is cut.
+pub(super) const MESSAGE: usize = 4 * KIB;
+
+/// A longer chain of causes is cut.
+pub(super) const CHAIN: usize = 8 * KIB;
+
+/// A component cannot put its job off for longer.
+pub(super) const RETRY_AFTER: Duration = Duration::from_hours(24);
+
+/// A longer note is cut: it lies in the job's row and in the device's.
+pub(super) const NOTE: usize = 4 * KIB;
+
+/// Each note is a commit, and commits are what everybody waits for. More than this at once, or a second, wait.
+pub(super) const NOTES: (u32, u32) = (20, 10);
+
+/// A longer stage is cut, in characters.
+pub(super) const STAGE: usize = 200;
+
+/// A larger preview is dropped.
+pub(super) const PREVIEW: usize = MIB;
+
+/// Nobody sees more than this at once, or a second: they are dropped.
+pub(super) const PREVIEWS: (u32, u32) = (10, 10);
+
+/// A longer line of a log is cut.
+pub(super) const LINE: usize = 8 * KIB;
+
+/// Lines for a job's log, at once and a second. That log is bounded, but each line costs a write. More are dropped.
+pub(super) const JOB_LINES: (u32, u32) = (1000, 100);
+
+/// Lines for the host's log, which has no bound but the operator's disk. More are dropped.
+pub(super) const HOST_LINES: (u32, u32) = (100, 1);
+
+/// The most bytes of an input that one read gives: a guest cannot make the host hold a whole file.
+pub(super) const PIECE: u64 = MIB as u64;
+
+// Requests to the hosts that the operator allowed.
+
+/// Requests under way at a time; more wait. An engine's API needs two: the work, and a look at its progress.
+pub(super) const REQUESTS: usize = 16;
+
+/// The longest wait for a connection, TLS included. An engine is near, or it is away.
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+
+/// The largest body that is sent: a few pictures in base64.
+pub(super) const REQUEST_BODY: u64 = 256 * MIB as u64;
+
+/// The largest body that is received. It passes through piece by piece; this bounds the traffic and not the memory.
+pub(super) const RESPONSE_BODY: u64 = 1024 * MIB as u64;
+
+/// The largest head of a response.
+pub(super) const RESPONSE_HEAD: usize = 64 * KIB;
+
+/// The largest set of header fields that a guest can make, counted as they lie in memory.
+pub(super) const FIELDS: usize = 128 * KIB;
+
+/// Denials that one call may write to the logs: a guest that tries for ever fills nothing.
+pub(super) const DENIALS: u32 = 20;
