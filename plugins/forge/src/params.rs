@@ -21,10 +21,8 @@ pub struct Params {
     pub negative_prompt: String,
     #[serde(default)]
     pub styles: Vec<String>,
-    #[serde(default = "side")]
-    pub width: u32,
-    #[serde(default = "side")]
-    pub height: u32,
+    pub width: Option<u32>,
+    pub height: Option<u32>,
     #[serde(default = "steps")]
     pub steps: u32,
     pub cfg_scale: Option<f64>,
@@ -45,6 +43,12 @@ pub struct Params {
     pub hr_upscaler: Option<String>,
     pub hr_second_pass_steps: Option<u32>,
     pub denoising_strength: Option<f64>,
+    pub resize_mode: Option<u32>,
+    pub mask_blur: Option<u32>,
+    pub inpainting_fill: Option<u32>,
+    pub inpaint_full_res: Option<bool>,
+    pub inpaint_full_res_padding: Option<u32>,
+    pub inpainting_mask_invert: Option<bool>,
 }
 
 impl Params {
@@ -52,10 +56,6 @@ impl Params {
     pub fn images(&self) -> usize {
         self.batch_size.saturating_mul(self.n_iter) as usize
     }
-}
-
-fn side() -> u32 {
-    512
 }
 
 fn steps() -> u32 {
