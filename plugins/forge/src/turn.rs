@@ -53,6 +53,7 @@ pub async fn wait(api: &Api, attempt: &Attempt) -> Result<Found, Problem> {
                     return Ok(Found::Idle(seen.state));
                 }
                 (idle_since, failed) = (Some(seen.state.job_timestamp), 0);
+                attempt.report(None, Some("waiting for the engine"));
             }
             Look::Seen(_) if api.foreign() == Foreign::Queue => return Ok(Found::Busy),
             Look::Seen(_) => {
