@@ -109,12 +109,30 @@ pub fn names(list: &str, entry: &Value) -> Vec<String> {
     names
 }
 
-/// The entry that goes by a name: exactly, else in another case.
+/// The entry that goes by a name: exactly, else in another case, else the only one that is spelt with the same letters,
+/// as `Euler a` is for `euler_a`.
 pub fn find<'a>(list: &str, entries: &'a [Value], wanted: &str) -> Option<&'a Value> {
-    let named = |same: fn(&str, &str) -> bool| {
-        entries.iter().find(|entry| names(list, entry).iter().any(|name| same(name, wanted)))
+    let by = |spelling: fn(&str) -> String| {
+        let wanted = spelling(wanted);
+        let mut found = entries.iter().filter(move |entry| {
+            let names = names(list, entry);
+            names.iter().any(|name| spelling(name) == wanted)
+        });
+        (found.next(), found.next())
     };
-    named(|name, wanted| name == wanted).or_else(|| named(|name, wanted| name.to_lowercase() == wanted.to_lowercase()))
+    let exact = by(str::to_owned).0;
+    exact.or_else(|| by(str::to_lowercase).0).or_else(|| match by(letters) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    })
+}
+
+/// A name without what people spell differently. A plus is a part of many names, and a point of a version.
+fn letters(name: &str) -> String {
+    name.chars()
+        .filter(|letter| letter.is_alphanumeric() || "+.".contains(*letter))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -180,5 +198,14 @@ mod tests {
         let samplers = [json!({ "name": "EULER" }), json!({ "name": "Euler", "aliases": ["k_euler"] })];
         assert_eq!(find("samplers", &samplers, "Euler"), Some(&samplers[1]));
         assert_eq!(find("samplers", &samplers, "K_Euler"), Some(&samplers[1]));
+    }
+
+    #[test]
+    fn another_spelling_is_understood_if_it_can_only_mean_one() {
+        let samplers = ["euler_a", "euler", "dpm++2m", "dpm2", "a b", "a_b"].map(|name| json!({ "name": name }));
+        assert_eq!(find("samplers", &samplers, "Euler a"), Some(&samplers[0]));
+        assert_eq!(find("samplers", &samplers, "DPM++ 2M"), Some(&samplers[2]));
+        assert_eq!(find("samplers", &samplers, "A-B"), None);
+        assert_eq!(find("samplers", &samplers, "eulera2"), None);
     }
 }
