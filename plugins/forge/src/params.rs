@@ -36,7 +36,6 @@ pub struct Params {
     pub n_iter: u32,
     pub checkpoint: Option<String>,
     pub modules: Option<Vec<String>>,
-    pub clip_skip: Option<u32>,
     #[serde(default)]
     pub enable_hr: bool,
     pub hr_scale: Option<f64>,

@@ -83,6 +83,7 @@ impl Progress {
             Doing::Nothing if self.begun => News::Fetching,
             Doing::Nothing => News::Waiting,
             Doing::OthersFirst => News::Foreign,
+            Doing::Unknown if self.begun => News::Nothing,
             Doing::Unknown if state.idle() => News::Waiting,
             Doing::Unknown => News::Foreign,
             Doing::Ours => self.ours(state),

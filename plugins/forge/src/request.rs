@@ -88,7 +88,6 @@ fn override_settings(params: &Params) -> Value {
     put("sd_model_checkpoint", json!(params.checkpoint));
     // An empty list means something here: none of the modules that were loaded last.
     put("forge_additional_modules", json!(params.modules));
-    put("CLIP_stop_at_last_layers", json!(params.clip_skip));
     if settings.is_empty() {
         return Value::Null;
     }

@@ -131,6 +131,9 @@ impl Trace {
                 return Doing::Over;
             }
             // It may not have arrived yet, or the engine does not take ids.
+        } else if self.by_id {
+            // It did not say this time, and what else it says is a guess.
+            return if state.idle() { Doing::Nothing } else { Doing::Unknown };
         }
         self.judge(state)
     }
@@ -199,6 +202,7 @@ mod tests {
         assert_eq!(trace.see(&busy("3"), ACTIVE), Doing::Ours);
         assert_eq!(trace.see(&busy("4"), DONE), Doing::Over);
         assert_eq!(trace.see(&busy("4"), STRANGE), Doing::Over, "it forgets what is long done");
+        assert_eq!(trace.see(&busy("4"), None), Doing::Unknown, "no guesses, where it could know");
     }
 
     #[test]

@@ -79,6 +79,26 @@ async fn after_a_crash_somebody_elses_work_is_not_taken_for_the_lost_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_was_cut_off_when_the_host_stopped_is_interrupted_when_it_starts_again() {
+    let forge = Forge::start().await;
+    forge.change(|habits| habits.hold = true);
+    let mut host = host_with(&forge).await;
+    let job = paint(&host.api(), "a red fox").await;
+    until_stage(&host.api(), &job, "sampling").await;
+
+    host.stop().await;
+    assert_eq!((forge.in_flight(), forge.calls(INTERRUPT)), (1, 0), "a job that can finish in time shall");
+    host.start_again().await;
+    eventually("the lost request to be interrupted", async || (forge.calls(INTERRUPT) > 0).then_some(())).await;
+    forge.change(|habits| habits.hold = false);
+    let done = host.api().until(&job, "complete").await;
+
+    assert_eq!((&done["attempts"][0]["outcome"], &done["attempts_used"]), (&json!("interrupted"), &json!(1)));
+    assert_eq!(forge.runs(), [(Whose::Easels, End::Partial), (Whose::Easels, End::Whole)]);
+    assert_eq!(forge.max_concurrent(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_runs_out_of_time_is_interrupted_before_the_next_one_runs() {
     let forge = Forge::start().await;
     forge.change(|habits| habits.hold = true);
