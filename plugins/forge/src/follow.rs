@@ -72,7 +72,7 @@ pub async fn follow(api: &Api, attempt: &Attempt, trace: &RefCell<Trace>, mute: 
 fn see(attempt: &Attempt, trace: &RefCell<Trace>, seen: &Seen) -> Doing {
     let mut trace = trace.borrow_mut();
     let before = trace.note();
-    let doing = trace.see(&seen.state, seen.task);
+    let doing = trace.watch(&seen.state, seen.task);
     let note = trace.note();
     if note != before {
         attempt.remember(&note);

@@ -74,7 +74,8 @@ pub async fn rest(
         }
         // Twice: a request that was on its way may begin only now.
         if idle && seen_idle {
-            return Ok(true);
+            let blind = trace.as_ref().is_some_and(|trace| trace.is_blind());
+            return if blind { free(api, trace.as_deref(), end, &mut tell).await } else { Ok(true) };
         }
         seen_idle = idle;
         sleep(LOOK.into()).await;

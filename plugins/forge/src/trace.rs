@@ -17,6 +17,9 @@ const SURE: u8 = 2;
 /// How long after the request was sent whoever settles may still take the first new work for ours.
 const FRESH_MS: u64 = 10_000;
 
+/// Looks in a row that show an engine idle which has our request, until it counts as one that does not tell.
+const BLIND: u8 = 8;
+
 /// What the engine says of a task id.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -64,9 +67,15 @@ pub struct Trace {
     /// How long it may take, in milliseconds.
     #[serde(default)]
     limit_ms: u64,
+    /// Whether the engine says that it is idle whatever it does.
+    #[serde(default)]
+    blind: bool,
     /// Whether what begins now may be taken for ours.
     #[serde(skip)]
     may_claim: bool,
+    /// How often in a row it was idle although it has our request.
+    #[serde(skip)]
+    idle: u8,
     /// How often in a row the engine was at something that began in the second of what went before.
     #[serde(skip)]
     same_second: u8,
@@ -76,7 +85,18 @@ impl Trace {
     /// Of a request that is about to be sent. `idle`: what the engine says of itself, if it was seen idle.
     pub fn begin(task: String, idle: Option<&State>, sent_ms: u64, limit_ms: u64) -> Self {
         let before = idle.map(|state| state.job_timestamp.clone());
-        Self { task, by_id: false, before, mine: None, sent_ms, limit_ms, may_claim: true, same_second: 0 }
+        Self {
+            task,
+            by_id: false,
+            before,
+            mine: None,
+            sent_ms,
+            limit_ms,
+            blind: false,
+            may_claim: true,
+            idle: 0,
+            same_second: 0,
+        }
     }
 
     /// Out of a note. None: it is none of ours.
@@ -96,6 +116,20 @@ impl Trace {
     /// Whether the engine was ever at our work.
     pub fn has_begun(&self) -> bool {
         self.by_id || self.mine.is_some()
+    }
+
+    /// Whether there is no use in asking the engine what it does: while it had our request, and before it answered, it
+    /// went on saying that it does nothing.
+    pub fn is_blind(&self) -> bool {
+        self.blind
+    }
+
+    /// What the engine says while it has our request.
+    pub fn watch(&mut self, state: &State, task: Option<Task>) -> Doing {
+        let doing = self.see(state, task);
+        self.idle = if doing == Doing::Nothing && !self.has_begun() { self.idle.saturating_add(1) } else { 0 };
+        self.blind = (self.blind || self.idle >= BLIND) && !self.has_begun();
+        doing
     }
 
     /// Whether so much time has passed that not even a job that used up all of its own can still run.
@@ -273,6 +307,18 @@ mod tests {
         let mut late = Trace::recall(&note, 30_000).expect("a note");
         assert_eq!(late.see(&busy("2"), None), Doing::Unknown);
         assert!(!late.long_over(60_000) && late.long_over(121_000));
+    }
+
+    #[test]
+    fn an_engine_that_is_idle_whatever_it_does_is_not_believed() {
+        let mut silent = trace();
+        for _ in 0..BLIND {
+            assert!(!silent.is_blind());
+            silent.watch(&idle("1"), None);
+        }
+        assert!(Trace::recall(&silent.note(), 1_000).expect("a note").is_blind(), "and that is remembered");
+        silent.watch(&busy("2"), None);
+        assert!(!silent.is_blind(), "it took its time, and then began");
     }
 
     #[test]

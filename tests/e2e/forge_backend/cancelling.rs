@@ -20,6 +20,7 @@ async fn a_cancelled_job_interrupts_forge_and_its_partial_picture_is_thrown_away
 
         api.cancel(&job).await.expect(200);
         let cancelled = api.until(&job, "cancelled").await;
+        assert_eq!(forge.runs(), [(Whose::Easels, End::Partial)], "it has ended when Easel says so");
         forge.change(|habits| habits.hold = false);
         let next = paint(&api, "a blue fox").await;
 

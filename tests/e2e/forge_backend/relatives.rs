@@ -1,6 +1,6 @@
 //! Engines that speak most of the same API, and lack the rest.
 
-use super::{first_attempt, host_with, order, paint, until_stage};
+use super::{first_attempt, host_with, order, paint, until_looked, until_stage};
 use crate::harness::api::text;
 use crate::harness::forge::{End, Whose};
 use crate::harness::{Forge, eventually};
@@ -55,6 +55,28 @@ async fn an_engine_that_cannot_be_interrupted_keeps_the_device_until_it_is_done(
 
     assert_eq!(forge.runs(), [(Whose::Easels, End::Whole), (Whose::Question, End::Whole), (Whose::Easels, End::Whole)]);
     assert_eq!((forge.max_concurrent(), forge.calls("POST /sdapi/v1/interrupt")), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_says_that_it_is_idle_while_it_works_is_not_believed() {
+    let forge = Forge::start().await;
+    forge.change(|habits| (habits.always_idle, habits.web_ui, habits.hold) = (true, false, true));
+    let host = host_with(&forge).await;
+    let api = host.api();
+    let job = paint(&api, "a red fox").await;
+    forge.until_asked().await;
+    until_looked(&forge, 10).await;
+
+    api.cancel(&job).await.expect(200);
+    api.until(&job, "cancelled").await;
+    let next = paint(&api, "a blue fox").await;
+    let question = "POST /sdapi/v1/txt2img";
+    eventually("the engine to be asked whether it is free", async || (forge.calls(question) >= 2).then_some(())).await;
+    assert_eq!((&api.device().await["dirty"], forge.requests().len()), (&json!(true), 1), "it still works");
+    forge.change(|habits| habits.hold = false);
+    api.until(&next, "complete").await;
+
+    assert_eq!(forge.max_concurrent(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,6 +26,8 @@ pub struct Habits {
     pub web_ui: bool,
     /// As stable-diffusion.cpp: no progress, no interrupt, an empty `info`, nulls are errors, `n_iter` means nothing.
     pub mute: bool,
+    /// Progress says that it is idle, whatever it does.
+    pub always_idle: bool,
     /// As koboldcpp: nobody may wait in line.
     pub busy_is_503: bool,
     /// As SD.Next: an interrupt answers 204.
@@ -57,6 +59,7 @@ impl Default for Habits {
             failure: None,
             web_ui: true,
             mute: false,
+            always_idle: false,
             busy_is_503: false,
             interrupt_is_204: false,
             no_progress: false,
@@ -166,14 +169,14 @@ impl Engine {
 
     /// What `/progress` says.
     pub fn progress(&self, with_image: bool) -> Value {
-        let running = self.running.as_ref();
+        let running = self.running.as_ref().filter(|_| !self.habits.always_idle);
         let count =
             running.map_or(0, |running| if running.loading { -1 } else { i64::try_from(running.passes).expect("few") });
         let (step, steps) = running.map_or((0, 0), |running| (running.step, running.steps));
         let state = json!({
             "skipped": false, "interrupted": self.interrupted, "stopping_generation": false,
             "job": running.map_or("", |running| &running.job), "job_count": count,
-            "job_timestamp": format!("20250101{:06}", self.generations),
+            "job_timestamp": format!("20250101{:06}", if self.habits.always_idle { 0 } else { self.generations }),
             "job_no": step.checked_div(steps).unwrap_or(0), "sampling_step": step.checked_rem(steps).unwrap_or(0),
             "sampling_steps": if count == -1 { 20 } else { steps },
         });
