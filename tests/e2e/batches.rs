@@ -74,7 +74,7 @@ async fn a_job_waits_for_what_it_depends_on_and_gets_what_that_made() {
 
     let jobs = json!([
         {"params": {"artifacts": 1, "echo": "first"}},
-        {"params": {"dependencies": true}, "depends_on": ["#0"], "priority": 50},
+        {"params": {}, "depends_on": ["#0"], "priority": 50},
     ]);
     let batch = api.post("/v1/batches", &json!({ "jobs": jobs })).await.expect(201);
     let (first, second) = (batch["jobs"][0]["id"].clone(), batch["jobs"][1]["id"].clone());

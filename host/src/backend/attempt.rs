@@ -37,7 +37,22 @@ impl Attempt {
         let journal = Journal::job(news.clone());
         let note = job.note.clone();
         let (notes, previews) = (Pace::new(limits::NOTES, Instant::now()), Pace::new(limits::PREVIEWS, Instant::now()));
-        (Self { job, files, inputs, dependencies, deadline, cancel, news, note, journal: journal.clone(), notes, previews }, journal)
+        (
+            Self {
+                job,
+                files,
+                inputs,
+                dependencies,
+                deadline,
+                cancel,
+                news,
+                note,
+                journal: journal.clone(),
+                notes,
+                previews,
+            },
+            journal,
+        )
     }
 
     pub(super) fn remaining_ms(&self) -> u64 {

@@ -3,12 +3,14 @@
 pub use bindings::easel::backend::host::{Attempt, Level, log};
 
 use crate::config::{CONFIG_SCHEMA, Config};
+use crate::generate::{Made, Wanted, generate};
 use crate::http::Api;
+use crate::inputs::{INIT, Inputs, Picture, check_names};
 use crate::params::{MAX_SEED, PARAMS_SCHEMA, Params};
 use crate::problem::{Kind, Problem};
-use crate::reply::{Made, Reply};
-use crate::{catalog, engine, generate};
-use bindings::easel::backend::host::{self, Artifact, ArtifactError};
+use crate::reply::{self, Reply};
+use crate::{catalog, engine, rest};
+use bindings::easel::backend::host::{self, Artifact, ArtifactError, Blob};
 use bindings::easel::backend::types::{Description, EngineInfo, Failure, FailureKind, Lost};
 use serde_json::Value;
 use std::hash::{BuildHasher, Hasher};
@@ -23,6 +25,9 @@ mod bindings {
 
 /// The size of the pieces in which a file is written.
 const CHUNK: usize = 256 * 1024;
+
+/// The size of the pieces in which an input is read: the most that the host gives at once.
+const PIECE: u32 = 1024 * 1024;
 
 struct Forge;
 
@@ -40,34 +45,28 @@ impl bindings::Guest for Forge {
     fn probe() -> Result<EngineInfo, Failure> {
         let api = api()?;
         let catalog = block_on(engine::catalog(&api))?;
-        Ok(EngineInfo { summary: catalog::summary(api.host(), &catalog), catalog: Value::Object(catalog).to_string() })
+        Ok(EngineInfo { summary: catalog::summary(api.host(), &catalog), catalog: catalog::text(&catalog) })
     }
 
     fn run(attempt: Attempt) -> Result<String, Failure> {
         let params: Params = serde_json::from_str(&attempt.params())
             .map_err(|error| Problem::new(Kind::Invalid, format!("params: {error}")))?;
-        let seed = params.seed.unwrap_or_else(random_seed);
-        let answer = block_on(generate::txt2img(&api()?, &attempt, &params, seed))?;
-        let failed = |message: String| Problem::new(Kind::Failed, message);
-        let reply = Reply::parse(&answer.body).map_err(failed)?;
-        let count = reply.count(params.images());
-        if count == 0 {
-            return Err(failed("the engine was interrupted: it made no image".into()).into());
+        let inputs = inputs(&attempt.inputs())?;
+        if params.enable_hr && inputs.init.is_some() {
+            return Err(Problem::new(Kind::Invalid, "enable_hr: hires fix is for text alone, not for an init").into());
         }
-        let mut images = Vec::with_capacity(count);
-        for index in 0..count {
-            let made = reply.image(index, seed).map_err(failed)?;
-            deliver(&attempt, &made)?;
-            images.push(made.entry());
-        }
-        let mut result = reply.made_with();
-        result.insert("seed".into(), reply.seed(0, seed).into());
-        result.insert("images".into(), images.into());
-        Ok(Value::Object(result).to_string())
+        let (seed, count) = (params.seed.unwrap_or_else(random_seed), params.images());
+        let Made { answer, model } = block_on(generate(&api()?, &attempt, Wanted { params, inputs, seed }))?;
+        Ok(hand_over(&attempt, &answer.body, model.as_ref(), seed, count)?)
     }
 
     fn settle(lost: Option<Lost>) -> Result<(), Failure> {
-        Ok(block_on(engine::settle(&api()?, lost.is_some()))?)
+        match lost {
+            // It is remembered before anything is sent: nothing was.
+            Some(Lost { note: None, .. }) => Ok(()),
+            Some(Lost { note: Some(note), .. }) => Ok(block_on(rest::settle(&api()?, Some(&note)))?),
+            None => Ok(block_on(rest::settle(&api()?, None))?),
+        }
     }
 
     fn unload() -> Result<(), Failure> {
@@ -82,16 +81,88 @@ fn api() -> Result<Api, Failure> {
     Ok(Api::new(config))
 }
 
-fn deliver(attempt: &Attempt, made: &Made) -> Result<(), Failure> {
-    let artifact = attempt.create_artifact(&made.name, made.mime).map_err(refused)?;
-    for chunk in made.bytes.chunks(CHUNK) {
+/// The pictures that come with a job.
+fn inputs(blobs: &[Blob]) -> Result<Inputs, Problem> {
+    let names: Vec<_> = blobs.iter().map(Blob::name).collect();
+    check_names(names.iter().map(String::as_str))?;
+    let mut inputs = Inputs::default();
+    for (blob, name) in blobs.iter().zip(&names) {
+        let picture = Picture::of(name, &read(blob)?)?;
+        if name == INIT {
+            inputs.init = Some(picture);
+        } else {
+            inputs.mask = Some(picture);
+        }
+    }
+    Ok(inputs)
+}
+
+fn read(blob: &Blob) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    loop {
+        let piece = blob.read(bytes.len() as u64, PIECE).map_err(|reason| {
+            Problem::new(Kind::Failed, format!("the input {} could not be read: {reason}", blob.name()))
+        })?;
+        if piece.is_empty() {
+            return Ok(bytes);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+}
+
+/// Makes artifacts of the engine's answer, and the result.
+fn hand_over(
+    attempt: &Attempt,
+    body: &[u8],
+    model: Option<&Value>,
+    seed: u32,
+    wanted: usize,
+) -> Result<String, Problem> {
+    let failed = |message: String| Problem::new(Kind::Failed, message);
+    let reply = Reply::parse(body).map_err(failed)?;
+    let count = reply.count(wanted);
+    if count == 0 {
+        return Err(failed("the engine made no image: somebody may have interrupted it".into()));
+    }
+    if let Some(other) = model.and_then(|model| reply.other_model(model)) {
+        return Err(failed(format!("the engine used another model than the job's checkpoint: \"{other}\"")));
+    }
+    let mut warnings = Vec::new();
+    let mut warn = |warning: String| {
+        log(Level::Warn, &warning);
+        warnings.push(warning);
+    };
+    let mut images = Vec::with_capacity(count);
+    for index in 0..count {
+        let picture = reply.image(index, seed).map_err(failed)?;
+        deliver(attempt, &picture)?;
+        if picture.black {
+            warn(format!("{} is all black: the model's numbers overflowed, or its VAE does not fit", picture.name));
+        }
+        images.push(picture.entry());
+    }
+    if count < wanted {
+        warn(format!("the engine made {count} of {wanted} images: it may not know n_iter"));
+    }
+    let mut result = reply.made_with();
+    result.insert("seed".into(), reply.seed(0, seed).into());
+    result.insert("images".into(), images.into());
+    if !warnings.is_empty() {
+        result.insert("warnings".into(), warnings.into());
+    }
+    Ok(Value::Object(result).to_string())
+}
+
+fn deliver(attempt: &Attempt, picture: &reply::Made) -> Result<(), Problem> {
+    let artifact = attempt.create_artifact(&picture.name, picture.mime).map_err(refused)?;
+    for chunk in picture.bytes.chunks(CHUNK) {
         artifact.write(chunk).map_err(refused)?;
     }
     Artifact::finish(artifact).map_err(refused)
 }
 
-fn refused(error: ArtifactError) -> Failure {
-    let problem = match error {
+fn refused(error: ArtifactError) -> Problem {
+    match error {
         // The same job would take as much room again: no use in a retry.
         ArtifactError::Quota => Problem::new(
             Kind::Invalid,
@@ -100,8 +171,7 @@ fn refused(error: ArtifactError) -> Failure {
         ArtifactError::BadName(reason) | ArtifactError::Other(reason) => {
             Problem::new(Kind::Failed, format!("the image could not be stored: {reason}"))
         }
-    };
-    problem.into()
+    }
 }
 
 /// The standard library's hash maps are seeded by the host's random numbers: that is all the chance a seed needs.

@@ -1,4 +1,4 @@
-//! What the operator says: where the engine is and how to log in.
+//! What the operator says: where the engine is, how to log in, and what to do when somebody else uses it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -17,6 +17,20 @@ pub struct Config {
     /// `user:password`.
     #[serde(default)]
     pub api_auth: Option<String>,
+    /// What to do while somebody uses the engine itself.
+    #[serde(default)]
+    pub foreign: Foreign,
+}
+
+/// What to do while the engine works for somebody who did not come through Easel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Foreign {
+    /// Send nothing until it is idle.
+    #[default]
+    Wait,
+    /// Send the job: it waits inside the engine.
+    Queue,
 }
 
 fn url() -> String {
@@ -34,9 +48,11 @@ impl Config {
         self.halves().0
     }
 
-    /// The path of a route of the API. The engine may live below a path of its own (`--subpath`).
+    /// The path of a route: one of the API by its name, any other by its path. The engine may live below a path of its
+    /// own (`--subpath`).
     pub fn path(&self, route: &str) -> String {
-        format!("{}/sdapi/v1/{route}", self.halves().1.trim_end_matches('/'))
+        let below = self.halves().1.trim_end_matches('/');
+        if route.starts_with('/') { format!("{below}{route}") } else { format!("{below}/sdapi/v1/{route}") }
     }
 
     /// Host and path.
@@ -61,9 +77,19 @@ mod tests {
     }
 
     #[test]
-    fn the_type_and_the_schema_have_the_same_default() {
+    fn the_type_and_the_schema_have_the_same_defaults() {
         let schema: serde_json::Value = serde_json::from_str(CONFIG_SCHEMA).expect("JSON");
         assert_eq!(schema["properties"]["url"]["default"], config("{}").url);
+        let filled = config(&format!(r#"{{"foreign": {}}}"#, schema["properties"]["foreign"]["default"]));
+        assert_eq!(filled.foreign, config("{}").foreign);
+    }
+
+    #[test]
+    fn each_way_with_foreign_jobs_of_the_schema_is_one_of_the_type() {
+        let schema: serde_json::Value = serde_json::from_str(CONFIG_SCHEMA).expect("JSON");
+        for way in schema["properties"]["foreign"]["enum"].as_array().expect("ways") {
+            config(&format!(r#"{{"foreign": {way}}}"#));
+        }
     }
 
     #[test]
@@ -71,6 +97,7 @@ mod tests {
         let config = config(r#"{"url": "https://gpu.example.org:8443/forge/"}"#);
         assert!(config.secure());
         assert_eq!(config.path("txt2img"), "/forge/sdapi/v1/txt2img");
+        assert_eq!(config.path("/internal/progress"), "/forge/internal/progress");
         assert_eq!(config.host(), "gpu.example.org:8443");
     }
 

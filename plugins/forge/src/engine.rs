@@ -1,22 +1,15 @@
-//! What is asked of the engine besides a job: what it has, whether it is idle, to let go of its memory.
+//! What is asked of the engine besides a job: what it has, and to let go of its memory.
 
 use crate::catalog::{self, LISTS};
 use crate::http::Api;
+use crate::look::{Look, look};
 use crate::problem::{Kind, Problem};
-use crate::progress;
 use futures_lite::future::zip;
 use serde_json::{Map, Value};
-use std::time::{Duration, Instant};
-use wstd::task::sleep;
+use std::time::Duration;
 
-/// How long an engine may take to come to rest. The host gives a minute.
-const SETTLE: Duration = Duration::from_secs(50);
-
-/// How long to wait between two looks.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// How long unloading may take: gigabytes go back to the system.
-const UNLOAD: Duration = Duration::from_secs(60);
+/// How long unloading may take: gigabytes go back to the system. The host gives a minute.
+const UNLOAD: Duration = Duration::from_secs(55);
 
 /// What the engine has.
 pub async fn catalog(api: &Api) -> Result<Map<String, Value>, Problem> {
@@ -34,70 +27,28 @@ pub async fn catalog(api: &Api) -> Result<Map<String, Value>, Problem> {
     Ok(catalog::catalog(lists))
 }
 
-async fn list(api: &Api, route: &str) -> Result<Value, Problem> {
-    let answer = api.get(route).await?;
-    if matches!(answer.status, 401 | 403 | 500..) {
+/// One of the engine's lists; null: it has no such list.
+pub async fn list(api: &Api, route: &str) -> Result<Value, Problem> {
+    let answer = api.get(route).await.map_err(|wire| api.problem(&wire))?;
+    if matches!(answer.status, 401 | 403 | 429 | 500 | 502..) {
         return Err(answer.problem());
     }
     Ok(catalog::list(answer.status, &answer.body))
 }
 
-/// Waits until the engine is idle; interrupts what runs there if it is ours to interrupt.
-pub async fn settle(api: &Api, interrupt: bool) -> Result<(), Problem> {
-    let end = Instant::now() + SETTLE;
-    let mut interrupts = interrupt;
-    let mut seen_idle = false;
-    let mut looks = 0u32;
-    while Instant::now() < end {
-        let answer = api.get("progress?skip_current_image=true").await?;
-        if answer.missing() {
-            return answers(api).await;
-        }
-        if !answer.ok() {
-            return Err(answer.problem());
-        }
-        let answer: progress::Answer = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if answer.state.idle() {
-            // Twice: what we lost may have stood in line behind somebody else's and begin only now.
-            if seen_idle {
-                return Ok(());
-            }
-            seen_idle = true;
-        } else {
-            seen_idle = false;
-            if interrupts && looks.is_multiple_of(2) {
-                interrupts = !interrupt_once(api).await?;
-            }
-        }
-        looks += 1;
-        sleep(LOOK.into()).await;
-    }
-    Err(Problem::new(Kind::Unavailable, "the engine is still busy"))
+/// Whether the engine has the API at all, whatever it lacks of it.
+pub async fn has_api(api: &Api) -> bool {
+    matches!(api.get("sd-models").await, Ok(answer) if answer.ok())
 }
 
-/// Interrupts what runs. True: this engine cannot.
-pub async fn interrupt_once(api: &Api) -> Result<bool, Problem> {
-    let answer = api.order("interrupt", Duration::from_secs(5)).await?;
-    Ok(answer.missing())
-}
-
-/// An engine without progress cannot say that it is idle; that it answers has to do.
-async fn answers(api: &Api) -> Result<(), Problem> {
-    for route in ["options", "sd-models"] {
-        let answer = api.get(route).await?;
-        if answer.ok() {
-            return Ok(());
-        }
-        if !answer.missing() {
-            return Err(answer.problem());
-        }
-    }
-    Ok(())
-}
-
-/// Lets go of the model; an engine that cannot has nothing to be asked for.
+/// Lets go of the model; an engine that cannot has nothing to be asked for. Not while somebody else uses it.
 pub async fn unload(api: &Api) -> Result<(), Problem> {
-    let answer = api.order("unload-checkpoint", UNLOAD).await?;
+    if let Look::Seen(seen) = look(api, None, false).await
+        && !seen.state.idle()
+    {
+        return Err(Problem::of_foreign("somebody is using the engine itself: its model stays loaded"));
+    }
+    let answer = api.post("unload-checkpoint", "{}", UNLOAD).await.map_err(|wire| api.problem(&wire))?;
     if answer.ok() || answer.missing() {
         return Ok(());
     }

@@ -1,171 +1,161 @@
-//! A job, and what goes on beside it: the engine answers only when it is done, so in the meantime it is asked how far it
-//! is, and told to stop if somebody cancels.
+//! A job, from the check of what it asks for to the engine's answer.
 //!
-//! Three things run side by side until the answer is there: the request, the look at the progress, the eye on the
-//! cancellation. A cancellation does not end the request: it makes the engine end it. Only its answer proves that
-//! nothing runs any more.
+//! Whatever way it ends, nothing of it may still run when this returns: that is why an answer that is lost on the way is
+//! not the end yet. What ran out of patience meanwhile is the host's affair: it kills this, and settles the device.
 
 use crate::component::{Attempt, Level, log};
-use crate::engine::interrupt_once;
 use crate::http::{Answer, Api};
-use crate::image::Format;
+use crate::inputs::Inputs;
+use crate::look::{Look, look};
 use crate::params::Params;
-use crate::problem::Problem;
-use crate::progress::{self, News, State, Watch};
-use crate::{reply, request};
-use futures_lite::future::{or, zip};
-use std::cell::Cell;
+use crate::problem::{Kind, Problem, Wire};
+use crate::rest::{now_ms, rest};
+use crate::trace::Trace;
+use crate::turn::{self, Found};
+use crate::{engine, follow, preflight, request};
+use futures_lite::future::or;
+use serde_json::{Map, Value};
+use std::cell::RefCell;
 use std::future::pending;
-use std::time::{Duration, Instant};
-use wstd::task::sleep;
+use std::time::Duration;
 
-/// How often to look at the cancellation.
-const GLANCE: Duration = Duration::from_millis(200);
+/// What a job asks for.
+pub struct Wanted {
+    /// Its params.
+    pub params: Params,
+    /// Its pictures.
+    pub inputs: Inputs,
+    /// The seed of the first image.
+    pub seed: u32,
+}
 
-/// How often to ask for the progress.
-const POLL: Duration = Duration::from_millis(700);
+/// What came of it.
+pub struct Made {
+    /// The engine's answer: one of the good ones.
+    pub answer: Answer,
+    /// The model that was to make it, if the job named one.
+    pub model: Option<Value>,
+}
 
-/// How often to ask for the picture so far, which costs the engine a decoding.
-const PREVIEW: Duration = Duration::from_secs(2);
-
-/// How often to interrupt, until the answer is there.
-const INTERRUPT: Duration = Duration::from_secs(1);
-
-/// The largest preview that the host takes.
-const MAX_PREVIEW: usize = 1024 * 1024;
-
-/// The engine's answer to a job.
-pub async fn txt2img(api: &Api, attempt: &Attempt, params: &Params, seed: u32) -> Result<Answer, Problem> {
+/// Does the job.
+pub async fn generate(api: &Api, attempt: &Attempt, wanted: Wanted) -> Result<Made, Problem> {
+    let Wanted { mut params, inputs, seed } = wanted;
     attempt.report(Some(0.0), Some("waiting for the engine"));
-    // A look before the request. It may fail: what is wrong shows in the request's own answer.
-    let before = look(api, false).await;
+    clear_away(api, attempt).await?;
+    let model = check(api, &mut params).await?;
+    let found = turn::wait(api, attempt).await?;
     if attempt.cancelled() {
         return Err(Problem::cancelled());
     }
-    let body = request::txt2img(params, seed).to_string();
-    // The host ends the attempt in time; the engine's answer is worth waiting for until then.
-    let patience = Duration::from_millis(attempt.remaining_ms().max(1000));
-    let cancelled = Cell::new(false);
+
+    let time = attempt.remaining_ms().max(1000);
+    // The engines name the tasks of their pages like this.
+    let task = format!("task(easel-{}-{})", attempt.job_id(), attempt.number());
+    let (idle, mute) = match &found {
+        Found::Idle(state) => (Some(state), false),
+        Found::Busy => (None, false),
+        Found::Mute => (None, true),
+    };
+    let trace = Trace::begin(task, idle, now_ms(), time);
+    // Before it is sent: whoever comes after a crash has to know of it.
+    attempt.remember(&trace.note());
+    let route = request::route(&inputs);
+    let body = request::body(&params, inputs, seed, &trace.task).to_string();
+    let trace = RefCell::new(trace);
     let beside = async {
-        zip(follow(api, attempt, before, &cancelled), stop_when_told(api, attempt, &cancelled)).await;
+        follow::follow(api, attempt, &trace, mute).await;
         pending().await
     };
-    let answer = or(api.post("txt2img", &body, patience), beside).await;
+    // The host ends the attempt in time; the engine's answer is worth waiting for until then.
+    let answer = or(api.post(route, &body, Duration::from_millis(time)), beside).await;
+    drop(body);
+
+    let answer = judge(api, attempt, answer, trace, mute).await;
     // Whatever came of it, nobody wants it any more.
-    if cancelled.get() {
+    if attempt.cancelled() {
         return Err(Problem::cancelled());
     }
-    let answer = answer?;
-    if !answer.ok() {
-        return Err(answer.problem());
-    }
-    Ok(answer)
+    Ok(Made { answer: answer?, model })
 }
 
-/// What the engine says about its progress.
-enum Look {
-    /// It has no such route.
-    Never,
-    /// It did not answer this time.
-    NotNow,
-    /// It says this.
-    Seen(progress::Answer),
-}
-
-async fn look(api: &Api, with_image: bool) -> Look {
-    let route = format!("progress?skip_current_image={}", !with_image);
-    match api.get(&route).await {
-        Ok(answer) => read(&answer),
-        Err(_) => Look::NotNow,
-    }
-}
-
-fn read(answer: &Answer) -> Look {
-    if answer.missing() {
-        return Look::Never;
-    }
-    if !answer.ok() {
-        return Look::NotNow;
-    }
-    serde_json::from_slice(&answer.body).map_or(Look::NotNow, Look::Seen)
-}
-
-/// Tells how far the engine is, until dropped.
-async fn follow(api: &Api, attempt: &Attempt, before: Look, cancelled: &Cell<bool>) {
-    let first: Option<State> = match before {
-        Look::Never => return work_unseen(attempt, cancelled).await,
-        Look::NotNow => None,
-        Look::Seen(answer) => Some(answer.state),
+/// An earlier attempt of this job may have been lost with its request still at the engine.
+async fn clear_away(api: &Api, attempt: &Attempt) -> Result<(), Problem> {
+    let Some(mut trace) = attempt.recall().and_then(|note| Trace::recall(&note, now_ms())) else { return Ok(()) };
+    let seen = match look(api, Some(&trace.task), false).await {
+        Look::Seen(seen) => seen,
+        // The device was settled since; this is for what that could not see.
+        Look::Never | Look::NotNow(_) => return Ok(()),
     };
-    let mut watch = Watch::new(first.as_ref());
-    let mut last_image = (Instant::now(), String::new());
-    loop {
-        sleep(POLL.into()).await;
-        let with_image = watch.is_ours() && last_image.0.elapsed() >= PREVIEW && !cancelled.get();
-        let answer = match look(api, with_image).await {
-            Look::Never => return work_unseen(attempt, cancelled).await,
-            Look::NotNow => continue,
-            Look::Seen(answer) => answer,
-        };
-        let news = watch.see(&answer.state);
-        if cancelled.get() {
-            // Still there, and stopping; nothing else matters now.
-            attempt.report(None, None);
-            continue;
-        }
-        match news {
-            News::Waiting => attempt.report(None, Some("waiting for the engine")),
-            News::Loading => attempt.report(None, Some("loading model")),
-            News::Sampling { percent, stage } => attempt.report(Some(percent), Some(&stage)),
-            News::Fetching => attempt.report(None, Some("fetching the images")),
-            News::Nothing => {}
-        }
-        if with_image {
-            last_image.0 = Instant::now();
-            if let Some(image) = answer.current_image
-                && image != last_image.1
-                && watch.is_ours()
-            {
-                show(attempt, &image);
-                last_image.1 = image;
+    if !trace.is_there(&seen.state, seen.task) {
+        return Ok(());
+    }
+    log(Level::Warn, "the engine is still at an earlier attempt of this job: stopping that first");
+    let tell = || attempt.report(None, Some("stopping an earlier attempt"));
+    rest(api, Some(&mut trace), None, tell).await.map_err(|wire| api.problem(&wire))?;
+    Ok(())
+}
+
+/// Looks up what the job names in what the engine has. The model that the job names.
+async fn check(api: &Api, params: &mut Params) -> Result<Option<Value>, Problem> {
+    let mut lists = Map::new();
+    for (name, route) in preflight::needed(params) {
+        lists.insert(name.to_owned(), engine::list(api, route).await?);
+    }
+    preflight::fit(params, &lists)
+}
+
+/// What the end of the request means. When this returns, the engine is not at it any more.
+async fn judge(
+    api: &Api,
+    attempt: &Attempt,
+    answer: Result<Answer, Wire>,
+    trace: RefCell<Trace>,
+    mute: bool,
+) -> Result<Answer, Problem> {
+    let mut trace = trace.into_inner();
+    match answer {
+        Ok(answer) if answer.ok() => {
+            if !mute && !attempt.cancelled() {
+                interrupted_by_others(api, &trace).await?;
             }
+            Ok(answer)
         }
+        // Of a gateway: the engine behind it may be at it.
+        Ok(answer) if matches!(answer.status, 502 | 504) => {
+            put_to_rest(api, attempt, &mut trace).await;
+            let problem = answer.problem();
+            Err(if trace.has_begun() { Problem { kind: Kind::Failed, ..problem } } else { problem })
+        }
+        Ok(answer) if answer.missing() && engine::has_api(api).await => {
+            let problem = answer.problem();
+            let lacking = "the engine cannot do this kind of job: it has no such route";
+            Err(if problem.kind == Kind::Unavailable { Problem::new(Kind::Invalid, lacking) } else { problem })
+        }
+        Ok(answer) => Err(answer.problem()),
+        Err(wire) if wire.may_have_begun() => {
+            put_to_rest(api, attempt, &mut trace).await;
+            let (Wire::Broken(how) | Wire::Silent(how)) = &wire else { return Err(api.problem(&wire)) };
+            Err(Problem::of_lost_answer(how, api.host()))
+        }
+        Err(wire) => Err(api.problem(&wire)),
     }
 }
 
-/// An engine without progress: that the request stands is all there is to tell.
-async fn work_unseen(attempt: &Attempt, cancelled: &Cell<bool>) {
-    loop {
-        attempt.report(None, (!cancelled.get()).then_some("working"));
-        sleep(Duration::from_secs(5).into()).await;
-    }
-}
-
-fn show(attempt: &Attempt, image: &str) {
-    if let Ok(bytes) = reply::decode(image)
-        && bytes.len() <= MAX_PREVIEW
-        && let Some(format) = Format::of(&bytes)
+/// Somebody may have pressed a button at the engine: what comes back then looks like a success, and is half a picture.
+async fn interrupted_by_others(api: &Api, trace: &Trace) -> Result<(), Problem> {
+    if let Look::Seen(seen) = look(api, None, false).await
+        && trace.was_interrupted(&seen.state)
     {
-        attempt.preview(format.mime(), &bytes);
+        return Err(Problem::new(Kind::Failed, "somebody interrupted this job at the engine itself"));
     }
+    Ok(())
 }
 
-/// Interrupts the engine when somebody cancels, again and again: the first may come before the engine has begun.
-async fn stop_when_told(api: &Api, attempt: &Attempt, cancelled: &Cell<bool>) {
-    while !attempt.cancelled() {
-        sleep(GLANCE.into()).await;
-    }
-    cancelled.set(true);
-    attempt.report(None, Some("stopping"));
-    loop {
-        match interrupt_once(api).await {
-            Ok(true) => {
-                log(Level::Warn, "this engine cannot be interrupted: waiting until it is done");
-                return;
-            }
-            Ok(false) => {}
-            Err(problem) => log(Level::Warn, &format!("interrupt: {}", problem.message)),
-        }
-        sleep(INTERRUPT.into()).await;
+/// The answer is lost; the work may not be.
+async fn put_to_rest(api: &Api, attempt: &Attempt, trace: &mut Trace) {
+    let tell = || attempt.report(None, Some("the connection broke off: waiting until the engine is at rest"));
+    if let Err(wire) = rest(api, Some(trace), None, tell).await {
+        // Nobody is there any more, so nothing runs there either.
+        log(Level::Warn, &api.problem(&wire).message);
     }
 }

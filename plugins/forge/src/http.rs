@@ -3,7 +3,7 @@
 //! Written on WASI's own types, with wstd for waiting: wstd's client takes an error in sending the body for the end of the
 //! call, and so loses the answer of a server that does not read it all (a wrong login), or answers too fast.
 
-use crate::config::Config;
+use crate::config::{Config, Foreign};
 use crate::problem::{Problem, Wire};
 use futures_lite::future::or;
 use std::future::pending;
@@ -61,32 +61,39 @@ impl Api {
         self.config.host()
     }
 
+    pub fn foreign(&self) -> Foreign {
+        self.config.foreign
+    }
+
+    /// What it means that there is no answer.
+    pub fn problem(&self, wire: &Wire) -> Problem {
+        Problem::of_wire(wire, self.host())
+    }
+
     /// A question that is answered at once.
-    pub async fn get(&self, route: &str) -> Result<Answer, Problem> {
+    pub async fn get(&self, route: &str) -> Result<Answer, Wire> {
         self.call(Method::Get, route, "", BRIEF).await
     }
 
-    /// An order without particulars.
-    pub async fn order(&self, route: &str, patience: Duration) -> Result<Answer, Problem> {
-        self.post(route, "{}", patience).await
+    /// An order that is obeyed at once, or a question that needs a body.
+    pub async fn ask(&self, route: &str, body: &str) -> Result<Answer, Wire> {
+        self.call(Method::Post, route, body, BRIEF).await
     }
 
-    /// An order; a job's answer comes when it is done.
-    pub async fn post(&self, route: &str, body: &str, patience: Duration) -> Result<Answer, Problem> {
+    /// An order that takes its time; a job's answer comes when it is done.
+    pub async fn post(&self, route: &str, body: &str, patience: Duration) -> Result<Answer, Wire> {
         self.call(Method::Post, route, body, patience).await
     }
 
-    async fn call(&self, method: Method, route: &str, body: &str, patience: Duration) -> Result<Answer, Problem> {
+    async fn call(&self, method: Method, route: &str, body: &str, patience: Duration) -> Result<Answer, Wire> {
         let call = async {
             let request = self.request(&method, route, body)?;
             exchange(request, body.as_bytes(), patience).await
         };
-        let wire = match call.timeout(sleep(patience.into())).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(wire)) => wire,
-            Err(_) => Wire::Away(format!("no answer in {} s", patience.as_secs())),
-        };
-        Err(Problem::of_wire(&wire, self.host()))
+        match call.timeout(sleep(patience.into())).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Wire::Silent(format!("no answer in {} s", patience.as_secs()))),
+        }
     }
 
     fn request(&self, method: &Method, route: &str, body: &str) -> Result<OutgoingRequest, Wire> {
@@ -182,14 +189,14 @@ async fn read(response: IncomingResponse) -> Result<Vec<u8>, Wire> {
 fn unanswered(code: &ErrorCode) -> Wire {
     match code {
         ErrorCode::HttpRequestDenied => Wire::Denied,
-        ErrorCode::ConnectionRefused => Wire::Away("connection refused".into()),
+        ErrorCode::ConnectionRefused => Wire::Refused,
         ErrorCode::DnsError(_) | ErrorCode::DnsTimeout | ErrorCode::DestinationNotFound => {
             Wire::Away("no such host".into())
         }
-        ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => Wire::Away("timeout".into()),
+        ErrorCode::ConnectionTimeout => Wire::Away("timeout".into()),
+        ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
+            Wire::Silent("timeout".into())
+        }
         ErrorCode::DestinationUnavailable
         | ErrorCode::DestinationIpUnroutable
         | ErrorCode::DestinationIpProhibited

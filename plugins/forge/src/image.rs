@@ -57,16 +57,10 @@ impl Format {
     }
 }
 
-/// Width and height of a PNG, which is what engines send unless told otherwise; none of anything else.
+/// Width and height, where the bytes say so.
 pub fn size(bytes: &[u8]) -> Option<(u32, u32)> {
-    if Format::of(bytes) != Some(Format::Png) {
-        return None;
-    }
-    let number = |offset: usize| {
-        let digits = bytes.get(offset..offset + 4)?;
-        Some(u32::from_be_bytes(digits.try_into().ok()?))
-    };
-    Some((number(16)?, number(20)?))
+    let size = imagesize::blob_size(bytes).ok()?;
+    Some((size.width.try_into().ok()?, size.height.try_into().ok()?))
 }
 
 #[cfg(test)]

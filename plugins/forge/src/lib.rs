@@ -6,28 +6,41 @@
 //! the backend does without.
 //!
 //! What is thought is in small modules that run, and are tested, on any machine:
-//! - [`params`], [`config`]: what jobs and operators say; [`request`]: what is sent for it.
-//! - [`reply`], [`image`]: what comes back; [`problem`]: what comes back instead.
-//! - [`progress`]: how far the engine is, and whether it is at our job at all.
-//! - [`catalog`]: what the engine has.
+//! - [`params`], [`inputs`], [`config`]: what jobs and operators say; [`request`]: what is sent for it.
+//! - [`catalog`]: what the engine has; [`preflight`]: whether a job asks for what is there.
+//! - [`trace`]: whose the work is that the engine is doing; [`progress`]: how far it is.
+//! - [`reply`], [`image`], [`black`]: what comes back; [`problem`]: what comes back instead.
 //!
-//! What is done is on the wasm target only: `component` (the exports), `http` (one call), `generate` (a job and what goes
-//! on beside it), `engine` (looking, settling, unloading).
+//! What is done is on the wasm target only: `component` (the exports), `http` (one call), `engine` (what is asked besides
+//! a job), `look` (one look at what the engine is doing), `generate` (a job from its check to its answer), `turn` (until
+//! the engine is free), `follow` (while it works), `rest` (until it works no more).
 
+pub mod black;
 pub mod catalog;
 pub mod config;
 pub mod image;
+pub mod inputs;
 pub mod params;
+pub mod preflight;
 pub mod problem;
 pub mod progress;
 pub mod reply;
 pub mod request;
+pub mod trace;
 
 #[cfg(target_arch = "wasm32")]
 mod component;
 #[cfg(target_arch = "wasm32")]
 mod engine;
 #[cfg(target_arch = "wasm32")]
+mod follow;
+#[cfg(target_arch = "wasm32")]
 mod generate;
 #[cfg(target_arch = "wasm32")]
 mod http;
+#[cfg(target_arch = "wasm32")]
+mod look;
+#[cfg(target_arch = "wasm32")]
+mod rest;
+#[cfg(target_arch = "wasm32")]
+mod turn;

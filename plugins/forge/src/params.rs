@@ -21,10 +21,8 @@ pub struct Params {
     pub negative_prompt: String,
     #[serde(default)]
     pub styles: Vec<String>,
-    #[serde(default = "side")]
-    pub width: u32,
-    #[serde(default = "side")]
-    pub height: u32,
+    pub width: Option<u32>,
+    pub height: Option<u32>,
     #[serde(default = "steps")]
     pub steps: u32,
     pub cfg_scale: Option<f64>,
@@ -38,13 +36,18 @@ pub struct Params {
     pub n_iter: u32,
     pub checkpoint: Option<String>,
     pub modules: Option<Vec<String>>,
-    pub clip_skip: Option<u32>,
     #[serde(default)]
     pub enable_hr: bool,
     pub hr_scale: Option<f64>,
     pub hr_upscaler: Option<String>,
     pub hr_second_pass_steps: Option<u32>,
     pub denoising_strength: Option<f64>,
+    pub resize_mode: Option<u32>,
+    pub mask_blur: Option<u32>,
+    pub inpainting_fill: Option<u32>,
+    pub inpaint_full_res: Option<bool>,
+    pub inpaint_full_res_padding: Option<u32>,
+    pub inpainting_mask_invert: Option<bool>,
 }
 
 impl Params {
@@ -52,10 +55,6 @@ impl Params {
     pub fn images(&self) -> usize {
         self.batch_size.saturating_mul(self.n_iter) as usize
     }
-}
-
-fn side() -> u32 {
-    512
 }
 
 fn steps() -> u32 {

@@ -1,7 +1,8 @@
 //! What went wrong, in words for the person who waits, and whether another try can help.
 //!
 //! The line that matters most runs between `unavailable` and `failed`: the first is not charged to the job, so it is only
-//! for what certainly did not start. An engine that breaks off in the middle may be killed by this very job.
+//! for what certainly did not start. An engine that breaks off in the middle may be killed by this very job. What the
+//! operator has to set right (a login, an address) has started nothing either, and must not use up everybody's jobs.
 
 use serde_json::Value;
 
@@ -36,11 +37,25 @@ pub struct Problem {
 pub enum Wire {
     /// The host does not let us.
     Denied,
-    /// Nobody there, or nobody who answers in time: nothing was begun.
+    /// Nobody listens there: no engine, so nothing that it could be at.
+    Refused,
+    /// It cannot be reached: nothing was begun.
     Away(String),
-    /// It broke off after the request was there.
+    /// It was reached and says nothing: it may have begun.
+    Silent(String),
+    /// It broke off after the request was there: it may have begun.
     Broken(String),
 }
+
+impl Wire {
+    /// Whether the request may have got through.
+    pub fn may_have_begun(&self) -> bool {
+        matches!(self, Self::Silent(_) | Self::Broken(_))
+    }
+}
+
+/// When to try again at an engine that is busy and does not say when.
+const BUSY_MS: u64 = 5_000;
 
 impl Problem {
     /// Of a kind, in words.
@@ -60,9 +75,24 @@ impl Problem {
                 Kind::Unavailable,
                 format!("the backend may not reach {host}: add it to the backend's allow_hosts"),
             ),
-            Wire::Away(how) => Self::new(Kind::Unavailable, format!("the engine at {host} does not answer ({how})")),
+            Wire::Refused => {
+                Self::new(Kind::Unavailable, format!("the engine at {host} does not answer (connection refused)"))
+            }
+            Wire::Away(how) | Wire::Silent(how) => {
+                Self::new(Kind::Unavailable, format!("the engine at {host} does not answer ({how})"))
+            }
             Wire::Broken(how) => Self::new(Kind::Failed, format!("the engine at {host} broke off ({how})")),
         }
+    }
+
+    /// The job's own request got through, and no answer came back.
+    pub fn of_lost_answer(how: &str, host: &str) -> Self {
+        Self::new(Kind::Failed, format!("the engine at {host} broke off in the middle of the job ({how})"))
+    }
+
+    /// Somebody uses the engine itself.
+    pub fn of_foreign(message: &str) -> Self {
+        Self { retry_after_ms: Some(BUSY_MS), ..Self::new(Kind::Unavailable, message) }
     }
 
     /// An answer that is none of the good ones.
@@ -73,27 +103,30 @@ impl Problem {
             .into_iter()
             .flatten()
             .any(|text| text.contains("OutOfMemory") || text.contains("out of memory"));
-        let problem = match status {
+        // What the engines' web framework says of a route that does not exist.
+        let no_route = told.is_none() || told.as_deref() == Some("Not Found");
+        let undecodable = told.as_ref().is_some_and(|told| told.contains("Invalid encoded image"));
+        let (kind, message) = match status {
             401 | 403 => {
-                Self::new(Kind::Failed, "the engine wants a login: set the backend's api_auth to user:password")
+                (Kind::Unavailable, "the engine wants a login: set the backend's api_auth to user:password".into())
             }
-            // What the engines' web framework says of a route that does not exist.
-            404 if told.as_deref() == Some("Not Found") => Self::new(
-                Kind::Failed,
-                "the engine has no API at this address: start it with --api, or correct the backend's url",
+            404 | 405 | 501 if no_route => (
+                Kind::Unavailable,
+                "the engine has no API at this address: start it with --api, or correct the backend's url".into(),
             ),
-            404 | 422 => Self::new(Kind::Invalid, format!("the engine refused the request{because}")),
-            _ if memory => Self::new(Kind::OutOfMemory, format!("the engine ran out of memory{because}")),
-            429 | 502..=504 => Self::new(Kind::Unavailable, format!("the engine is busy or starting{because}")),
-            _ => Self::new(Kind::Failed, format!("the engine answered {status}{because}")),
+            _ if memory => (Kind::OutOfMemory, format!("the engine ran out of memory{because}")),
+            // Forge calls a picture that it cannot read an error of its own.
+            500 if undecodable => {
+                (Kind::Invalid, format!("the engine cannot read the init image or the mask{because}"))
+            }
+            400 | 404 | 413 | 422 => (Kind::Invalid, format!("the engine refused the request{because}")),
+            429 | 502..=504 => (Kind::Unavailable, format!("the engine is busy or starting{because}")),
+            _ => (Kind::Failed, format!("the engine answered {status}{because}")),
         };
-        Self {
-            // A date is allowed as well, but no engine sends one.
-            retry_after_ms: retry_after
-                .and_then(|seconds| seconds.trim().parse::<u64>().ok())
-                .map(|seconds| seconds.saturating_mul(1000)),
-            ..problem
-        }
+        // A date is allowed as well, but no engine sends one.
+        let told = retry_after.and_then(|seconds| seconds.trim().parse::<u64>().ok());
+        let busy = matches!(status, 429 | 503).then_some(BUSY_MS);
+        Self { kind, message, retry_after_ms: told.map(|seconds| seconds.saturating_mul(1000)).or(busy) }
     }
 }
 
@@ -160,7 +193,7 @@ mod tests {
     #[test]
     fn a_missing_login_names_the_setting() {
         let (kind, message) = of(401, r#"{"detail": "Not authenticated"}"#);
-        assert_eq!(kind, Kind::Failed);
+        assert_eq!(kind, Kind::Unavailable);
         assert!(message.contains("api_auth"));
     }
 
@@ -182,9 +215,25 @@ mod tests {
     #[test]
     fn a_missing_image_is_invalid_and_a_missing_api_is_the_operators() {
         assert_eq!(of(404, r#"{"detail": "Init image not found"}"#).0, Kind::Invalid);
-        let (kind, message) = of(404, r#"{"detail": "Not Found"}"#);
-        assert_eq!(kind, Kind::Failed);
-        assert!(message.contains("--api"));
+        assert_eq!(of(404, r#"{"detail": "Sampler not found"}"#).0, Kind::Invalid);
+        for body in [r#"{"detail": "Not Found"}"#, "<html>", ""] {
+            let (kind, message) = of(404, body);
+            assert_eq!(kind, Kind::Unavailable);
+            assert!(message.contains("--api"));
+        }
+    }
+
+    #[test]
+    fn a_picture_that_the_engine_cannot_read_is_invalid() {
+        assert_eq!(of(500, r#"{"detail": "Invalid encoded image"}"#).0, Kind::Invalid);
+    }
+
+    #[test]
+    fn the_short_errors_of_stable_diffusion_cpp_are_read() {
+        let expected = (Kind::Invalid, "the engine refused the request: prompt required".into());
+        assert_eq!(of(400, r#"{"error": "prompt required"}"#), expected);
+        let (kind, message) = of(500, r#"{"error": "server_error", "message": "bad_alloc"}"#);
+        assert_eq!((kind, message), (Kind::Failed, "the engine answered 500: bad_alloc".into()));
     }
 
     #[test]
@@ -209,12 +258,18 @@ mod tests {
     fn a_busy_engine_says_when_to_come_back() {
         let problem = Problem::of_status(503, Some("7"), b"");
         assert_eq!((problem.kind, problem.retry_after_ms), (Kind::Unavailable, Some(7000)));
+        let problem = Problem::of_status(503, None, br#"{"detail": "Server is busy; please try again later."}"#);
+        assert_eq!((problem.kind, problem.retry_after_ms), (Kind::Unavailable, Some(BUSY_MS)));
+        assert!(problem.message.contains("try again later"));
     }
 
     #[test]
     fn only_what_did_not_start_is_unavailable() {
         let kind = |wire| Problem::of_wire(&wire, "h:1").kind;
-        assert_eq!(kind(Wire::Away("refused".into())), Kind::Unavailable);
+        assert_eq!(kind(Wire::Refused), Kind::Unavailable);
+        assert_eq!(kind(Wire::Away("no such host".into())), Kind::Unavailable);
+        assert!(!Wire::Refused.may_have_begun() && Wire::Silent("timeout".into()).may_have_begun());
+        assert_eq!(Problem::of_lost_answer("closed", "h:1").kind, Kind::Failed);
         assert_eq!(kind(Wire::Broken("closed".into())), Kind::Failed);
         assert!(Problem::of_wire(&Wire::Denied, "h:1").message.contains("add it to the backend's allow_hosts"));
     }

@@ -1,9 +1,6 @@
-//! How far the engine is, and whether it is at our job at all.
-//!
-//! An engine tells the progress of whatever it is doing, for whomever. So nothing is taken for ours before the engine was
-//! seen idle after we looked first, and then at work with a new timestamp. Where somebody else uses the engine and we
-//! cannot tell, we say that we wait: rather no progress than another's.
+//! How far the engine is, as it says it itself: for whomever it works, so [`trace`](crate::trace) is asked first.
 
+use crate::trace::Doing;
 use serde::Deserialize;
 
 /// What `progress` answers.
@@ -20,6 +17,8 @@ pub struct Answer {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct State {
+    /// What it calls the work: the name of the route, or the task id of its own page.
+    pub job: String,
     /// 0: idle. -1: begun, the model is being loaded. Otherwise the number of passes.
     pub job_count: i64,
     /// The pass, from 0.
@@ -30,6 +29,8 @@ pub struct State {
     pub sampling_step: i64,
     /// How many it has.
     pub sampling_steps: i64,
+    /// Whether the work was interrupted; it stays so until the next begins.
+    pub interrupted: bool,
 }
 
 impl State {
@@ -37,13 +38,20 @@ impl State {
     pub fn idle(&self) -> bool {
         self.job_count == 0
     }
+
+    /// Whether somebody began this on the engine's own page: the page names its work after task ids, the API does not.
+    pub fn of_the_page(&self) -> bool {
+        self.job.starts_with("task(")
+    }
 }
 
 /// Something worth telling.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
-    /// It is not at our job, or we cannot tell.
+    /// It has not begun with ours.
     Waiting,
+    /// It works for somebody else.
+    Foreign,
     /// It loads the model for our job.
     Loading,
     /// It is this far with our job.
@@ -60,46 +68,36 @@ pub enum News {
 }
 
 /// Follows one job.
-#[derive(Debug)]
-pub struct Watch {
-    /// The timestamp when the engine was last seen idle; none: it has not been.
-    idle_since: Option<String>,
-    ours: bool,
+#[derive(Debug, Default)]
+pub struct Progress {
     best: f32,
+    begun: bool,
     last: Option<State>,
 }
 
-impl Watch {
-    /// Begins before the request is sent, with what the engine says then. None: it did not say.
-    pub fn new(before: Option<&State>) -> Self {
-        Self {
-            idle_since: before.filter(|state| state.idle()).map(|state| state.job_timestamp.clone()),
-            ours: false,
-            best: 0.0,
-            last: None,
+impl Progress {
+    /// What there is to tell of a look at the engine.
+    pub fn news(&mut self, doing: Doing, state: &State) -> News {
+        match doing {
+            Doing::Over => News::Fetching,
+            Doing::Nothing if self.begun => News::Fetching,
+            Doing::Nothing => News::Waiting,
+            Doing::OthersFirst => News::Foreign,
+            Doing::Unknown if self.begun => News::Nothing,
+            Doing::Unknown if state.idle() => News::Waiting,
+            Doing::Unknown => News::Foreign,
+            Doing::Ours => self.ours(state),
         }
     }
 
-    /// Whether the engine is at our job, so that its picture is ours.
-    pub fn is_ours(&self) -> bool {
-        self.ours
-    }
-
-    /// What the engine says now.
-    pub fn see(&mut self, state: &State) -> News {
-        if state.idle() {
-            if self.ours {
-                return News::Fetching;
-            }
-            self.idle_since = Some(state.job_timestamp.clone());
-            return News::Waiting;
-        }
-        self.ours = self.ours || self.idle_since.as_ref().is_some_and(|then| *then != state.job_timestamp);
-        if !self.ours {
-            return News::Waiting;
-        }
+    fn ours(&mut self, state: &State) -> News {
+        self.begun = true;
         let same = self.last.as_ref() == Some(state);
         self.last = Some(state.clone());
+        // Asked for its task first and its state then, it can be done in between.
+        if state.idle() {
+            return News::Fetching;
+        }
         if state.job_count < 0 {
             return News::Loading;
         }
@@ -121,9 +119,9 @@ fn percent(state: &State) -> f32 {
 
 fn stage(state: &State) -> String {
     let steps = state.sampling_steps.max(1);
-    let sampling = format!("sampling {}/{steps}", (state.sampling_step + 1).clamp(1, steps));
+    let sampling = format!("sampling {}/{steps}", state.sampling_step.saturating_add(1).clamp(1, steps));
     if state.job_count > 1 {
-        let pass = (state.job_no + 1).clamp(1, state.job_count);
+        let pass = state.job_no.saturating_add(1).clamp(1, state.job_count);
         format!("pass {pass}/{}, {sampling}", state.job_count)
     } else {
         sampling
@@ -134,16 +132,16 @@ fn stage(state: &State) -> String {
 mod tests {
     use super::*;
 
-    fn idle(timestamp: &str) -> State {
-        State { job_timestamp: timestamp.into(), ..State::default() }
-    }
-
-    fn busy(timestamp: &str, job_no: i64, job_count: i64, step: i64) -> State {
-        State { job_count, job_no, job_timestamp: timestamp.into(), sampling_step: step, sampling_steps: 20 }
+    fn busy(job_no: i64, job_count: i64, step: i64) -> State {
+        State { job_count, job_no, sampling_step: step, sampling_steps: 20, ..State::default() }
     }
 
     fn sampling(percent: f32, stage: &str) -> News {
         News::Sampling { percent, stage: stage.into() }
+    }
+
+    fn ours(progress: &mut Progress, state: State) -> News {
+        progress.news(Doing::Ours, &state)
     }
 
     #[test]
@@ -152,48 +150,45 @@ mod tests {
             "job_count": 2, "job_timestamp": "20250601120000", "job_no": 0, "sampling_step": 13, "sampling_steps": 20},
             "current_image": null, "textinfo": null}"#;
         let answer: Answer = serde_json::from_str(text).expect("parses");
-        assert_eq!(answer.state, busy("20250601120000", 0, 2, 13));
+        let expected =
+            State { job: "scripts_txt2img".into(), job_timestamp: "20250601120000".into(), ..busy(0, 2, 13) };
+        assert_eq!(answer.state, expected);
+        assert!(!answer.state.of_the_page());
     }
 
     #[test]
-    fn a_job_is_ours_after_idle_and_a_new_timestamp() {
-        let mut watch = Watch::new(Some(&idle("1")));
-        assert_eq!(watch.see(&idle("1")), News::Waiting);
-        assert_eq!(watch.see(&busy("2", 0, -1, 19)), News::Loading);
-        assert_eq!(watch.see(&busy("2", 0, 1, 9)), sampling(45.0, "sampling 10/20"));
-        assert!(watch.is_ours());
-        assert_eq!(watch.see(&idle("2")), News::Fetching);
+    fn a_job_waits_loads_samples_and_is_fetched() {
+        let mut progress = Progress::default();
+        assert_eq!(progress.news(Doing::Nothing, &State::default()), News::Waiting);
+        assert_eq!(ours(&mut progress, busy(0, -1, 19)), News::Loading);
+        assert_eq!(ours(&mut progress, busy(0, 1, 9)), sampling(45.0, "sampling 10/20"));
+        assert_eq!(progress.news(Doing::Nothing, &State::default()), News::Fetching);
+        assert_eq!(progress.news(Doing::Over, &busy(0, 1, 3)), News::Fetching);
     }
 
     #[test]
-    fn the_job_of_somebody_else_is_not_ours() {
-        let mut watch = Watch::new(Some(&busy("1", 0, 1, 3)));
-        assert_eq!(watch.see(&busy("1", 0, 1, 9)), News::Waiting);
-        assert_eq!(watch.see(&busy("2", 0, 1, 1)), News::Waiting, "it may be a third one's");
-        assert_eq!(watch.see(&idle("2")), News::Waiting);
-        assert_eq!(watch.see(&busy("3", 0, 1, 5)), sampling(25.0, "sampling 6/20"));
-    }
-
-    #[test]
-    fn an_old_timestamp_is_an_old_job() {
-        let mut watch = Watch::new(Some(&idle("1")));
-        assert_eq!(watch.see(&busy("1", 0, 1, 5)), News::Waiting);
+    fn the_work_of_somebody_else_is_told_as_that() {
+        let mut progress = Progress::default();
+        for doing in [Doing::Unknown, Doing::OthersFirst] {
+            assert_eq!(progress.news(doing, &busy(0, 1, 9)), News::Foreign);
+            assert_eq!(progress.news(doing, &busy(0, 1, 9)), News::Foreign, "for as long as it takes");
+        }
     }
 
     #[test]
     fn progress_runs_over_all_passes_and_never_back() {
-        let mut watch = Watch::new(Some(&idle("1")));
-        assert_eq!(watch.see(&busy("2", 1, 2, 10)), sampling(75.0, "pass 2/2, sampling 11/20"));
-        assert_eq!(watch.see(&busy("2", 0, 2, 0)), sampling(75.0, "pass 1/2, sampling 1/20"));
-        assert_eq!(watch.see(&busy("2", 1, 2, 20)), sampling(99.0, "pass 2/2, sampling 20/20"));
+        let mut progress = Progress::default();
+        assert_eq!(ours(&mut progress, busy(1, 2, 10)), sampling(75.0, "pass 2/2, sampling 11/20"));
+        assert_eq!(ours(&mut progress, busy(0, 2, 0)), sampling(75.0, "pass 1/2, sampling 1/20"));
+        assert_eq!(ours(&mut progress, busy(1, 2, 20)), sampling(99.0, "pass 2/2, sampling 20/20"));
     }
 
     #[test]
     fn an_engine_that_hangs_makes_no_news_but_one_that_loads_does() {
-        let mut watch = Watch::new(Some(&idle("1")));
-        assert_eq!(watch.see(&busy("2", 0, -1, 0)), News::Loading);
-        assert_eq!(watch.see(&busy("2", 0, -1, 0)), News::Loading);
-        assert_ne!(watch.see(&busy("2", 0, 1, 4)), News::Nothing);
-        assert_eq!(watch.see(&busy("2", 0, 1, 4)), News::Nothing);
+        let mut progress = Progress::default();
+        assert_eq!(ours(&mut progress, busy(0, -1, 0)), News::Loading);
+        assert_eq!(ours(&mut progress, busy(0, -1, 0)), News::Loading);
+        assert_ne!(ours(&mut progress, busy(0, 1, 4)), News::Nothing);
+        assert_eq!(ours(&mut progress, busy(0, 1, 4)), News::Nothing);
     }
 }

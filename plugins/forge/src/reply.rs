@@ -1,5 +1,7 @@
-//! The answer to a txt2img request: which images are ours, and what is known of them.
+//! The answer to a job's request: which images are ours, and what is known of them.
 
+use crate::black::is_black;
+use crate::catalog;
 use crate::image::{self, Format};
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -64,6 +66,8 @@ pub struct Made {
     pub seed: i64,
     /// Width and height, where they can be read.
     pub size: Option<(u32, u32)>,
+    /// Whether it is black all over.
+    pub black: bool,
     /// The file.
     pub bytes: Vec<u8>,
 }
@@ -72,7 +76,13 @@ impl Made {
     /// What the result says of it; null is what cannot be read.
     pub fn entry(&self) -> Value {
         let (width, height) = self.size.unzip();
-        json!({ "name": self.name, "seed": self.seed, "width": width, "height": height })
+        let mut entry = json!({ "name": self.name, "seed": self.seed, "width": width, "height": height });
+        if self.black
+            && let Some(entry) = entry.as_object_mut()
+        {
+            entry.insert("black".into(), json!(true));
+        }
+        entry
     }
 }
 
@@ -106,8 +116,18 @@ impl<'a> Reply<'a> {
             mime: format.mime(),
             seed: self.seed(index, asked),
             size: image::size(&bytes),
+            black: is_black(&bytes).unwrap_or(false),
             bytes,
         })
+    }
+
+    /// The name of the model that made them, if it is not `model`, which was to make them. An engine that does not say
+    /// gets the benefit of the doubt.
+    pub fn other_model(&self, model: &Value) -> Option<&str> {
+        let names = catalog::names("models", model);
+        let is = |told: &Option<String>| told.as_ref().is_some_and(|told| names.contains(told));
+        let told = self.info.sd_model_name.as_deref().filter(|name| !name.is_empty())?;
+        (!is(&self.info.sd_model_name) && !is(&self.info.sd_model_hash)).then_some(told)
     }
 
     /// What the result says besides the images: what the engine says it made them with.
@@ -175,6 +195,25 @@ mod tests {
             assert_eq!(Reply::parse(body).expect("parses").count(1), 0);
         }
         assert!(Reply::parse(b"<html>").is_err());
+    }
+
+    #[test]
+    fn another_model_than_the_one_that_was_named_is_noticed() {
+        let wanted = json!({ "title": "painter.safetensors [0123]", "model_name": "painter", "hash": "0123" });
+        let other = |info: Value| {
+            let body = body(&[], info);
+            let reply = Reply::parse(&body).expect("parses");
+            reply.other_model(&wanted).map(str::to_owned)
+        };
+        assert_eq!(other(json!({ "sd_model_name": "tiny", "sd_model_hash": "4567" })), Some("tiny".into()));
+        assert_eq!(other(json!({ "sd_model_name": "painter" })), None);
+        assert_eq!(
+            other(json!({ "sd_model_name": "sd\\painter", "sd_model_hash": "0123" })),
+            None,
+            "the hash is enough"
+        );
+        assert_eq!(other(json!({ "sd_model_name": "" })), None);
+        assert_eq!(other(json!("")), None, "it does not say");
     }
 
     #[test]

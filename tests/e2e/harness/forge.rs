@@ -1,52 +1,31 @@
 //! A simulated Stable Diffusion WebUI Forge on a real socket, with the habits that matter to a careful client: one FIFO
 //! lock, a progress that is global and carries no task id, an interrupt that hits whatever runs, and no interest in
-//! whether the caller is still there.
+//! whether the caller is still there. It keeps book of what had its GPU. [`Habits`] turn it into its relatives.
 
+mod engine;
+mod lists;
+
+pub use engine::{End, Habits, Whose};
+pub use lists::MODELS;
+
+use super::eventually;
 use bytes::Bytes;
+use engine::Engine;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
-/// A picture of 16 × 16 pixels, as base64.
-pub const IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAABlklEQVR42hXRURVEIQhFUSMYgQhGMAIRiGCEE8EIRiACEYhABCLMG7/ZrMt1jMEcyGAN9kAHNjgDBnfwBj6IQQ5q0IMxJnMikzXZE53Y5EyY3Mmb+CQmOalJzw8IUxBhCVtQwYQjIFzhCS6EkEIJLR9YzIUs1mIvdGGLs2BxF2/hi1jkoha9PrCZG9mszd7oxjZnw+Zu3sY3sclNbXp/QJmKKEvZiiqmHAXlKk9xJZRUSmn9gDENMZaxDTXMOAbGNZ7hRhhplNH2gcM8yGEd9kEPdjgHDvfwDn6IQx7q0OcD/wK/Sr4jv9hfkG/1N/x/Fx44BCQU9Pc94zIvclmXfdGLXc79j9/Lu/glLnmpS98PPOZDHuuxH/qwx3n/5ffxHv6IRz7q0e8DznTEWc521DHn+D/KdZ7jTjjplNP+gWAGEqxgBxpYcOIf/AYv8CCCDCro+EAyE0lWshNNLDn5P/MmL/Ekkkwq6fxAMQspVrELLaw49S/lFq/wIoosquj6QDMbaVazG22sOf2v8Dav8SaabKrp5geIAnAQC3NfwAAAAABJRU5ErkJggg==";
-/// What an interrupted generation leaves: 8 × 8 pixels, as base64.
-const PARTIAL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAbklEQVR42g2OIRIAMAjDKpHISiQS2f+rPGuzvV4SIVGihcWIFSfyVxVVdOFiii2uyP+qqaYbN9Nsc00+QaZMG5sxa87kczXU0IOHGXa4Id+mpZZevMyyyy35DTrq6MPHHHvckV+mUKGDw4QNF5IHBzBAAQLYCvUAAAAASUVORK5CYII=";
-
-/// What a test may change about the engine while it runs.
-#[derive(Default)]
-pub struct Habits {
-    /// How long one sampling step takes.
-    pub step: Duration,
-    /// Generations stop before their last step until this is false again.
-    pub hold: bool,
-    /// Generations answer with this status and body instead.
-    pub failure: Option<(u16, Value)>,
-    /// `/progress` is not there (404), as with stable-diffusion.cpp.
-    pub no_progress: bool,
-    /// `"info": ""`, as other servers send it.
-    pub empty_info: bool,
-}
-
-#[derive(Default)]
-struct Engine {
-    habits: Habits,
-    requests: Vec<Value>,
-    calls: Vec<String>,
-    in_flight: usize,
-    max_concurrent: usize,
-    interrupted: bool,
-    /// Of the generation that has the lock: steps done, steps in all.
-    running: Option<(u64, u64)>,
-    generations: u64,
-}
+/// How often whoever waits inside looks whether it may go on.
+const TICK: Duration = Duration::from_millis(5);
 
 /// A running simulation; it ends with the test's runtime.
 #[derive(Clone)]
@@ -54,6 +33,8 @@ pub struct Forge {
     address: SocketAddr,
     engine: Arc<Mutex<Engine>>,
     lock: Arc<tokio::sync::Mutex<()>>,
+    /// The connections, and what was begun for them: what dies with the process.
+    process: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Forge {
@@ -61,19 +42,43 @@ impl Forge {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
         let address = listener.local_addr().expect("an address");
-        let forge = Self { address, engine: Arc::default(), lock: Arc::default() };
-        let server = forge.clone();
-        tokio::spawn(async move {
+        let forge = Self { address, engine: Arc::default(), lock: Arc::default(), process: Arc::default() };
+        forge.listen(listener);
+        forge
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let server = self.clone();
+        self.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let forge = server.clone();
-                tokio::spawn(async move {
+                server.spawn(async move {
                     let service = service_fn(move |request| forge.clone().serve(request));
                     let connection = hyper::server::conn::http1::Builder::new();
                     let _ = connection.serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });
-        forge
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.process.lock().expect("process").spawn(task);
+    }
+
+    /// The engine's process dies, with everything that it was at.
+    pub async fn crash(&self) {
+        let mut process = std::mem::take(&mut *self.process.lock().expect("process"));
+        process.shutdown().await;
+        let mut engine = self.engine();
+        (engine.running, engine.in_flight, engine.interrupted) = (None, 0, false);
+        engine.waiting.clear();
+        engine.done.clear();
+    }
+
+    /// And is started again.
+    pub async fn come_back(&self) {
+        let listener = eventually("the port to be free", async || TcpListener::bind(self.address).await.ok()).await;
+        self.listen(listener);
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -86,19 +91,54 @@ impl Forge {
         change(&mut self.engine().habits);
     }
 
-    /// The most generations that were under way at once, those that waited for the engine's own lock included.
+    /// Somebody else asks for a picture, on the engine's page or past Easel.
+    pub fn foreign(&self) {
+        let wanted = json!({"prompt": "somebody else's", "steps": 3, "force_task_id": "task(somebody-else)"});
+        self.engine().arrive(Whose::Others, "txt2img", &wanted);
+        let forge = self.clone();
+        self.spawn(async move {
+            forge.generate(Whose::Others, "txt2img", wanted).await;
+        });
+    }
+
+    /// Somebody presses the button on the engine's page.
+    pub fn press_interrupt(&self) {
+        self.engine().interrupt();
+    }
+
+    /// Waits until the GPU is at this one's work.
+    pub async fn until_at(&self, whose: Whose) {
+        let what = format!("the engine to be at {whose:?}");
+        eventually(&what, async || self.is_at(whose).then_some(())).await;
+    }
+
+    fn is_at(&self, whose: Whose) -> bool {
+        self.engine().running.as_ref().is_some_and(|running| running.whose == whose && !running.loading)
+    }
+
+    /// Waits until a request of Easel's is here.
+    pub async fn until_asked(&self) {
+        eventually("the engine to be asked", async || (self.in_flight() > 0).then_some(())).await;
+    }
+
+    /// The most of Easel's jobs that were here at once, those in line for the engine's own lock included.
     pub fn max_concurrent(&self) -> usize {
         self.engine().max_concurrent
     }
 
-    /// Generations under way now.
+    /// Easel's jobs that are here now.
     pub fn in_flight(&self) -> usize {
         self.engine().in_flight
     }
 
-    /// The bodies of all txt2img requests, in the order in which they came.
+    /// The bodies of all jobs, in the order in which they came.
     pub fn requests(&self) -> Vec<Value> {
-        self.engine().requests.clone()
+        self.engine().requests.iter().map(|(_, body)| body.clone()).collect()
+    }
+
+    /// The routes of all jobs.
+    pub fn routes(&self) -> Vec<String> {
+        self.engine().requests.iter().map(|(route, _)| route.clone()).collect()
     }
 
     /// How often a route was called, such as `POST /sdapi/v1/interrupt`.
@@ -106,130 +146,182 @@ impl Forge {
         self.engine().calls.iter().filter(|call| *call == route).count()
     }
 
+    /// What had the GPU, in order, and how it ended.
+    pub fn runs(&self) -> Vec<(Whose, End)> {
+        self.engine().runs.clone()
+    }
+
+    /// Interrupts that hit somebody else's work.
+    pub fn others_interrupted(&self) -> usize {
+        self.engine().others_interrupted
+    }
+
     fn engine(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock().expect("engine")
     }
 
-    async fn serve(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn serve(self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
         let route = format!("{} {}", request.method(), request.uri().path());
         self.engine().calls.push(route.clone());
+        let with_image = request.uri().query() == Some("skip_current_image=false");
+        let login = request.headers().get("authorization").and_then(|login| login.to_str().ok()).map(str::to_owned);
         let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let body: Option<Value> = serde_json::from_slice(&body).ok();
         let (status, reply) = match route.as_str() {
-            "POST /sdapi/v1/txt2img" => match serde_json::from_slice(&body) {
-                // In a task of its own: Forge goes on when its caller hangs up.
-                Ok(wanted) => tokio::spawn(self.generate(wanted)).await.expect("generate"),
-                Err(_) => {
-                    (422, json!({"detail": [{"type": "json_invalid", "loc": ["body"], "msg": "JSON decode error"}]}))
-                }
-            },
-            "GET /sdapi/v1/progress" => self.progress(),
-            "POST /sdapi/v1/interrupt" => {
-                let mut engine = self.engine();
-                engine.interrupted |= engine.running.is_some();
-                (200, json!({}))
+            _ if self.refuses(&route, login.as_deref()) => (401, json!({"detail": "Not authenticated"})),
+            "POST /sdapi/v1/txt2img" | "POST /sdapi/v1/img2img" => {
+                let kind = route.rsplit('/').next().expect("a route").to_owned();
+                self.asked(kind, body).await?
             }
-            "POST /sdapi/v1/skip" | "POST /sdapi/v1/options" | "POST /sdapi/v1/unload-checkpoint" => (200, Value::Null),
-            _ => catalog(&route),
+            _ => self.aside(&route, body, with_image),
         };
         let response = Response::builder().status(status).header("content-type", "application/json");
-        Ok(response.body(Full::from(reply.to_string())).expect("a response"))
+        let reply = if status == 204 { String::new() } else { reply.to_string() };
+        Ok(response.body(Full::from(reply)).expect("a response"))
     }
 
-    async fn generate(self, wanted: Value) -> (u16, Value) {
-        {
-            let mut engine = self.engine();
-            engine.requests.push(wanted.clone());
-            engine.in_flight += 1;
-            engine.max_concurrent = engine.max_concurrent.max(engine.in_flight);
-        }
-        let turn = self.lock.lock().await;
-        let whole = self.sample(wanted["steps"].as_u64().unwrap_or(50)).await;
+    /// The page's own routes are not covered by the API's login.
+    fn refuses(&self, route: &str, login: Option<&str>) -> bool {
+        let wanted = self.engine().habits.login;
+        wanted.is_some() && wanted != login && !route.ends_with("/internal/progress")
+    }
+
+    /// Whatever is answered at once.
+    fn aside(&self, route: &str, body: Option<Value>, with_image: bool) -> (u16, Value) {
         let mut engine = self.engine();
-        engine.running = None;
-        engine.in_flight -= 1;
-        drop(turn);
-        if let Some(failure) = engine.habits.failure.clone() {
-            return failure;
+        let not_there = (404, json!({"detail": "Not Found"}));
+        match route {
+            "GET /sdapi/v1/progress" if !engine.habits.mute && !engine.habits.no_progress => {
+                (200, engine.progress(with_image))
+            }
+            "POST /internal/progress" if engine.habits.web_ui && !engine.habits.mute => {
+                (200, engine.task_progress(body.unwrap_or_default()["id_task"].as_str().unwrap_or_default()))
+            }
+            "POST /sdapi/v1/interrupt" if !engine.habits.mute => {
+                engine.interrupt();
+                (if engine.habits.interrupt_is_204 { 204 } else { 200 }, json!({}))
+            }
+            "POST /sdapi/v1/skip" | "POST /sdapi/v1/options" | "POST /sdapi/v1/unload-checkpoint"
+                if !engine.habits.mute =>
+            {
+                (200, Value::Null)
+            }
+            "GET /sdapi/v1/sd-modules" if engine.habits.mute => not_there,
+            _ => lists::answer(route).map_or(not_there, |answer| (200, answer)),
         }
-        let count = wanted["batch_size"].as_u64().unwrap_or(1) * wanted["n_iter"].as_u64().unwrap_or(1);
-        let seed = wanted["seed"].as_u64().unwrap_or(1);
-        let info = json!({
-            "prompt": wanted["prompt"], "seed": seed, "all_seeds": (seed..seed + count).collect::<Vec<_>>(),
-            "index_of_first_image": 0, "width": 16, "height": 16, "steps": wanted["steps"], "infotexts": [],
-            "sampler_name": "Euler", "cfg_scale": 7.0, "sd_model_name": "painter", "version": "f2.0.1",
-        });
-        let info = if engine.habits.empty_info { String::new() } else { info.to_string() };
-        let images = vec![if whole { IMAGE } else { PARTIAL }; usize::try_from(count).expect("a count")];
-        (200, json!({"images": images, "parameters": wanted, "info": info}))
     }
 
-    /// Step by step; whether it got to the end.
-    async fn sample(&self, steps: u64) -> bool {
-        {
-            let mut engine = self.engine();
-            engine.interrupted = false;
-            engine.generations += 1;
+    /// A request for pictures. An error: the connection breaks.
+    async fn asked(self, kind: String, body: Option<Value>) -> io::Result<(u16, Value)> {
+        let Some(wanted) = body else {
+            let detail = json!([{"type": "json_invalid", "loc": ["body"], "msg": "JSON decode error"}]);
+            return Ok((422, json!({ "detail": detail })));
+        };
+        if let Some(refusal) = self.refusal(&kind, &wanted) {
+            return Ok(refusal);
         }
-        for step in 0..steps {
+        let question = wanted["prompt"] == "." && wanted["steps"] == 1;
+        let whose = if question { Whose::Question } else { Whose::Easels };
+        if self.engine().habits.cut_in {
+            self.foreign();
+            while !self.is_at(Whose::Others) {
+                tokio::time::sleep(TICK).await;
+            }
+        }
+        self.engine().arrive(whose, &kind, &wanted);
+        let (done, answer) = tokio::sync::oneshot::channel();
+        let (forge, lost) = (self.clone(), self.engine().habits.lose_answers);
+        // In a task of its own: Forge goes on when its caller hangs up.
+        self.spawn(async move {
+            let answer = forge.generate(whose, &kind, wanted).await;
+            while whose == Whose::Easels && forge.engine().habits.hold_answers {
+                tokio::time::sleep(TICK).await;
+            }
+            let _ = done.send(answer);
+        });
+        if lost && whose == Whose::Easels {
+            while !self.is_at(whose) {
+                tokio::time::sleep(TICK).await;
+            }
+            return Err(io::Error::other("the connection breaks"));
+        }
+        answer.await.map_err(io::Error::other)
+    }
+
+    /// What is refused before it stands in line.
+    fn refusal(&self, kind: &str, wanted: &Value) -> Option<(u16, Value)> {
+        let engine = self.engine();
+        let has_null = wanted.as_object().is_some_and(|fields| fields.values().any(Value::is_null));
+        if engine.habits.mute && has_null {
+            return Some((500, json!({"error": "server_error", "message": "type must be string, but is null"})));
+        }
+        if engine.habits.busy_is_503 && engine.running.is_some() {
+            return Some((503, json!({"detail": "Server is busy; please try again later."})));
+        }
+        if kind == "img2img" {
+            match wanted["init_images"][0].as_str() {
+                None => return Some((404, json!({"detail": "Init image not found"}))),
+                // A signature and nothing behind it.
+                Some(image) if image.len() < 40 => return Some((500, json!({"detail": "Invalid encoded image"}))),
+                Some(_) => {}
+            }
+        }
+        None
+    }
+
+    async fn generate(&self, whose: Whose, kind: &str, wanted: Value) -> (u16, Value) {
+        let _turn = self.lock.lock().await;
+        self.engine().begin(whose, kind, &wanted);
+        let end = self.sample(whose).await;
+        let mut engine = self.engine();
+        engine.end(whose, end);
+        if whose == Whose::Easels {
+            engine.in_flight -= 1;
+        }
+        engine.answer(&wanted, end)
+    }
+
+    /// Loads the model, and goes step by step.
+    async fn sample(&self, whose: Whose) -> End {
+        while self.engine().habits.hold_load {
+            tokio::time::sleep(TICK).await;
+        }
+        let total = {
+            let mut engine = self.engine();
+            if engine.interrupted {
+                return End::Nothing;
+            }
+            let running = engine.running.as_mut().expect("it runs");
+            running.loading = false;
+            running.steps * running.passes
+        };
+        for step in 0..total {
             let pause = {
                 let mut engine = self.engine();
-                engine.running = Some((step, steps));
+                engine.running.as_mut().expect("it runs").step = step;
                 engine.habits.step
             };
             tokio::time::sleep(pause).await;
-            while step + 1 == steps && self.engine().habits.hold && !self.engine().interrupted {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            while step + 1 == total && self.is_held(whose) && !self.interrupted() {
+                tokio::time::sleep(TICK).await;
             }
-            if self.engine().interrupted {
-                return false;
+            if self.interrupted() {
+                return End::Partial;
             }
         }
-        true
+        End::Whole
     }
 
-    fn progress(&self) -> (u16, Value) {
+    fn is_held(&self, whose: Whose) -> bool {
         let engine = self.engine();
-        if engine.habits.no_progress {
-            return (404, json!({"detail": "Not Found"}));
+        match whose {
+            Whose::Easels => engine.habits.hold,
+            Whose::Others => engine.habits.hold_others,
+            Whose::Question => false,
         }
-        let (step, steps) = engine.running.unwrap_or_default();
-        let share = if steps == 0 { 0.0 } else { step as f64 / steps as f64 };
-        let count = u8::from(engine.running.is_some());
-        let state = json!({
-            "skipped": false, "interrupted": engine.interrupted, "stopping_generation": false,
-            "job": if count == 0 { "" } else { "scripts_txt2img" }, "job_count": count, "job_no": 0,
-            "job_timestamp": format!("20250101{:06}", engine.generations), "sampling_step": step, "sampling_steps": steps,
-        });
-        (200, json!({"progress": share, "eta_relative": 0.0, "state": state, "current_image": null, "textinfo": null}))
     }
-}
 
-/// What the engine says that it has.
-fn catalog(route: &str) -> (u16, Value) {
-    let what = match route {
-        "GET /sdapi/v1/options" => {
-            json!({"sd_model_checkpoint": "painter.safetensors [0123456789]", "samples_format": "png"})
-        }
-        "GET /sdapi/v1/sd-models" => json!([{
-            "title": "painter.safetensors [0123456789]", "model_name": "painter", "hash": "0123456789", "sha256": null,
-            "filename": "/models/painter.safetensors", "config": null,
-        }]),
-        "GET /sdapi/v1/sd-modules" => json!([]),
-        "GET /sdapi/v1/samplers" => {
-            let sampler = |name: &str| json!({"name": name, "aliases": [name.to_lowercase()], "options": {}});
-            json!([sampler("Euler"), sampler("Euler a"), sampler("DPM++ 2M")])
-        }
-        "GET /sdapi/v1/schedulers" => {
-            let scheduler = |name: &str, label: &str| json!({"name": name, "label": label, "aliases": null, "default_rho": -1.0, "need_inner_model": false});
-            json!([scheduler("automatic", "Automatic"), scheduler("karras", "Karras"), scheduler("simple", "Simple")])
-        }
-        "GET /sdapi/v1/upscalers" => {
-            json!([{"name": "None", "model_name": null, "model_path": null, "model_url": null, "scale": 4}])
-        }
-        "GET /sdapi/v1/latent-upscale-modes" => json!([{"name": "Latent"}]),
-        "GET /sdapi/v1/memory" => json!({"ram": {}, "cuda": {}}),
-        "GET /sdapi/v1/cmd-flags" => json!({}),
-        _ => return (404, json!({"detail": "Not Found"})),
-    };
-    (200, what)
+    fn interrupted(&self) -> bool {
+        self.engine().interrupted
+    }
 }

@@ -1,0 +1,343 @@
+//! Whose the work is that an engine is doing: ours, or somebody's who did not come through Easel.
+//!
+//! It decides what is shown as this job's progress and, above all, what is interrupted: an interrupt hits whatever runs,
+//! so it is sent only when what runs is ours. There are two ways to know. An engine with a web page is asked about our
+//! own task id, and its word is exact. Any other tells only what it is doing, for whomever; there, what begins after the
+//! engine was seen idle and our request was sent is ours, and is known again by the time at which it began.
+//!
+//! A trace is remembered before the request is sent, so that it also outlives the process: whoever settles the device
+//! after a crash knows what to look for.
+
+use crate::progress::State;
+use serde::{Deserialize, Serialize};
+
+/// Looks in a row that it takes to believe in a job that began in the same second as the one before it.
+const SURE: u8 = 2;
+
+/// How long after the request was sent whoever settles may still take the first new work for ours.
+const FRESH_MS: u64 = 10_000;
+
+/// Looks in a row that show an engine idle which has our request, until it counts as one that does not tell.
+const BLIND: u8 = 8;
+
+/// What the engine says of a task id.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Task {
+    /// It is at it.
+    pub active: bool,
+    /// It stands in line.
+    pub queued: bool,
+    /// It is done.
+    pub completed: bool,
+}
+
+/// What the engine is doing, from where we stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing.
+    Nothing,
+    /// Our work.
+    Ours,
+    /// Somebody else's, and ours stands in line behind it.
+    OthersFirst,
+    /// Something; ours may still come.
+    Unknown,
+    /// Ours is over, whatever it does now.
+    Over,
+}
+
+/// The trace of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The id under which the engine knows it, if it takes ids.
+    pub task: String,
+    /// Whether the engine has shown that it knows that id.
+    #[serde(default)]
+    by_id: bool,
+    /// When the last work had begun that was over before ours. None: the engine was not seen idle.
+    #[serde(default)]
+    before: Option<String>,
+    /// When ours began.
+    #[serde(default)]
+    mine: Option<String>,
+    /// When it was sent, in milliseconds since 1970 by our clock.
+    #[serde(default)]
+    sent_ms: u64,
+    /// How long it may take, in milliseconds.
+    #[serde(default)]
+    limit_ms: u64,
+    /// Whether the engine says that it is idle whatever it does.
+    #[serde(default)]
+    blind: bool,
+    /// Whether what begins now may be taken for ours.
+    #[serde(skip)]
+    may_claim: bool,
+    /// How often in a row it was idle although it has our request.
+    #[serde(skip)]
+    idle: u8,
+    /// How often in a row the engine was at something that began in the second of what went before.
+    #[serde(skip)]
+    same_second: u8,
+}
+
+impl Trace {
+    /// Of a request that is about to be sent. `idle`: what the engine says of itself, if it was seen idle.
+    pub fn begin(task: String, idle: Option<&State>, sent_ms: u64, limit_ms: u64) -> Self {
+        let before = idle.map(|state| state.job_timestamp.clone());
+        Self {
+            task,
+            by_id: false,
+            before,
+            mine: None,
+            sent_ms,
+            limit_ms,
+            blind: false,
+            may_claim: true,
+            idle: 0,
+            same_second: 0,
+        }
+    }
+
+    /// Out of a note. None: it is none of ours.
+    pub fn recall(note: &str, now_ms: u64) -> Option<Self> {
+        let mut trace: Self = serde_json::from_str(note).ok()?;
+        // Later, ours may be long over, and what the engine is at may be anybody's.
+        trace.may_claim = now_ms.saturating_sub(trace.sent_ms) <= FRESH_MS;
+        Some(trace)
+    }
+
+    /// The note.
+    pub fn note(&self) -> String {
+        // Strings and numbers: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Whether the engine was ever at our work.
+    pub fn has_begun(&self) -> bool {
+        self.by_id || self.mine.is_some()
+    }
+
+    /// Whether there is no use in asking the engine what it does: while it had our request, and before it answered, it
+    /// went on saying that it does nothing.
+    pub fn is_blind(&self) -> bool {
+        self.blind
+    }
+
+    /// What the engine says while it has our request.
+    pub fn watch(&mut self, state: &State, task: Option<Task>) -> Doing {
+        let doing = self.see(state, task);
+        self.idle = if doing == Doing::Nothing && !self.has_begun() { self.idle.saturating_add(1) } else { 0 };
+        self.blind = (self.blind || self.idle >= BLIND) && !self.has_begun();
+        doing
+    }
+
+    /// Whether so much time has passed that not even a job that used up all of its own can still run.
+    pub fn long_over(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.sent_ms) >= self.limit_ms.saturating_mul(2)
+    }
+
+    /// Whether state `last` is the last that the engine shows of our work, and says that somebody interrupted it.
+    pub fn was_interrupted(&self, last: &State) -> bool {
+        last.idle() && last.interrupted && self.mine.as_ref().is_none_or(|mine| *mine == last.job_timestamp)
+    }
+
+    /// Whether the engine certainly still has our work.
+    pub fn is_there(&self, state: &State, task: Option<Task>) -> bool {
+        match task {
+            Some(task) if task.active || task.queued => true,
+            Some(task) if task.completed || self.by_id => false,
+            _ => !state.idle() && self.mine.as_ref() == Some(&state.job_timestamp),
+        }
+    }
+
+    /// What the engine says now.
+    pub fn see(&mut self, state: &State, task: Option<Task>) -> Doing {
+        if let Some(task) = task {
+            self.by_id |= task.active || task.queued || task.completed;
+            if task.active {
+                return Doing::Ours;
+            }
+            if task.queued {
+                return if state.idle() { Doing::Unknown } else { Doing::OthersFirst };
+            }
+            if self.by_id {
+                return Doing::Over;
+            }
+            // It may not have arrived yet, or the engine does not take ids.
+        } else if self.by_id {
+            // It did not say this time, and what else it says is a guess.
+            return if state.idle() { Doing::Nothing } else { Doing::Unknown };
+        }
+        self.judge(state)
+    }
+
+    fn judge(&mut self, state: &State) -> Doing {
+        if let Some(mine) = &self.mine {
+            return match (state.idle(), *mine == state.job_timestamp) {
+                (true, _) => Doing::Nothing,
+                (false, true) => Doing::Ours,
+                (false, false) => Doing::Over,
+            };
+        }
+        if state.idle() {
+            self.same_second = 0;
+            if self.may_claim && self.before.as_ref().is_some_and(|before| *before != state.job_timestamp) {
+                // Begun and done between two looks. What comes next is not ours.
+                self.mine = Some(state.job_timestamp.clone());
+            } else {
+                self.before = Some(state.job_timestamp.clone());
+            }
+            return Doing::Nothing;
+        }
+        if self.may_claim && !state.of_the_page() && self.began_after_idle(state) {
+            self.mine = Some(state.job_timestamp.clone());
+            return Doing::Ours;
+        }
+        Doing::Unknown
+    }
+
+    /// Times are told to the second: a job that begins in the same one as the last has no new time to show.
+    fn began_after_idle(&mut self, state: &State) -> bool {
+        let Some(before) = &self.before else { return false };
+        if *before != state.job_timestamp {
+            return true;
+        }
+        self.same_second = self.same_second.saturating_add(1);
+        self.same_second > SURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACTIVE: Option<Task> = Some(Task { active: true, queued: false, completed: false });
+    const QUEUED: Option<Task> = Some(Task { active: false, queued: true, completed: false });
+    const DONE: Option<Task> = Some(Task { active: false, queued: false, completed: true });
+    const STRANGE: Option<Task> = Some(Task { active: false, queued: false, completed: false });
+
+    fn idle(timestamp: &str) -> State {
+        State { job_timestamp: timestamp.into(), ..State::default() }
+    }
+
+    fn busy(timestamp: &str) -> State {
+        State { job_count: 1, ..idle(timestamp) }
+    }
+
+    fn trace() -> Trace {
+        Trace::begin("task(easel)".into(), Some(&idle("1")), 1_000, 60_000)
+    }
+
+    #[test]
+    fn a_task_id_is_believed_whatever_else_the_engine_is_doing() {
+        let mut trace = trace();
+        assert_eq!(trace.see(&busy("2"), QUEUED), Doing::OthersFirst);
+        assert_eq!(trace.see(&busy("3"), ACTIVE), Doing::Ours);
+        assert_eq!(trace.see(&busy("4"), DONE), Doing::Over);
+        assert_eq!(trace.see(&busy("4"), STRANGE), Doing::Over, "it forgets what is long done");
+        assert_eq!(trace.see(&busy("4"), None), Doing::Unknown, "no guesses, where it could know");
+    }
+
+    #[test]
+    fn an_engine_that_does_not_know_the_id_is_judged_by_what_it_does() {
+        let mut trace = trace();
+        assert_eq!(trace.see(&idle("1"), STRANGE), Doing::Nothing);
+        assert_eq!(trace.see(&busy("2"), STRANGE), Doing::Ours);
+    }
+
+    #[test]
+    fn work_is_ours_after_idle_and_a_new_timestamp() {
+        let mut trace = trace();
+        assert_eq!(trace.see(&idle("1"), None), Doing::Nothing);
+        assert_eq!(trace.see(&busy("2"), None), Doing::Ours);
+        assert!(trace.has_begun());
+        assert_eq!(trace.see(&idle("2"), None), Doing::Nothing);
+        assert_eq!(trace.see(&busy("3"), None), Doing::Over, "and what comes next is not");
+    }
+
+    #[test]
+    fn work_that_nobody_saw_is_over_and_the_next_is_not_ours() {
+        let mut trace = trace();
+        assert_eq!(trace.see(&idle("2"), None), Doing::Nothing);
+        assert_eq!(trace.see(&busy("3"), None), Doing::Over);
+    }
+
+    #[test]
+    fn nothing_is_ours_before_the_engine_was_seen_idle() {
+        let mut trace = Trace::begin("t".into(), None, 0, 0);
+        assert_eq!(trace.see(&busy("1"), None), Doing::Unknown);
+        assert_eq!(trace.see(&busy("2"), None), Doing::Unknown, "it may be a third one's");
+        assert_eq!(trace.see(&idle("2"), None), Doing::Nothing);
+        assert_eq!(trace.see(&busy("3"), None), Doing::Ours);
+    }
+
+    #[test]
+    fn an_old_timestamp_is_an_old_job_unless_it_stays() {
+        let mut trace = trace();
+        assert_eq!(trace.see(&busy("1"), None), Doing::Unknown);
+        assert_eq!(trace.see(&idle("1"), None), Doing::Nothing);
+        assert_eq!(trace.see(&busy("1"), None), Doing::Unknown);
+        assert_eq!(trace.see(&busy("1"), None), Doing::Unknown);
+        assert_eq!(trace.see(&busy("1"), None), Doing::Ours, "it began in the same second");
+    }
+
+    #[test]
+    fn what_the_engines_own_page_began_is_never_ours() {
+        let mut trace = trace();
+        let page = State { job: "task(abc)".into(), ..busy("2") };
+        assert_eq!(trace.see(&page, None), Doing::Unknown);
+    }
+
+    #[test]
+    fn a_note_keeps_what_is_needed_to_find_the_work_again() {
+        let mut trace = trace();
+        trace.see(&busy("2"), None);
+        let mut later = Trace::recall(&trace.note(), 999_999).expect("a note");
+        assert_eq!(later.see(&busy("2"), None), Doing::Ours);
+        assert_eq!(later.see(&busy("3"), None), Doing::Over);
+        assert_eq!(Trace::recall("rubbish", 0), None);
+    }
+
+    #[test]
+    fn long_after_it_was_sent_nothing_new_is_taken_for_ours() {
+        let note = trace().note();
+        let mut soon = Trace::recall(&note, 3_000).expect("a note");
+        assert_eq!(soon.see(&busy("2"), None), Doing::Ours);
+        let mut late = Trace::recall(&note, 30_000).expect("a note");
+        assert_eq!(late.see(&busy("2"), None), Doing::Unknown);
+        assert!(!late.long_over(60_000) && late.long_over(121_000));
+    }
+
+    #[test]
+    fn an_engine_that_is_idle_whatever_it_does_is_not_believed() {
+        let mut silent = trace();
+        for _ in 0..BLIND {
+            assert!(!silent.is_blind());
+            silent.watch(&idle("1"), None);
+        }
+        assert!(Trace::recall(&silent.note(), 1_000).expect("a note").is_blind(), "and that is remembered");
+        silent.watch(&busy("2"), None);
+        assert!(!silent.is_blind(), "it took its time, and then began");
+    }
+
+    #[test]
+    fn what_is_left_of_an_earlier_attempt_is_known_for_certain_or_not_at_all() {
+        let mut trace = trace();
+        assert!(!trace.is_there(&busy("2"), None));
+        trace.see(&busy("2"), None);
+        assert!(trace.is_there(&busy("2"), None));
+        assert!(!trace.is_there(&busy("3"), None) && !trace.is_there(&idle("2"), None));
+        assert!(trace.is_there(&busy("3"), QUEUED) && !trace.is_there(&busy("2"), DONE));
+    }
+
+    #[test]
+    fn an_interrupt_that_was_not_ours_is_seen_at_the_end() {
+        let mut trace = trace();
+        trace.see(&busy("2"), None);
+        let interrupted = |timestamp| State { interrupted: true, ..idle(timestamp) };
+        assert!(trace.was_interrupted(&interrupted("2")));
+        assert!(!trace.was_interrupted(&interrupted("3")), "that was another");
+        assert!(!trace.was_interrupted(&idle("2")));
+    }
+}
