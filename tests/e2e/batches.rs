@@ -88,12 +88,9 @@ async fn a_job_waits_for_what_it_depends_on_and_gets_what_that_made() {
     assert!(first["ended_at"].as_str().unwrap() <= second["started_at"].as_str().unwrap());
     let made = &second["result"]["dependencies"][0];
     assert_eq!((&made["id"], &made["result"]["echo"]), (&first["id"], &json!("first")), "{second:#}");
-    let size = &first["artifacts"][0]["size"];
-    assert_eq!(
-        (&made["artifacts"][0]["name"], &second["result"]["input_bytes"]),
-        (&json!("0.txt"), size),
-        "{second:#}"
-    );
+    let (artifact, input) = (&first["artifacts"][0], &second["result"]["inputs"][0]);
+    assert_eq!((&made["artifacts"][0]["name"], &made["artifacts"][0]["input"]), (&json!("0.txt"), &input["name"]));
+    assert_eq!((&input["size"], &input["sha256"]), (&artifact["size"], &artifact["sha256"]), "{second:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -82,7 +82,7 @@ async fn an_engine_that_is_away_charges_nobody_and_its_jobs_run_when_it_is_back(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_an_engine_is_away_its_jobs_say_what_they_wait_for() {
-    let fakes = format!("{SOON}\nconfig = {{ probe = \"fail\" }}");
+    let fakes = format!("{SOON}\nconfig = {{ probe = \"unavailable\" }}");
     let host = Home::with(Config { fakes, ..Config::default() }).start().await;
     let api = host.api();
 

@@ -101,10 +101,10 @@ impl Store {
 
     /// The ids of the jobs of a batch, in its order; none if there is no such batch.
     pub async fn batch(&self, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
-        let sql = "SELECT VALUE jobs FROM ONLY type::record('batch', $id)";
+        let sql = "SELECT jobs FROM ONLY type::record('batch', $id)";
         let found: Option<Value> = self.db().await?.query(sql).bind(("id", id.to_string())).await?.take(0)?;
-        found
-            .map(|jobs| serde_json::from_value(jobs).map_err(|error| StoreError::Row { table: "batch", error }))
+        let jobs = found.and_then(|row| row.get("jobs").cloned());
+        jobs.map(|jobs| serde_json::from_value(jobs).map_err(|error| StoreError::Row { table: "batch", error }))
             .transpose()
     }
 

@@ -16,7 +16,6 @@ use uuid::Uuid;
 use super::{Committed, JobFilter, Location, Opened, Sizes, Store, StoreError};
 
 const SIZES: Sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
-const BACKOFF: Backoff = Backoff { base: 0, max: 0 };
 const LIMITS: Limits = Limits { max_waiting: 1000, max_waiting_per_owner: 1000, priority_worth: 10, slice: 256 };
 
 /// A store, the state that goes with it, and what it takes to open both again.
@@ -42,8 +41,7 @@ impl Bench {
         if devices.is_empty() {
             devices.push(Device { name: "gpu0".into(), ..Device::default() });
         }
-        let binding = Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff: BACKOFF };
-        let mut state = State::new(seq, ticket, devices, vec![("stub".into(), binding)]);
+        let mut state = State::new(seq, ticket, devices, vec![("stub".into(), binding())]);
         state.restore_queue(queue);
         state.restore_histories(histories);
         state.restore_intents(intents);
@@ -136,6 +134,10 @@ impl Bench {
         self.batch(vec![Command::PatchMessage { id, content: None, extra_metadata }]).await;
         self.store.message(id).await.unwrap().unwrap()
     }
+}
+
+fn binding() -> Binding {
+    Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff: Backoff { base: 0, max: 0 } }
 }
 
 fn cancel(job: JobId) -> Command {
@@ -334,7 +336,8 @@ suite! {
     a_commit_that_breaks_a_rule_of_the_store_writes_nothing_at_all: |bench| {
         let job = bench.submit(new_job()).await;
         // The same job a second time, in a draft that does not know of the first.
-        let mut draft = Draft::new(State::new(bench.state.seq, bench.state.ticket, vec![], vec![("stub".into(), Binding { device: "gpu0".into(), digest: String::new(), backoff: BACKOFF })]), Cold::default());
+        let (devices, backends) = (bench.state.devices().cloned().collect(), vec![("stub".into(), binding())]);
+        let mut draft = Draft::new(State::new(bench.state.seq, bench.state.ticket, devices, backends), Cold::default());
         let other = new_job();
         let id = other.id;
         decide(&mut draft, Command::Submit(Box::new(other)), LIMITS, 1).unwrap();

@@ -43,14 +43,23 @@ fn what_is_not_built_yet_is_refused_unless_it_is_the_default() {
         ("[web]\ntrusted_proxies = [\"10.0.0.1\"]", "web.trusted_proxies"),
         ("[web]\nbase_path = \"/easel\"", "web.base_path"),
         ("[web]\npublic_url = \"https://a.example\"", "web.public_url"),
-        ("[queue]\npriority_worth = 11", "queue.priority_worth"),
-        ("[queue]\nmax_waiting_per_owner = 1", "queue.max_waiting_per_owner"),
         ("[retention]\njobs = \"1d\"", "retention.jobs"),
         ("[retention]\nevents = 1", "retention.events"),
         ("[retention]\nartifacts = \"1GiB\"", "retention.artifacts"),
     ] {
         assert_eq!(refused(toml), format!("{key}: not supported yet: leave it out"));
     }
+}
+
+#[test]
+fn the_log_and_the_worth_of_a_priority_have_bounds() {
+    for size in ["255KiB", "257MiB", "0"] {
+        let error = refused(&format!("[store]\nmax_log = \"{size}\""));
+        assert!(error.starts_with("store.max_log: must be at least"), "{error}");
+    }
+    load("[store]\nmax_log = \"256KiB\"").expect("valid");
+    assert_eq!(refused("[queue]\npriority_worth = 10001"), "queue.priority_worth: must be at most 10000");
+    load("[queue]\npriority_worth = 0").expect("valid: then only turns count");
 }
 
 #[test]
