@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::artifacts::Files;
 use crate::backend::{Backend, Registry};
 use crate::config::{Config, Database};
-use crate::dispatch::{Breaker, Dispatch};
+use crate::dispatch::{Breaker, Devices, Dispatch};
 use crate::scheduler::{Scheduler, Setup};
 use crate::store::{Location, Sizes, Store};
 use crate::web;
@@ -45,7 +45,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     scheduler.send(Command::Recover).await.context("cannot take up what was running")?;
     sweep(&scheduler, &files).await.context("cannot sweep the files of lost attempts")?;
 
-    let mut devices = JoinSet::new();
+    let (mut devices, mut doors) = (JoinSet::new(), Devices::default());
     for device in &config.devices {
         let dispatch = Dispatch {
             device: device.name.clone(),
@@ -53,13 +53,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             registry: registry.clone(),
             files: files.clone(),
             shutdown_grace: config.shutdown_grace,
+            requests: doors.add(&device.name),
         };
         devices.spawn(dispatch.run(stop.clone()));
     }
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
     let upkeep = tokio::spawn(expire_uploads(files.clone()));
     let web_stop = CancellationToken::new();
-    let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files });
+    let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors });
     let mut web = tokio::spawn(web::serve(listener, host, web_stop.clone()));
 
     println!("easel is ready at http://{address}");

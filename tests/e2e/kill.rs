@@ -51,7 +51,11 @@ async fn whenever_it_is_killed_the_host_stands_by_what_it_told_anybody() {
 
 async fn live_and_die(rounds: u64, random: &mut Random) {
     // The log is emptied every few hundred commits, so that kills hit that as well.
-    let home = Home::with(Config { tables: "[store]\nmax_log = \"256KiB\"\n".into(), ..Config::default() });
+    let home = Home::with(Config {
+        tables: "[store]\nmax_log = \"256KiB\"\n".into(),
+        fakes: "retry = { attempts = 3, base = \"20ms\", max = \"200ms\" }".into(),
+        ..Config::default()
+    });
     let memory = Arc::new(Memory::default());
     let mut log = Vec::new();
     for round in 0..rounds {
@@ -112,6 +116,7 @@ async fn look(api: &Api, memory: &Memory, log: &mut Vec<Value>, told: u64, rando
 /// The end: everything runs out, the host stops kindly, and starts once more to tidy up.
 async fn rest(host: &mut Host, memory: &Arc<Memory>, log: &mut Vec<Value>, random: &mut Random) {
     let api = host.api();
+    api.post("/v1/queue/resume", &json!({})).await.expect(200);
     Round::new(api.clone(), memory).resend_lost().await;
     eventually("the line to run out", async || {
         let queue = api.get("/v1/queue").await.expect(200);

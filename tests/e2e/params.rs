@@ -53,7 +53,7 @@ async fn what_is_not_built_yet_is_refused_and_not_ignored() {
 
     let problem = api.post("/v1/jobs", &json!({"params": {}, "user": "ann"})).await.problem(&[422]);
     assert!(problem.to_string().contains("not supported yet") && problem["field"] == "user", "{problem}");
-    let problem = api.post("/v1/devices/gpu0/unload", &json!({})).await.problem(&[422]);
+    let problem = api.post("/v1/backends/fakes/use", &json!({"digest": "sha256:0"})).await.problem(&[422]);
     assert!(problem.to_string().contains("not supported yet"), "{problem}");
 
     assert_eq!(api.jobs("").await.len(), 0);

@@ -1,6 +1,6 @@
 //! Another try, by kind of error; engines that are away; and times: not before, not longer than.
 
-use crate::harness::{Config, Home, Host};
+use crate::harness::{Config, Forge, Home, Host, eventually};
 use serde_json::json;
 
 /// Retries that do not make a test wait.
@@ -137,4 +137,39 @@ async fn a_job_may_ask_for_less_time_than_its_backend_allows() {
     let job = api.until(&job["id"], "error").await;
 
     assert_eq!((&job["error"]["kind"], &job["attempts"][0]["outcome"]), (&json!("timeout"), &json!("timeout")));
+}
+
+/// What operators fear most: the engine is gone for a while, with everybody's work in line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_two_hundred_jobs_waiting_forge_goes_away_and_comes_back_and_nobody_is_charged() {
+    let forge = Forge::start().await;
+    let url = forge.url();
+    let address = url.trim_start_matches("http://");
+    let tables = format!(
+        "[backend.forge]\ncomponent = \"builtin:forge\"\ndevice = \"gpu0\"\nallow_hosts = [\"{address}\"]\n\
+         config = {{ url = \"{url}\" }}\n"
+    );
+    let host = Home::with(Config { tables, ..Config::default() }).start().await;
+    let api = host.api();
+    forge.crash().await;
+    let params = json!({"prompt": "a red fox", "steps": 2, "width": 64, "height": 64});
+    let entry = json!({"backend": "forge", "params": params});
+    api.post("/v1/batches", &json!({"jobs": vec![entry; 200]})).await.expect(201);
+    eventually("the line to wait for the engine", async || {
+        let waiting = api.jobs("status=queued").await;
+        (waiting.len() == 200 && waiting.iter().all(|job| job["waiting_for"] == "backend")).then_some(())
+    })
+    .await;
+
+    forge.come_back().await;
+    eventually("the line to be empty", async || {
+        let queue = api.get("/v1/queue").await.expect(200);
+        (queue["length"] == 0 && queue["processing"].as_array().unwrap().is_empty()).then_some(())
+    })
+    .await;
+
+    let jobs = api.jobs("").await;
+    let charged: Vec<_> = jobs.iter().filter(|job| job["status"] != "complete" || job["attempts_used"] != 1).collect();
+    assert!(charged.is_empty(), "{:#}", charged[0]);
+    assert_eq!((jobs.len(), forge.max_concurrent()), (200, 1));
 }

@@ -22,6 +22,11 @@ pub(super) enum Command {
         #[command(flatten)]
         pausing: Pausing,
     },
+    /// Free a device's memory, while no job runs there
+    Unload {
+        /// The device
+        name: String,
+    },
     /// Start jobs on a device again
     Resume {
         /// The device
@@ -40,6 +45,7 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
         Command::Pause { name, pausing } => {
             client.ask(request(name, "pause").json(&json!({"reason": pausing.reason}))).await?
         }
+        Command::Unload { name } => client.ask(request(name, "unload")).await?,
         Command::Resume { name } => client.ask(request(name, "resume")).await?,
     };
     answer.print(remote.json, |device: Device| table(&[device]))

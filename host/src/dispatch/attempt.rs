@@ -25,8 +25,9 @@ impl Dispatch {
         let begun = Instant::now();
         let (ended, reason, files) = match self.prepare(&job, &digest).await {
             Ok((backend, files, made)) => {
-                if unload_first {
-                    self.unload(&backend).await;
+                if unload_first && let Err(error) = self.free_memory(&backend).await {
+                    // An attempt that finds too little again says so itself.
+                    tracing::debug!(job = %job.id, "goes on all the same: {error}");
                 }
                 let (ended, reason) = self.run_guest(&job, &backend, files.clone(), made, stop).await;
                 (Ok(ended), reason, Some(files))
@@ -60,20 +61,6 @@ impl Dispatch {
             artifacts,
             error: verdict.error,
             retry_after_ms: verdict.retry_after.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
-        }
-    }
-
-    /// Has the backend free the device's memory, as far as it can: an attempt that finds too little again says so itself.
-    async fn unload(&self, backend: &Backend) {
-        match backend.unload().await {
-            Ok(()) => tracing::info!(device = self.device, backend = backend.name, "the device's memory is freed"),
-            Err(error) => {
-                tracing::warn!(
-                    device = self.device,
-                    backend = backend.name,
-                    "the device's memory cannot be freed: {error}"
-                )
-            }
         }
     }
 

@@ -10,6 +10,7 @@ mod dependencies;
 mod journal;
 mod outcome;
 mod settle;
+mod unload;
 mod watchdog;
 
 use std::sync::Arc;
@@ -17,7 +18,10 @@ use std::time::Duration;
 
 pub use breaker::Breaker;
 use easel_core::{Command, Finished, Reply};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use unload::Request;
+pub use unload::{Devices, UnloadError};
 
 use crate::artifacts::Files;
 use crate::backend::Registry;
@@ -38,20 +42,28 @@ pub struct Dispatch {
     pub files: Files,
     /// What a running job gets to finish in when the host stops.
     pub shutdown_grace: Duration,
+    /// What operators ask of it.
+    pub requests: mpsc::Receiver<Request>,
 }
 
 impl Dispatch {
     /// Runs jobs until `stop`; then the one that runs gets its grace, and its outcome is written before this returns.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut finished: Option<Finished> = None;
         loop {
             if finished.is_none() && !self.settle(&stop).await {
                 return;
             }
+            // Nothing runs here. Between two jobs the outcome goes first, and then who has asked.
+            while finished.is_none()
+                && let Ok(request) = self.requests.try_recv()
+            {
+                self.answer(request).await;
+            }
             let turn = Command::Turn {
                 device: self.device.clone(),
                 finished: finished.clone().map(Box::new),
-                claim: !stop.is_cancelled(),
+                claim: !stop.is_cancelled() && self.requests.is_empty(),
             };
             match self.scheduler.send(turn).await {
                 Ok(Reply::Turn(Some(claimed))) => finished = Some(self.attempt(*claimed, &stop).await),
@@ -74,7 +86,7 @@ impl Dispatch {
     }
 
     /// Waits until there is a job to claim or something to settle; false when it is time to stop.
-    async fn work(&self, stop: &CancellationToken) -> bool {
+    async fn work(&mut self, stop: &CancellationToken) -> bool {
         let mut head = self.scheduler.hub().watch_head();
         loop {
             head.mark_unchanged();
@@ -85,6 +97,7 @@ impl Dispatch {
             }
             tokio::select! {
                 () = stop.cancelled() => return false,
+                Some(request) = self.requests.recv() => self.answer(request).await,
                 changed = head.changed() => if changed.is_err() { return false },
             }
         }

@@ -37,6 +37,7 @@ use std::sync::Arc;
 use crate::artifacts::Files;
 use crate::backend::Registry;
 use crate::config::Config;
+use crate::dispatch::Devices;
 use crate::scheduler::Scheduler;
 
 use problem::Problem;
@@ -52,6 +53,8 @@ pub struct Host {
     pub registry: Arc<Registry>,
     /// Uploads, artifacts and logs.
     pub files: Files,
+    /// The way to the devices.
+    pub devices: Devices,
 }
 
 /// Until there are tokens, everything belongs to whoever can reach the host.

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::body::Body;
 use super::routes::Segment;
 use super::{Answer, Host, OWNER, Problem, reply};
+use crate::dispatch::UnloadError;
 use crate::view;
 
 /// The longest reason, in characters.
@@ -51,6 +52,21 @@ pub(super) async fn pause_device(host: Arc<Host>, name: Segment, body: Body) -> 
 pub(super) async fn resume_device(host: Arc<Host>, name: Segment) -> Answer {
     host.scheduler.send(Command::ResumeDevice { device: name.0.clone(), by: OWNER.to_owned() }).await?;
     device(&host, &name.0)
+}
+
+/// Answers when the memory is free. While a job runs, that would be too long for a request: it is told to pause first.
+pub(super) async fn unload(host: Arc<Host>, name: Segment) -> Answer {
+    let busy = host.scheduler.state().device(&name.0).is_some_and(|device| device.live.is_some());
+    if busy {
+        let detail = format!("a job runs on {}: pause the device, wait until the job has ended, then unload", name.0);
+        return Err(Problem::conflict(detail));
+    }
+    match host.devices.unload(&name.0).await {
+        Ok(()) => device(&host, &name.0),
+        Err(error @ UnloadError::NoDevice(_)) => Err(Problem::not_found(error.to_string())),
+        Err(error @ UnloadError::NotNow(_)) => Err(Problem::too_many(error.to_string())),
+        Err(error @ UnloadError::Failed(_)) => Err(Problem::conflict(error.to_string())),
+    }
 }
 
 fn device(host: &Host, name: &str) -> Answer {

@@ -92,7 +92,7 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "devices") => { GET queue::devices; }
         path!("v1" / "devices" / Segment / "pause") => { POST queue::pause_device, json_or_nothing(host); }
         path!("v1" / "devices" / Segment / "resume") => { POST queue::resume_device; }
-        path!("v1" / "devices" / Segment / "unload") => { POST |_: Arc<Host>, _: Segment| not_yet("unloading a device"); }
+        path!("v1" / "devices" / Segment / "unload") => { POST queue::unload; }
 
         path!("v1" / "backends") => { GET backends::list, probes.clone(); }
         path!("v1" / "backends" / Segment) => {

@@ -55,8 +55,10 @@ impl<'a> Evidence<'a> {
         self.what_an_attempt_came_to_is_never_rewritten();
         self.attempts_started_are_outcomes_and_live_ones();
         self.attempts_are_never_more_than_allowed();
+        self.nothing_starts_while_the_queue_is_paused();
         self.a_cancelled_job_does_not_go_on();
         self.a_device_runs_one_job_at_a_time();
+        self.a_dependent_starts_after_what_it_depends_on_has_completed();
         self.the_log_is_what_everybody_was_told();
     }
 
@@ -153,8 +155,8 @@ impl<'a> Evidence<'a> {
         for (id, story) in &self.stories {
             let mut revived = 0;
             for pair in story.windows(2).filter(|pair| ENDS.contains(&event(pair[0]))) {
-                revived += usize::from(event(pair[1]) == "queued");
-                assert!(["queued", "deleted"].contains(&event(pair[1])), "{id} had ended:{}", told(story));
+                revived += usize::from(event(pair[1]) != "deleted");
+                assert!(["queued", "pending", "deleted"].contains(&event(pair[1])), "{id} had ended:{}", told(story));
             }
             let after = story.iter().position(|frame| event(frame) == "deleted").map(|at| at + 1);
             assert!(after.is_none_or(|after| after == story.len()), "{id} was deleted:{}", told(story));
@@ -179,7 +181,8 @@ impl<'a> Evidence<'a> {
                     live = Some(attempt(frame));
                 } else if OUTCOMES.contains(&name) {
                     let of = live.take();
-                    assert!(name == "cancelled" || of.is_some(), "{id}: {name} without a live attempt:{}", told(story));
+                    let never_ran = name == "cancelled" || frame["job"]["error"]["kind"] == "dependency";
+                    assert!(never_ran || of.is_some(), "{id}: {name} without a live attempt:{}", told(story));
                     assert!(
                         of.is_none_or(|of| of == attempt(frame)),
                         "{id}: {name} of another attempt:{}",
@@ -221,7 +224,9 @@ impl<'a> Evidence<'a> {
             let mut series = 0;
             for (index, frame) in story.iter().enumerate() {
                 let job = &frame["job"];
-                let revived = event(frame) == "queued" && index > 0 && ENDS.contains(&event(story[index - 1]));
+                let revived = ["queued", "pending"].contains(&event(frame))
+                    && index > 0
+                    && ENDS.contains(&event(story[index - 1]));
                 series = if revived { 0 } else { series + u64::from(event(frame) == "started") };
                 assert!(series <= 3 && job["max_attempts"] == 3, "{id} ran too often:{}", told(story));
                 let live = job["attempts"].as_array().is_some_and(|all| all.iter().any(|one| one["outcome"].is_null()));
@@ -259,6 +264,32 @@ impl<'a> Evidence<'a> {
         }
     }
 
+    /// Invariant 13: A dependent never starts before what it depends on has completed.
+    fn a_dependent_starts_after_what_it_depends_on_has_completed(&self) {
+        for (id, story) in &self.stories {
+            for frame in story.iter().filter(|frame| event(frame) == "started") {
+                for other in frame["job"]["depends_on"].as_array().into_iter().flatten() {
+                    let completed = self.stories.get(text(other)).is_some_and(|story| {
+                        story.iter().any(|one| event(one) == "completed" && one["seq"].as_u64() < frame["seq"].as_u64())
+                    });
+                    assert!(completed, "{id} started before {other} had completed: {frame}");
+                }
+            }
+        }
+    }
+
+    /// An acknowledged pause holds, across every kill, until somebody ends it.
+    fn nothing_starts_while_the_queue_is_paused(&self) {
+        let mut paused = false;
+        for frame in self.log {
+            match text(&frame["type"]) {
+                "queue" => paused = !frame["paused"].is_null(),
+                "job" => assert!(!paused || event(frame) != "started", "started while paused: {frame}"),
+                _ => {}
+            }
+        }
+    }
+
     /// Invariant 14: The event sequence has no gap and no repeat, and is what every client was told, to the letter. (Numbers are
     /// compared as the log is read, texts here by number.)
     fn the_log_is_what_everybody_was_told(&self) {
@@ -269,20 +300,31 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// The jobs that have not ended after the first `seq` events, running ones first and then in line order: who arrived
-    /// first, by submission or by a person's retry.
+    /// The jobs that have not ended after the first `seq` events: the running one, then the line, then those that wait for
+    /// something else, as they arrived. An event of a queued job carries the place that it has from then on, so the line is
+    /// what comes of putting each job where its events say.
     pub fn line(&self, seq: u64) -> Vec<(&'a str, &'a str)> {
-        let mut line = Vec::new();
-        for (id, story) in &self.stories {
-            let story: Vec<_> = story.iter().filter(|frame| frame["seq"].as_u64() <= Some(seq)).collect();
-            let Some(last) = story.last().filter(|last| !ended(&last["job"])) else { continue };
-            let fresh = |index: &usize| *index == 0 || ENDS.contains(&event(story[index - 1]));
-            let arrived = (0..story.len()).rev().find(fresh).map(|index| &story[index]["seq"]);
-            let waits = last["job"]["status"] != "processing";
-            line.push((waits, arrived.and_then(Value::as_u64), *id, text(&last["job"]["status"])));
+        let (mut line, mut last): (Vec<&str>, BTreeMap<&str, &Value>) = Default::default();
+        let mut arrived: BTreeMap<&str, u64> = BTreeMap::new();
+        for frame in self.log[..seq as usize].iter().filter(|frame| frame["type"] == "job") {
+            let (id, job) = (text(&frame["job"]["id"]), &frame["job"]);
+            line.retain(|other| *other != id);
+            if last.get(id).is_none_or(|before| ended(before)) {
+                arrived.insert(id, frame["seq"].as_u64().expect("a number"));
+            }
+            if job["status"] == "queued" {
+                let place = job["queue_position"].as_u64().expect("a place") as usize;
+                assert!((1..=line.len() + 1).contains(&place), "{id} at place {place} of {}: {frame}", line.len());
+                line.insert(place - 1, id);
+            }
+            last.insert(id, job);
         }
-        line.sort_unstable();
-        line.into_iter().map(|(_, _, id, status)| (id, status)).collect()
+        let of = |status: &'static str| {
+            let mut jobs: Vec<_> = last.iter().filter(|(_, job)| job["status"] == status).map(|(id, _)| *id).collect();
+            jobs.sort_by_key(|id| arrived[id]);
+            jobs.into_iter().map(move |id| (id, status))
+        };
+        of("processing").chain(line.into_iter().map(|id| (id, "queued"))).chain(of("pending")).collect()
     }
 
     /// The attempts that were live after the first `seq` events.

@@ -48,10 +48,10 @@ impl Round {
         Self { api, memory: Arc::clone(memory), dying: Arc::default(), answers: Arc::new(watch::Sender::new(0)) }
     }
 
-    /// Lets twelve clients loose.
+    /// Lets sixteen clients loose.
     pub fn clients(&self, random: &mut Random) -> JoinSet<()> {
         let mut clients = JoinSet::new();
-        for kind in 0..12 {
+        for kind in 0..16 {
             let (round, mut random) = (self.clone(), random.fork());
             clients.spawn(async move {
                 match kind {
@@ -107,6 +107,9 @@ impl Round {
             (7, Some(job)) if self.ledger().open() < ENOUGH => self.retry(&job).await,
             (8, Some(job)) if random.once_in(4) => self.delete(&job).await,
             (9, _) => self.patch(random).await,
+            (12, Some(job)) => self.move_about(&job, random).await,
+            (13, _) if random.once_in(10) => self.pause_or_resume(random).await,
+            (14, _) if self.ledger().open() < ENOUGH => self.submit_batch(random).await,
             (_, Some(job)) => self.read(&job).await,
             _ => self.ask(self.api.request(Method::GET, "/v1/queue")).await.map(drop),
         }
@@ -158,6 +161,61 @@ impl Round {
             }
             409 => {}
             _ => ledger.may_be_missing(id, &reply),
+        }
+        Some(())
+    }
+
+    /// Another place, or another priority.
+    async fn move_about(&self, id: &str, random: &mut Random) -> Option<()> {
+        let other = self.ledger().any_job(random);
+        let path = format!("/v1/jobs/{id}");
+        let request = match (random.below(4), other) {
+            (0, _) => self.api.request(Method::POST, &format!("{path}/move")).json(&json!({"to": "front"})),
+            (1, _) => self.api.request(Method::POST, &format!("{path}/move")).json(&json!({"to": "back"})),
+            (2, Some(other)) => {
+                self.api.request(Method::POST, &format!("{path}/move")).json(&json!({ "before": other }))
+            }
+            _ => {
+                let priority = random.below(11) as i64 - 5;
+                self.api.request(Method::PATCH, &path).json(&json!({ "priority": priority }))
+            }
+        };
+        let reply = self.ask(request).await?;
+        match reply.status {
+            200 => self.ledger().told(&reply.json()),
+            // The one that it was to stand before may be gone.
+            404 | 409 => {}
+            _ => panic!("{reply}"),
+        }
+        Some(())
+    }
+
+    /// More often resumed than paused: the line is to move.
+    async fn pause_or_resume(&self, random: &mut Random) -> Option<()> {
+        let what = if random.once_in(3) { "pause" } else { "resume" };
+        let reply = self.ask(self.api.request(Method::POST, &format!("/v1/queue/{what}"))).await?;
+        assert_eq!(reply.status, 200, "{reply}");
+        Some(())
+    }
+
+    /// Up to four jobs, each of which may wait for the one before it. Without a key, so that it is sent once.
+    async fn submit_batch(&self, random: &mut Random) -> Option<()> {
+        let numbers: Vec<usize> = (0..2 + random.below(3)).map(|_| self.ledger().plan(random)).collect();
+        let mut jobs = Vec::new();
+        for (index, number) in numbers.iter().enumerate() {
+            let mut ledger = self.ledger();
+            let one = &mut ledger.submissions[*number];
+            one.key = None;
+            if index > 0 && random.once_in(2) {
+                one.body["depends_on"] = json!([format!("#{}", index - 1)]);
+            }
+            jobs.push(one.body.clone());
+        }
+        let reply = self.ask(self.api.request(Method::POST, "/v1/batches").json(&json!({ "jobs": jobs }))).await?;
+        let batch = reply.expect(201);
+        for (number, job) in numbers.iter().zip(batch["jobs"].as_array().expect("jobs")) {
+            let told = Reply { status: 201, headers: Default::default(), body: job.to_string().into_bytes() };
+            self.ledger().submitted(*number, &told);
         }
         Some(())
     }

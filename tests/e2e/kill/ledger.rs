@@ -70,6 +70,9 @@ impl Ledger {
         {
             body["message_id"] = json!(message);
         }
+        if random.once_in(4) {
+            body["priority"] = json!(random.below(11) as i64 - 5);
+        }
         let key = (!random.once_in(3)).then(|| format!("key-{number}"));
         self.submissions.push(Submission { body, key, job: None, created: 0 });
         number

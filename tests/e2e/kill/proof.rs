@@ -101,7 +101,7 @@ fn panics(act: impl FnOnce()) -> bool {
 #[test]
 fn a_history_in_order_passes_and_each_broken_promise_is_found_out() {
     assert_eq!(Story::in_order().complaint(), None);
-    let spoilt: [Spoilt; 17] = [
+    let spoilt: [Spoilt; 20] = [
         ("1: an acknowledged job is not there", "and is gone", |story| drop(story.rows.remove("c"))),
         ("1: a job that was deleted is there", "and is there", |story| story.ledger.of("b").deletes_done = 1),
         ("1: a job that nobody submitted", "nobody submitted", |story| {
@@ -148,6 +148,19 @@ fn a_history_in_order_passes_and_each_broken_promise_is_found_out() {
         ("12: two jobs on a device", "before that had ended", |story| {
             story.log.swap(7, 8);
             story.renumber();
+        }),
+        ("5: a failure that no attempt came to", "without a live attempt", |story| {
+            story.say("c", 2, "failed", "error", json!([]));
+        }),
+        ("13: a dependent that did not wait", "started before", |story| {
+            story.log[8]["job"]["depends_on"] = json!(["c"]);
+        }),
+        ("15: a start while the queue was paused", "while paused", |story| {
+            story
+                .log
+                .insert(2, json!({"type": "queue", "event": "queue", "paused": {"by": "local"}, "job": {"id": "q"}}));
+            story.renumber();
+            story.rows.remove("q");
         }),
         ("14: an event that was told and is not there", "was told, the log has", |story| {
             story.ledger.numbers.insert(99, "a".into());
