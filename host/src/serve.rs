@@ -125,7 +125,7 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
     };
     Setup {
         devices: config.devices.iter().map(|device| device.name.clone()).collect(),
-        backends: registry.iter().map(|backend| (backend.name.clone(), binding(&backend))).collect(),
+        backends: registry.iter().map(|backend| (backend.name.clone(), binding(backend))).collect(),
         limits: Limits {
             max_waiting: config.queue.max_waiting as u64,
             max_waiting_per_owner: config.queue.max_waiting_per_owner as u64,

@@ -56,7 +56,7 @@ impl Dispatch {
     pub(super) async fn answer(&self, Request(answer): Request) {
         let mut failed = Vec::new();
         for backend in self.registry.iter().filter(|backend| backend.device == self.device) {
-            if let Err(error) = self.free_memory(&backend).await {
+            if let Err(error) = self.free_memory(backend).await {
                 failed.push(format!("{}: {error}", backend.name));
             }
         }
