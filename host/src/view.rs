@@ -105,7 +105,7 @@ pub fn queue(state: &State, hub: &Hub) -> Value {
     json!({
         "paused": state.queue().paused.as_ref().map(pause), "length": state.queued(),
         "processing": running.map(|found| job_without_params(found, state, hub)).collect::<Vec<_>>(),
-        "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": null,
+        "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": state.mean().map(|micros| micros as f64 / 1e6),
     })
 }
 

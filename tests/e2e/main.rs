@@ -8,6 +8,7 @@ mod harness; // the process, HTTP, WebSocket, a simulated Forge: read its module
 // The queue and the lock.
 mod batches; // many jobs at once, all or none; what depends on what
 mod concurrent; // many callers at once
+mod estimates; // when a job will start and end
 mod gpu_lock; // one job at a time on a device, and free again whatever way a job ends
 mod order; // priorities, fair shares, moves, caps
 mod pausing; // the queue or a device stands still

@@ -158,6 +158,42 @@ mod tests {
         }
     }
 
+    /// Each way in which two ranks can differ: in one digit by one or by more, in a carry, in that one goes on where the other ends.
+    #[test]
+    fn a_rank_between_two_is_between_them_whatever_they_differ_in_and_no_longer_than_it_must_be() {
+        let mut ends = vec![String::new()];
+        for _ in 0..4 {
+            let longer = ends.iter().flat_map(|end| "0178ef".chars().map(move |digit| format!("{end}{digit}")));
+            ends.extend(longer.collect::<Vec<_>>());
+        }
+        ends.sort();
+        ends.dedup();
+        let ranks: Vec<Rank> =
+            ends.iter().filter(|end| end.ends_with(['1', '7', '8', 'e', 'f'])).map(|end| Rank(end.clone())).collect();
+        // Neighbours at all distances, from next to each other to far apart.
+        for (at, low) in ranks.iter().enumerate() {
+            for high in [1, 2, 3, 5, 17, 101, 997].iter().filter_map(|far| ranks.get(at + far)) {
+                let rank = between(low, high, 7);
+                assert!(*low < rank && rank < *high, "{rank:?} between {low:?} and {high:?}");
+                // One digit more than the longer of the two says all that there is to say; then come padding and ticket.
+                let told = rank.0.len() - 17;
+                assert!(told <= low.0.len().max(high.0.len()).max(15) + 1, "{rank:?} between {low:?} and {high:?}");
+            }
+        }
+        // Room in a digit is used where it is: the middle of it.
+        for (low, high, middle) in [
+            ("2", "8", "5"),
+            ("2", "4", "3"),
+            ("21", "31", "28"),
+            ("28", "31", "2c"),
+            ("2f", "31", "2f8"),
+            ("2", "21", "208"),
+        ] {
+            let rank = between(&Rank(low.into()), &Rank(high.into()), 7);
+            assert!(rank.0.starts_with(middle), "{rank:?} between {low} and {high}");
+        }
+    }
+
     #[test]
     fn the_ends_of_a_line_are_just_outside_of_it() {
         let line = place(5, 7);

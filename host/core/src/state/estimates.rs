@@ -44,6 +44,18 @@ impl State {
         }
     }
 
+    /// How long a job took of late, over all backends, in microseconds; none before three have completed.
+    pub fn mean(&self) -> Option<u64> {
+        let sum = |part: fn(&History) -> u64| self.histories.values().map(part).fold(0, u64::saturating_add);
+        let all = History {
+            completed: sum(|history| history.completed),
+            jobs: sum(|history| history.jobs),
+            time: sum(|history| history.time),
+            ..History::default()
+        };
+        all.expect(1, Load { measured: 0, work: 0 })
+    }
+
     /// How long the jobs of a backend took.
     pub fn history(&self, backend: &str) -> Option<&History> {
         self.histories.get(backend)
