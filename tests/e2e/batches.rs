@@ -42,6 +42,7 @@ async fn one_bad_entry_and_nothing_of_the_batch_is_there() {
         assert_eq!(problem["field"], field, "{problem}");
     }
     api.post("/v1/batches", &json!({"jobs": []})).await.problem(&[422]);
+    api.post("/v1/batches", &json!({"jobs": [[{}]]})).await.problem(&[422]);
     let many: Vec<Value> = (0..1001).map(|_| json!({"params": {}})).collect();
     api.post("/v1/batches", &json!({ "jobs": many })).await.problem(&[422]);
 
@@ -64,6 +65,45 @@ async fn the_same_batch_sent_twice_under_one_key_is_one_batch_also_after_a_crash
 
     assert_eq!(send(&host).await.expect(200)["id"], first["id"]);
     assert_eq!(host.api().jobs("").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_a_batch_is_no_other_requests_key_and_stands_for_one_body() {
+    let host = Host::start().await;
+    let api = host.api();
+    let send = async |key: &str, body: Value| {
+        api.send(api.request(reqwest::Method::POST, "/v1/batches").header("Idempotency-Key", key).json(&body)).await
+    };
+    api.submit_keyed("k#0", &json!({"params": {}})).await.expect(201);
+    let batch = send("k", json!({"jobs": [{"params": {}}]})).await.expect(201);
+
+    send("k", json!({"jobs": [{"params": {"steps": 2}}]})).await.problem(&[409]);
+    api.until(&batch["jobs"][0]["id"], "complete").await;
+    assert_eq!(api.delete(&format!("/v1/jobs/{}", text(&batch["jobs"][0]["id"]))).await.status, 204);
+    let problem = send("k", json!({"jobs": [{"params": {}}]})).await.problem(&[409]);
+    assert!(problem["detail"].as_str().unwrap().contains("\"k\""), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_whose_upload_has_been_used_up_is_still_acknowledged_when_it_is_repeated() {
+    let host = Host::start().await;
+    let api = host.api();
+    let upload = api.upload("text/plain", b"once".to_vec()).await;
+    let body = json!({"jobs": [{"params": {}, "inputs": [{"name": "init", "upload": upload["id"]}]}]});
+    let send = async || {
+        api.send(api.request(reqwest::Method::POST, "/v1/batches").header("Idempotency-Key", "k").json(&body)).await
+    };
+    let first = send().await.expect(201);
+    for file in std::fs::read_dir(host.home().data().join("uploads")).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_dir() {
+            std::fs::remove_dir_all(file.path()).unwrap();
+        } else {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+
+    assert_eq!(send().await.expect(200)["id"], first["id"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,4 +195,7 @@ async fn jobs_are_cancelled_by_what_they_have_in_common() {
     assert_eq!(api.jobs("status=queued").await.len(), 1);
     api.post("/v1/jobs/cancel", &json!({})).await.problem(&[422]);
     api.post("/v1/jobs/cancel", &json!({"colour": "red"})).await.problem(&[422]);
+    let problem = api.post("/v1/jobs/cancel", &json!({"ids": [], "owner": "local"})).await.problem(&[422]);
+    assert_eq!(problem["field"], "ids");
+    assert_eq!(api.jobs("status=queued").await.len(), 1);
 }

@@ -25,9 +25,14 @@ impl Dispatch {
         let begun = Instant::now();
         let (ended, reason, files) = match self.prepare(&job, &digest).await {
             Ok((backend, files, made)) => {
-                if unload_first && let Err(error) = self.free_memory(&backend).await {
-                    // An attempt that finds too little again says so itself.
-                    tracing::debug!(job = %job.id, "goes on all the same: {error}");
+                if unload_first {
+                    tokio::select! {
+                        // An attempt that finds too little again says so itself.
+                        freed = self.free_memory(&backend) => if let Err(error) = freed {
+                            tracing::debug!(job = %job.id, "goes on all the same: {error}");
+                        },
+                        () = stop.cancelled() => {}
+                    }
                 }
                 let (ended, reason) = self.run_guest(&job, &backend, files.clone(), made, stop).await;
                 (Ok(ended), reason, Some(files))

@@ -39,7 +39,15 @@ impl Breaker {
                 }
                 let (breaker, asking, stop) = (breaker.clone(), asking.clone(), stop.clone());
                 tokio::spawn(async move {
-                    breaker.ask_until_it_answers(&name, &stop).await;
+                    // Whoever was held again in the moment between the answer and this line is still ours.
+                    while breaker.scheduler.state().held(&name).is_some() && !stop.is_cancelled() {
+                        breaker.ask_until_it_answers(&name, &stop).await;
+                        let mut asking = asking.lock().unwrap_or_else(PoisonError::into_inner);
+                        if breaker.scheduler.state().held(&name).is_none() {
+                            asking.remove(&name);
+                            return;
+                        }
+                    }
                     asking.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
                 });
             }

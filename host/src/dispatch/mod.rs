@@ -30,6 +30,9 @@ use crate::scheduler::{Rejected, Scheduler};
 /// The longest pause between two tries of what cannot be given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How often an outcome is tried to be written, a second apart, once the host stops.
+const TRIES: u32 = 10;
+
 /// A device, and what its jobs need.
 pub struct Dispatch {
     /// The device.
@@ -50,6 +53,8 @@ impl Dispatch {
     /// Runs jobs until `stop`; then the one that runs gets its grace, and its outcome is written before this returns.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut finished: Option<Finished> = None;
+        // A host that stops and cannot write an outcome gives up some day: the next start finds a lost attempt.
+        let mut given_up = TRIES;
         loop {
             if finished.is_none() && !self.settle(&stop).await {
                 return;
@@ -58,7 +63,7 @@ impl Dispatch {
             while finished.is_none()
                 && let Ok(request) = self.requests.try_recv()
             {
-                self.answer(request).await;
+                self.answer(request, &stop).await;
             }
             let turn = Command::Turn {
                 device: self.device.clone(),
@@ -77,9 +82,11 @@ impl Dispatch {
                 // The outcome is still in hand: the disk may have room again in a moment.
                 Err(error) => {
                     tracing::error!(device = self.device, "cannot write this device's turn, trying again: {error}");
-                    if !pause(Duration::from_secs(1), &stop).await && finished.is_none() {
+                    if finished.is_none() && stop.is_cancelled() || given_up == 0 {
                         return;
                     }
+                    given_up -= u32::from(stop.is_cancelled());
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
         }
@@ -96,8 +103,9 @@ impl Dispatch {
                 return true;
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return false,
-                Some(request) = self.requests.recv() => self.answer(request).await,
+                Some(request) = self.requests.recv() => self.answer(request, stop).await,
                 changed = head.changed() => if changed.is_err() { return false },
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::Dispatch;
 use crate::backend::Backend;
@@ -53,10 +54,18 @@ impl Devices {
 
 impl Dispatch {
     /// Carries out a request. Nothing runs on the device meanwhile.
-    pub(super) async fn answer(&self, Request(answer): Request) {
+    /// Nobody who has gone away is served, and a host that stops does not wait.
+    pub(super) async fn answer(&self, Request(answer): Request, stop: &CancellationToken) {
+        if answer.is_closed() {
+            return;
+        }
         let mut failed = Vec::new();
         for backend in self.registry.iter().filter(|backend| backend.device == self.device) {
-            if let Err(error) = self.free_memory(backend).await {
+            let freed = tokio::select! {
+                freed = self.free_memory(backend) => freed,
+                () = stop.cancelled() => Err("Easel is stopping".to_owned()),
+            };
+            if let Err(error) = freed {
                 failed.push(format!("{}: {error}", backend.name));
             }
         }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use easel_core::command::Names;
+use easel_core::command::{Names, NewJob};
 use easel_core::decide::Limits;
-use easel_core::{Cold, Draft, Refusal, Reply, State, decide};
+use easel_core::{Cold, Command, Draft, Refusal, Reply, State, decide};
 use tokio::sync::mpsc;
 
 use super::{Envelope, Rejected, Shared};
 use crate::store::{Committed, StoreError};
 use crate::time;
 
-/// How many commands make a batch: beyond this, a longer transaction costs each caller more than it saves all of them.
-const BATCH: usize = 64;
+/// How many rows make a batch: beyond this, a longer transaction costs each caller more than it saves all of them.
+const ROWS: usize = 64;
+/// How many bytes make a batch: what one transaction writes has to fit into the engine's memory beside its log.
+const BYTES: usize = 4 * 1024 * 1024;
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -41,16 +43,30 @@ impl Writer {
                 Some(envelope) = ordinary.recv() => envelope,
                 () = closed.cancelled() => return Ok(()),
             };
+            let (mut rows, mut bytes) = self.weight(&first.command);
             let mut batch = vec![first];
-            while batch.len() < BATCH {
-                match urgent.try_recv().or_else(|_| ordinary.try_recv()) {
-                    Ok(envelope) => batch.push(envelope),
-                    Err(_) => break,
-                }
+            while rows < ROWS && bytes < BYTES {
+                let Ok(envelope) = urgent.try_recv().or_else(|_| ordinary.try_recv()) else { break };
+                let more = self.weight(&envelope.command);
+                (rows, bytes) = (rows + more.0, bytes + more.1);
+                batch.push(envelope);
             }
             self.write(batch).await.context("the store and this process may not agree any more")?;
             // The callers have their answers; whoever comes now waits for this.
             self.shared.store.flush_if_due().await.context("the store cannot go on")?;
+        }
+    }
+
+    /// About how many rows a command writes, and how many bytes.
+    fn weight(&self, command: &Command) -> (usize, usize) {
+        let job = |new: &NewJob| new.params.text().len() + new.metadata.text().len() + 40 * new.depends_on.len();
+        match command {
+            Command::Submit(new) => (1, job(new)),
+            Command::SubmitBatch { jobs, .. } => (jobs.len(), jobs.iter().map(job).sum()),
+            Command::CancelMany { .. } | Command::Proceed | Command::Due => (self.limits.slice, 0),
+            Command::CreateMessage(new) => (1, new.content.len()),
+            Command::PatchMessage { content, .. } => (1, content.as_ref().map_or(0, String::len)),
+            _ => (1, 0),
         }
     }
 

@@ -9,17 +9,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use warp::http::HeaderMap;
+use warp::reply::Response;
 
 use super::body::{Body, Document};
 use super::envelope::{self, Envelope, InputField};
 use super::jobs::{cancel_many, to_the_end, view_as_told};
 use super::submit::{adopt, forget_inputs, key};
-use super::{Answer, Host, Problem, reply};
+use super::{Answer, Host, OWNER, Problem, reply};
 use crate::scheduler::Rejected;
 use crate::view;
 
 /// The most jobs of a batch.
 const JOBS: usize = easel_core::decide::batches::LARGEST;
+/// The most that they may depend on, all together: each is in its job's row and in each event of it.
+const DEPENDENCIES: usize = 10_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +35,11 @@ struct Form {
 pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> Answer {
     let key = key(&headers)?;
     let document = body?;
+    if let Some(key) = &key
+        && let Some(known) = made_before(&host, key, &document).await?
+    {
+        return Ok(known);
+    }
     let wishes = read(&host, &document, key)?;
     let batch = BatchId(Uuid::now_v7());
     match to_the_end(place(host.clone(), batch, wishes)).await? {
@@ -47,6 +55,26 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
     }
 }
 
+/// The answer to a batch that was made before. What has changed since is no reason to deny what was acknowledged.
+async fn made_before(host: &Host, key: &str, document: &Document) -> Result<Option<Response>, Problem> {
+    let Some(used) = host.scheduler.key(OWNER, &key_of_entry(key, 0)).await? else { return Ok(None) };
+    let reused = || Problem::from(Refusal::KeyReused(key.to_owned()));
+    let first = host.scheduler.job(used.job).await?.filter(|_| used.digest == document.digest()).ok_or_else(reused)?;
+    let batch = first.batch_id.ok_or_else(reused)?;
+    let ids = host.scheduler.batch(batch).await?.ok_or_else(reused)?;
+    let mut views = Vec::with_capacity(ids.len());
+    for id in ids {
+        let job = host.scheduler.job(id).await?.ok_or_else(reused)?;
+        views.push(view::job(&job, &host.scheduler.state(), host.scheduler.hub()));
+    }
+    Ok(Some(reply::json(&json!({"id": batch, "jobs": views}))))
+}
+
+/// The key of an entry. No client's key has a space in it, so none is taken for another.
+fn key_of_entry(key: &str, index: usize) -> String {
+    format!("{key} {index}")
+}
+
 /// The jobs that are asked for. The key of a batch becomes a key of each of its entries.
 fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(NewJob, Vec<InputField>)>, Problem> {
     let form: Form = document.read()?;
@@ -56,15 +84,24 @@ fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(Ne
     if form.jobs.is_empty() || form.jobs.len() > JOBS {
         return Err(Problem::invalid("jobs", format!("a batch has from 1 to {JOBS} jobs")));
     }
-    let sent = document.value().get("jobs").and_then(Value::as_array).cloned().unwrap_or_default();
-    let digest = document.digest();
+    let sent = document.value().get("jobs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if let Some(index) = sent.iter().position(|entry| !entry.is_object()) {
+        return Err(Problem::invalid(format!("jobs.{index}"), "an entry must be an object"));
+    }
+    let digest = if key.is_some() { document.digest() } else { String::new() };
+    let mut dependencies = 0;
     let mut ids: Vec<JobId> = Vec::with_capacity(form.jobs.len());
     let mut wishes = Vec::with_capacity(form.jobs.len());
     for (index, envelope) in form.jobs.into_iter().enumerate() {
         let at = |problem: Problem| problem.under(&format!("jobs.{index}"));
         let wish = envelope::read(host, envelope, sent.get(index).unwrap_or(&Value::Null), &ids).map_err(at)?;
         ids.push(wish.job.id);
-        let key = key.as_ref().map(|key| (format!("{key}#{index}"), digest.clone()));
+        dependencies += wish.job.depends_on.len();
+        if dependencies > DEPENDENCIES {
+            let detail = format!("the jobs of a batch may depend on {DEPENDENCIES} others all told");
+            return Err(Problem::invalid(format!("jobs.{index}.depends_on"), detail));
+        }
+        let key = key.as_ref().map(|key| (key_of_entry(key, index), digest.clone()));
         wishes.push((NewJob { key, ..wish.job }, wish.inputs));
     }
     Ok(wishes)
@@ -108,6 +145,10 @@ fn named(rejected: Rejected) -> Problem {
             let problem = match *refusal {
                 refusal @ Refusal::NoMessage(_) => Problem::from(refusal).in_field("message_id"),
                 refusal @ Refusal::NoDependency(_) => Problem::from(refusal).in_field("depends_on"),
+                Refusal::KeyReused(key) => {
+                    let key = key.rsplit_once(' ').map_or(key.clone(), |(key, _)| key.to_owned());
+                    return Refusal::KeyReused(key).into();
+                }
                 refusal => refusal.into(),
             };
             problem.under(&format!("jobs.{index}"))
@@ -116,7 +157,7 @@ fn named(rejected: Rejected) -> Problem {
     }
 }
 
-/// `{"id", "total", "counts": {status: n}, "progress", "jobs": [ids]}`.
+/// `{"id", "total", "counts": {status: n}, "deleted", "progress", "jobs": [ids]}`; `jobs` without those that were deleted.
 pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     let ids = found(&host, id).await?;
     let state = host.scheduler.state();
@@ -131,7 +172,7 @@ pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
         percent += if job.status.ended() { 100 } else { u64::from(view::percent(job, host.scheduler.hub())) };
     }
     Ok(reply::json(&json!({
-        "id": id, "total": jobs.len(), "counts": counts, "progress": percent / (jobs.len() as u64).max(1), "jobs": ids,
+        "id": id, "total": jobs.len(), "counts": counts, "deleted": ids.len() - jobs.len(), "progress": percent / (jobs.len() as u64).max(1), "jobs": ids.iter().filter(|id| jobs.contains_key(id)).collect::<Vec<_>>(),
     })))
 }
 

@@ -17,7 +17,7 @@ use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use warp::http::HeaderMap;
-use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use warp::{Filter, Rejection};
 
 use super::{Host, Problem};
@@ -54,8 +54,10 @@ pub(super) fn json_batch() -> impl Filter<Extract = (Body,), Error = Rejection> 
 /// The same for a request that may have nothing to say: no body is an empty object.
 pub(super) fn json_or_nothing(host: &Arc<Host>) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
     let nothing = warp::header::headers_cloned().and_then(|headers: HeaderMap| {
-        let empty =
-            !headers.contains_key(CONTENT_TYPE) && headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+        let empty = match headers.get(CONTENT_LENGTH) {
+            Some(length) => length == "0",
+            None => !headers.contains_key(TRANSFER_ENCODING),
+        };
         std::future::ready(if empty { Ok(Document::parse(Bytes::from_static(b"{}"))) } else { Err(warp::reject()) })
     });
     nothing.or(json(host)).unify()

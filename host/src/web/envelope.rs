@@ -1,5 +1,6 @@
 //! From what a client sends to the job that it asks for, as far as that can be known without the writer.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -131,6 +132,7 @@ fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem>
         return Err(Problem::invalid("depends_on", detail));
     }
     let mut ids = Vec::with_capacity(names.len());
+    let mut seen = HashSet::new();
     for name in names {
         let id = match name.strip_prefix('#') {
             Some(index) => index.parse::<usize>().ok().and_then(|index| before.get(index)).copied(),
@@ -141,7 +143,7 @@ fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem>
                 format!("{name:?} is neither the id of a job nor, in a batch, #N for an entry before this one");
             Problem::invalid("depends_on", detail)
         })?;
-        if !ids.contains(&id) {
+        if seen.insert(id) {
             ids.push(id);
         }
     }

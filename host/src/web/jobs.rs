@@ -19,11 +19,20 @@ use crate::{time, view};
 /// How many jobs a page has, unless it is told otherwise, and at the most: params come along, up to 64 KiB each.
 const PAGE: (usize, usize) = (50, 200);
 
+/// How many batches a list can be of.
+const BATCHES: usize = 10;
+
 pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
     let filters = ["status", "backend", "owner", "conversation_id", "message_id", "batch_id", "limit", "cursor"];
     query.only(&filters)?;
     let mut ids = None;
-    for batch in query.all("batch_id") {
+    let mut batches = query.all("batch_id");
+    batches.sort();
+    batches.dedup();
+    if batches.len() > BATCHES {
+        return Err(Problem::invalid("batch_id", format!("name {BATCHES} batches at the most")));
+    }
+    for batch in batches {
         let batch = batch.parse().map_err(|_| Problem::invalid("batch_id", format!("{batch:?} is not a UUID")))?;
         ids.get_or_insert_with(Vec::new).extend(host.scheduler.batch(BatchId(batch)).await?.unwrap_or_default());
     }
@@ -88,18 +97,12 @@ pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Many {
-    #[serde(default)]
-    ids: OneOrMany<Uuid>,
-    #[serde(default)]
-    batch_id: OneOrMany<Uuid>,
-    #[serde(default)]
-    conversation_id: OneOrMany<String>,
-    #[serde(default)]
-    backend: OneOrMany<String>,
-    #[serde(default)]
-    owner: OneOrMany<String>,
-    #[serde(default)]
-    status: OneOrMany<Status>,
+    ids: Option<OneOrMany<Uuid>>,
+    batch_id: Option<OneOrMany<Uuid>>,
+    conversation_id: Option<OneOrMany<String>>,
+    backend: Option<OneOrMany<String>>,
+    owner: Option<OneOrMany<String>>,
+    status: Option<OneOrMany<Status>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,31 +112,28 @@ enum OneOrMany<T> {
     One(T),
 }
 
-impl<T> Default for OneOrMany<T> {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
-}
-
-impl<T> OneOrMany<T> {
-    fn list(self) -> Vec<T> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
+/// What a field names. A list without anything in it names nothing, which is not the same as no field.
+fn named<T>(field: &str, given: Option<OneOrMany<T>>) -> Result<Vec<T>, Problem> {
+    match given {
+        None => Ok(Vec::new()),
+        Some(OneOrMany::One(one)) => Ok(vec![one]),
+        Some(OneOrMany::Many(many)) if many.is_empty() => {
+            Err(Problem::invalid(field, format!("{field} is empty: name something, or leave it out")))
         }
+        Some(OneOrMany::Many(many)) => Ok(many),
     }
 }
 
 pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
     let form: Many = body?.read()?;
     let which = Which {
-        ids: form.ids.list().into_iter().map(JobId).collect(),
-        batches: form.batch_id.list().into_iter().map(BatchId).collect(),
-        owners: form.owner.list(),
+        ids: named("ids", form.ids)?.into_iter().map(JobId).collect(),
+        batches: named("batch_id", form.batch_id)?.into_iter().map(BatchId).collect(),
+        owners: named("owner", form.owner)?,
         users: Vec::new(),
-        conversations: form.conversation_id.list(),
-        backends: form.backend.list(),
-        statuses: form.status.list(),
+        conversations: named("conversation_id", form.conversation_id)?,
+        backends: named("backend", form.backend)?,
+        statuses: named("status", form.status)?,
     };
     if which == Which::default() {
         let detail = "name what to cancel: ids, batch_id, conversation_id, backend, owner or status";

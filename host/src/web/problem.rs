@@ -143,7 +143,7 @@ impl Problem {
     }
 
     /// 429: later.
-    pub(super) fn too_many(detail: impl Into<String>) -> Self {
+    fn too_many(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too many jobs", detail).with_header(RETRY_AFTER, 10)
     }
 

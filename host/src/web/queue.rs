@@ -1,10 +1,12 @@
 //! The queue and its devices: read, paused, resumed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use easel_core::Command;
+use easel_core::{Command, Device};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::body::Body;
 use super::routes::Segment;
@@ -14,6 +16,9 @@ use crate::view;
 
 /// The longest reason, in characters.
 const REASON: usize = 500;
+
+/// How long a request waits for memory to be freed.
+const UNLOAD: Duration = Duration::from_secs(90);
 
 /// What a pause takes.
 #[derive(Debug, Deserialize)]
@@ -56,16 +61,19 @@ pub(super) async fn resume_device(host: Arc<Host>, name: Segment) -> Answer {
 
 /// Answers when the memory is free. While a job runs, that would be too long for a request: it is told to pause first.
 pub(super) async fn unload(host: Arc<Host>, name: Segment) -> Answer {
-    let busy = host.scheduler.state().device(&name.0).is_some_and(|device| device.live.is_some());
-    if busy {
-        let detail = format!("a job runs on {}: pause the device, wait until the job has ended, then unload", name.0);
+    let free = host.scheduler.state().device(&name.0).is_none_or(Device::free);
+    if !free {
+        let detail = format!(
+            "a job runs on {}, or the device is not at rest after one: pause the device, wait until it is idle, then unload",
+            name.0
+        );
         return Err(Problem::conflict(detail));
     }
-    match host.devices.unload(&name.0).await {
-        Ok(()) => device(&host, &name.0),
-        Err(error @ UnloadError::NoDevice(_)) => Err(Problem::not_found(error.to_string())),
-        Err(error @ UnloadError::NotNow(_)) => Err(Problem::too_many(error.to_string())),
-        Err(error @ UnloadError::Failed(_)) => Err(Problem::conflict(error.to_string())),
+    match timeout(UNLOAD, host.devices.unload(&name.0)).await {
+        Ok(Ok(())) => device(&host, &name.0),
+        Ok(Err(error @ UnloadError::NoDevice(_))) => Err(Problem::not_found(error.to_string())),
+        Ok(Err(error @ (UnloadError::NotNow(_) | UnloadError::Failed(_)))) => Err(Problem::conflict(error.to_string())),
+        Err(_) => Err(Problem::conflict(format!("{} has begun something else: pause it first", name.0))),
     }
 }
 

@@ -73,7 +73,9 @@ impl Scope {
                 filters.iter().any(|filter| matches!(filter, Filter::Conversation(id) if id == conversation_id))
             }
             // What stops everybody is told to everybody.
-            (_, Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. }) => true,
+            (Self::Only(filters), Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. }) => {
+                !filters.is_empty()
+            }
         }
     }
 
