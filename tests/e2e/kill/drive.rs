@@ -200,15 +200,17 @@ impl Round {
 
     /// Up to four jobs, each of which may wait for the one before it. Without a key, so that it is sent once.
     async fn submit_batch(&self, random: &mut Random) -> Option<()> {
-        let numbers: Vec<usize> = (0..2 + random.below(3)).map(|_| self.ledger().plan(random)).collect();
-        let mut jobs = Vec::new();
-        for (index, number) in numbers.iter().enumerate() {
+        let (mut numbers, mut jobs) = (Vec::new(), Vec::new());
+        for index in 0..2 + random.below(3) {
+            // In one go: a planned job that has a key is anybody's to send.
             let mut ledger = self.ledger();
-            let one = &mut ledger.submissions[*number];
+            let number = ledger.plan(random);
+            let one = &mut ledger.submissions[number];
             one.key = None;
             if index > 0 && random.once_in(2) {
                 one.body["depends_on"] = json!([format!("#{}", index - 1)]);
             }
+            numbers.push(number);
             jobs.push(one.body.clone());
         }
         let reply = self.ask(self.api.request(Method::POST, "/v1/batches").json(&json!({ "jobs": jobs }))).await?;
