@@ -1,6 +1,6 @@
 //! What clients see of jobs, messages and devices: the shapes of the API, in one place for HTTP and WebSocket alike.
 
-use easel_core::{Attempt, Body, Device, Event, Job, Message, MessageChange, Pause, State, Status};
+use easel_core::{Accuracy, Attempt, Body, Device, Event, Job, Message, MessageChange, Pause, State, Status};
 use serde_json::{Value, json};
 
 use crate::events::{Cursor, Hub, Live, Logged};
@@ -9,7 +9,8 @@ use crate::time;
 /// A job as it is now: place, reason for waiting, progress and preview included.
 pub fn job(job: &Job, state: &State, hub: &Hub) -> Value {
     let waiting = state.waiting_for(job);
-    let (start, end) = state.estimate(job, time::now()).unzip();
+    let progress = state.device_of(&job.backend).and_then(|device| hub.progress_on(device));
+    let (start, end) = state.estimate(job, time::now(), progress).unzip();
     let live = hub.live(job.id);
     let mut view = row(job, state.position(job), live.as_ref());
     merge(
@@ -45,7 +46,7 @@ fn row(job: &Job, queue_position: u64, live: Option<&Live>) -> Value {
         "retry_at": job.retry_at.map(time::text), "timeout_s": job.timeout_s, "priority": job.priority,
         "queue_position": queue_position, "waiting_for": waits, "waiting_detail": null, "waiting_until": null,
         "estimated_start_at": null, "estimated_end_at": null,
-        "progress": live.map_or(job.progress, |live| live.percent), "stage": live.and_then(|live| live.stage.clone()),
+        "progress": live.map_or(job.progress, |live| live.progress.percent), "stage": live.and_then(|live| live.stage.clone()),
         "preview": live.and_then(Live::preview_url), "cancel_requested": job.cancel_requested,
         "attempt": job.attempt, "attempts_used": job.attempts_used, "max_attempts": job.max_attempts,
         "attempts": job.attempts.iter().map(attempt).collect::<Vec<_>>(),
@@ -105,8 +106,20 @@ pub fn queue(state: &State, hub: &Hub) -> Value {
     json!({
         "paused": state.queue().paused.as_ref().map(pause), "length": state.queued(),
         "processing": running.map(|found| job_without_params(found, state, hub)).collect::<Vec<_>>(),
-        "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": state.mean().map(|micros| micros as f64 / 1e6),
+        "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": state.mean().map(seconds),
+        "estimates": accuracy(state.accuracy()),
     })
+}
+
+/// How far off it was when people were told when their jobs would end; null as long as nobody was told.
+pub fn accuracy(accuracy: Accuracy) -> Value {
+    accuracy.means().map_or(Value::Null, |(off, lasted)| {
+        json!({"jobs": accuracy.forecasts, "mean_error_seconds": seconds(off), "mean_seconds": seconds(lasted)})
+    })
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
 }
 
 /// A durable event, as a frame of the WebSocket and as a line of `GET /v1/events`. The same event gives the same text
@@ -145,15 +158,16 @@ fn told(logged: &Logged, body: &Body) -> Value {
 
 /// How far a job is: percent.
 pub fn percent(job: &Job, hub: &Hub) -> u8 {
-    hub.live(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.percent)
+    hub.live(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.progress.percent)
 }
 
 /// What a job does right now, for the WebSocket.
-pub fn progress(job: &Job, live: &Live) -> Value {
+pub fn progress(job: &Job, live: &Live, state: &State) -> Value {
+    let end = state.estimate(job, time::now(), Some(live.progress)).map(|(_, end)| time::text(end));
     json!({
         "type": "progress", "job_id": job.id, "message_id": job.message_id, "conversation_id": job.conversation_id,
-        "attempt": live.attempt, "status": job.status, "progress": live.percent, "queue_position": 0,
-        "stage": live.stage, "estimated_end_at": null, "preview": live.preview_url(),
+        "attempt": live.attempt, "status": job.status, "progress": live.progress.percent, "queue_position": 0,
+        "stage": live.stage, "estimated_end_at": end, "preview": live.preview_url(),
     })
 }
 

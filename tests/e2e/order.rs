@@ -40,6 +40,29 @@ async fn an_urgent_job_passes_those_that_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_job_of_one_user_does_not_wait_for_a_thousand_of_another() {
+    let host = Host::start().await;
+    let api = host.api();
+    let holder = api.hold_device().await;
+    let job = |user: &str| json!({"params": {}, "user": user});
+    let thousand = json!({"jobs": vec![job("ann"); 1_000]});
+    let batch = api.post("/v1/batches", &thousand).await.expect(201)["id"].clone();
+
+    let single = api.submit_job(&job("bob")).await;
+
+    assert_eq!(
+        (&single["owner"], &single["user"], &single["queue_position"]),
+        (&json!("local"), &json!("bob"), &json!(2))
+    );
+    api.release(&holder).await;
+    let done = api.until(&single["id"], "complete").await;
+    let before = api.jobs(&format!("batch_id={}&status=complete", text(&batch))).await.into_iter();
+    let before = before.filter(|job| job["ended_at"].as_str() <= done["started_at"].as_str()).count();
+    assert_eq!(before, 1, "one turn of each");
+    api.post(&format!("/v1/batches/{}/cancel", text(&batch)), &json!({})).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waiting_job_gets_another_priority_and_the_place_that_goes_with_it() {
     let host = Host::start().await;
     let api = host.api();

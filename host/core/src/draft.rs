@@ -244,11 +244,14 @@ impl Draft {
         self.say(Body::Queue { paused, length }, now);
     }
 
-    /// Records that an attempt at `job`, which has just completed, took so many microseconds.
-    pub fn learn(&mut self, job: &Job, took: u64) {
+    /// Records that an attempt at `job`, which completes now, took so many microseconds.
+    pub fn learn(&mut self, job: &Job, took: u64, now: Timestamp) {
         let mut history = self.state.history(&job.backend).cloned().unwrap_or_default();
         history.backend.clone_from(&job.backend);
         history.record(took, job.work);
+        if let Some(forecast) = job.forecast {
+            history.accuracy.record(forecast, now);
+        }
         self.state.put_history(history.clone());
         self.changes.push(Change::History(Arc::new(history)));
     }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::Timestamp;
 use crate::rank_set::Load;
 
 /// With each attempt, a sixteenth of what was known before is forgotten.
@@ -29,19 +30,78 @@ pub struct History {
     pub work: u64,
     /// And the time that they took, in microseconds.
     pub work_time: u64,
+    /// How far off it was when people were told when their jobs would end.
+    #[serde(default)]
+    pub accuracy: Accuracy,
+}
+
+/// When a job was expected to end, as of the moment in which it lined up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// That moment.
+    pub made_at: Timestamp,
+    /// The end.
+    pub end: Timestamp,
+}
+
+/// How far forecasts were off: sums that forget, over the jobs that completed and had one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Such jobs, all told.
+    pub forecasts: u64,
+    /// What is remembered of them: jobs, in units of 2⁻¹⁰.
+    pub jobs: u64,
+    /// How far off they were, early or late, in microseconds.
+    pub off: u64,
+    /// How long it was from the forecast to the end, in microseconds.
+    pub lasted: u64,
+}
+
+impl Accuracy {
+    /// Another job has completed that had a forecast.
+    pub fn record(&mut self, forecast: Forecast, end: Timestamp) {
+        self.forecasts += 1;
+        fade(&mut self.jobs, ONE);
+        fade(&mut self.off, end.abs_diff(forecast.end));
+        fade(&mut self.lasted, end.abs_diff(forecast.made_at));
+    }
+
+    /// How far off forecasts were of late, and how long it was to what they foretold: means, in microseconds. None as long as
+    /// nothing was foretold.
+    pub fn means(&self) -> Option<(u64, u64)> {
+        (self.jobs > 0).then(|| (share(1, self.off, self.jobs), share(1, self.lasted, self.jobs)))
+    }
+
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            forecasts: self.forecasts.saturating_add(other.forecasts),
+            jobs: self.jobs.saturating_add(other.jobs),
+            off: self.off.saturating_add(other.off),
+            lasted: self.lasted.saturating_add(other.lasted),
+        }
+    }
+}
+
+/// How far an attempt says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// From 0 to 100.
+    pub percent: u8,
+    /// Since when it has been that far.
+    pub since: Timestamp,
 }
 
 impl History {
     /// Another attempt has completed: in so many microseconds, and, if that is known, for so much work.
     pub fn record(&mut self, took: u64, work: Option<u64>) {
-        let add = |sum: &mut u64, more: u64| *sum = (*sum - *sum / FORGET).saturating_add(more);
         self.completed += 1;
-        add(&mut self.jobs, ONE);
-        add(&mut self.time, took);
+        fade(&mut self.jobs, ONE);
+        fade(&mut self.time, took);
         if let Some(work) = work {
             self.measured += 1;
-            add(&mut self.work, work.saturating_mul(ONE));
-            add(&mut self.work_time, took);
+            fade(&mut self.work, work.saturating_mul(ONE));
+            fade(&mut self.work_time, took);
         }
     }
 
@@ -58,6 +118,11 @@ impl History {
         }
         Some(time)
     }
+}
+
+/// Adds to a sum that forgets.
+fn fade(sum: &mut u64, more: u64) {
+    *sum = (*sum - *sum / FORGET).saturating_add(more);
 }
 
 /// The time that `part` takes, if a remembered `whole` took `time`.
@@ -102,6 +167,20 @@ mod tests {
         let alone = history.expect(1, UNMEASURED).unwrap();
         assert!((400_000..=450_000).contains(&alone), "{alone}");
         assert!(near(history.expect(2, work(50)), 500_000 + alone));
+    }
+
+    #[test]
+    fn forecasts_are_off_by_as_much_early_as_late_and_old_ones_fade() {
+        let told = |end| Forecast { made_at: 1_000, end };
+        let mut accuracy = Accuracy::default();
+        assert_eq!(accuracy.means(), None, "nothing was foretold");
+        accuracy.record(told(1_700), 2_000);
+        accuracy.record(told(2_300), 2_000);
+        let (off, lasted) = accuracy.means().unwrap();
+        assert!((299..=300).contains(&off) && (999..=1_000).contains(&lasted), "{accuracy:?}");
+        (0..200).for_each(|_| accuracy.record(told(2_010), 2_000));
+        assert!(accuracy.means().unwrap().0 <= 10, "{accuracy:?}");
+        assert_eq!(accuracy.forecasts, 202);
     }
 
     #[test]

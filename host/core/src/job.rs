@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::history::Forecast;
 use crate::json::Json;
 use crate::message::MessageId;
 use crate::order::Tag;
@@ -325,6 +326,9 @@ pub struct Job {
     pub note: Option<String>,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// When it was to end, as expected when it lined up first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
     /// When it last became queued.
     pub queued_at: Option<Timestamp>,
     /// When its last attempt began.

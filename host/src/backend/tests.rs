@@ -100,6 +100,7 @@ fn job(params: Value) -> Job {
         cancel_requested: false,
         note: None,
         created_at: 0,
+        forecast: None,
         queued_at: None,
         started_at: None,
         ended_at: None,

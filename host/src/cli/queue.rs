@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::client::{Client, Remote};
 use super::text::Text;
-use super::view::{Pause, Queue};
+use super::view::{Estimates, Pause, Queue};
 use super::{device, jobs, print};
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +43,7 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
             ("waiting", print::count(queue.length, "job")),
             ("running", print::count(queue.processing.len(), "job")),
             ("mean time", queue.mean_seconds.map(print::seconds).unwrap_or_default()),
+            ("estimates", queue.estimates.as_ref().map(off).unwrap_or_default()),
         ]);
         if !queue.devices.is_empty() {
             page += &format!("\n\n{}", device::table(&queue.devices));
@@ -52,6 +53,12 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
         }
         page
     })
+}
+
+/// How far one can trust what jobs say about their ends.
+fn off(Estimates { jobs, mean_error_seconds, mean_seconds }: &Estimates) -> String {
+    let [error, mean] = [mean_error_seconds, mean_seconds].map(|seconds| print::seconds(*seconds));
+    format!("off by {error} in {mean} ({})", print::count(*jobs, "job"))
 }
 
 fn paused(pause: &Pause) -> String {

@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// How much it matters, from -100 to 100
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<i32>,
+    /// For whom: users take turns
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// A job that has to complete first; may be repeated
     #[arg(long = "after", value_name = "ID")]
     depends_on: Vec<String>,
@@ -91,6 +94,7 @@ async fn envelope(client: &Client, args: &Args) -> anyhow::Result<Value> {
         let given = [
             ("backend", args.backend.as_deref().map(Value::from)),
             ("priority", args.priority.map(Value::from)),
+            ("user", args.user.as_deref().map(Value::from)),
             ("depends_on", (!args.depends_on.is_empty()).then(|| args.depends_on.clone().into())),
             ("not_before", args.not_before.as_deref().map(Value::from)),
         ];

@@ -135,6 +135,15 @@ pub(super) struct Queue {
     #[serde(default)]
     pub(super) devices: Vec<Device>,
     pub(super) mean_seconds: Option<f64>,
+    pub(super) estimates: Option<Estimates>,
+}
+
+/// How far off estimates were, over how long.
+#[derive(Debug, Deserialize)]
+pub(super) struct Estimates {
+    pub(super) jobs: usize,
+    pub(super) mean_error_seconds: f64,
+    pub(super) mean_seconds: f64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -55,7 +55,7 @@ impl Dispatch {
             }
         }
         self.tell(&job, &verdict, begun);
-        let progress = self.scheduler.hub().live(job.id).map_or(0, |live| live.percent);
+        let progress = self.scheduler.hub().live(job.id).map_or(0, |live| live.progress.percent);
         Finished {
             job: job.id,
             attempt: job.attempt,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use easel_core::{Body, Event, JobId, Transition};
+use easel_core::{Body, Device, Event, JobId, Progress, Timestamp, Transition};
 use tokio::sync::watch;
 
 use super::live::{Live, Preview};
@@ -53,11 +53,12 @@ impl Hub {
     }
 
     fn follow(&self, event: &Event) {
-        let Body::Job { event, job, .. } = &event.body else { return };
+        let Event { at: event_at, body: Body::Job { event, job, .. }, .. } = event else { return };
         match event {
             Transition::Started => {
                 let version = self.bump();
-                let live = Live { job: job.id, attempt: job.attempt, percent: 0, stage: None, preview: None, version };
+                let progress = Progress { percent: 0, since: *event_at };
+                let live = Live { job: job.id, attempt: job.attempt, progress, stage: None, preview: None, version };
                 self.table().insert(job.id, live);
             }
             Transition::Cancelling | Transition::Moved => {}
@@ -92,16 +93,24 @@ impl Hub {
         self.table().get(&job).cloned()
     }
 
+    /// How far the attempt is that runs on a device.
+    pub fn progress_on(&self, device: &Device) -> Option<Progress> {
+        let running = device.live.as_ref()?;
+        self.table().get(&running.job).filter(|live| live.attempt == running.attempt).map(|live| live.progress)
+    }
+
     /// What all running attempts say.
     pub fn all_live(&self) -> Vec<Live> {
         self.table().values().cloned().collect()
     }
 
     /// An attempt reports. Changes nothing unless that attempt is the running one.
-    pub fn report(&self, job: JobId, attempt: u32, percent: Option<f32>, stage: Option<String>) {
+    pub fn report(&self, job: JobId, attempt: u32, percent: Option<f32>, stage: Option<String>, now: Timestamp) {
         self.change(job, attempt, |live| {
-            if let Some(percent) = percent {
-                live.percent = percent.clamp(0.0, 100.0) as u8;
+            if let Some(percent) = percent.map(|percent| percent.clamp(0.0, 100.0) as u8)
+                && percent != live.progress.percent
+            {
+                live.progress = Progress { percent, since: now };
             }
             if stage.is_some() {
                 live.stage = stage;

@@ -1,7 +1,7 @@
 //! What a running attempt says: latest wins, nothing of it is stored.
 
 use bytes::Bytes;
-use easel_core::JobId;
+use easel_core::{JobId, Progress};
 
 /// A picture of how far it is.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub struct Live {
     pub job: JobId,
     /// Its attempt.
     pub attempt: u32,
-    /// Whole percent.
-    pub percent: u8,
+    /// How far it is.
+    pub progress: Progress,
     /// What it is doing, in the backend's words.
     pub stage: Option<String>,
     /// The newest preview.

@@ -9,6 +9,7 @@ use super::probes::{Probe, Probes};
 use super::routes::Segment;
 use super::{Answer, Host, Problem, reply};
 use crate::backend::Backend;
+use crate::view;
 
 pub(super) async fn list(host: Arc<Host>, probes: Probes) -> Answer {
     let backends = join_all(host.registry.iter().map(|backend| probed(&host, backend, &probes))).await;
@@ -35,5 +36,6 @@ async fn probed(host: &Host, backend: &Arc<Backend>, probes: &Probes) -> Value {
         },
         "health": health, "catalog": catalog, "device": backend.device,
         "default": backend.name == host.config.default_backend,
+        "estimates": host.scheduler.state().history(&backend.name).map(|history| view::accuracy(history.accuracy)),
     })
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::submit::{conversation, small};
+use super::submit::{name, small};
 use super::{Host, OWNER, Problem};
 use crate::backend::Backend;
 
@@ -44,7 +44,7 @@ pub(super) struct Envelope {
     on_dependency_failure: Option<OnDependencyFailure>,
     not_before: Option<String>,
     timeout_s: Option<u32>,
-    /// For tokens of services, which are not built yet.
+    /// For whom it is asked. Without tokens, whoever is let in may do everything, and so speak for others as well.
     user: Option<String>,
 }
 
@@ -64,9 +64,6 @@ pub(super) struct Wish {
 
 /// Reads an envelope, which is also given as it was sent. `before` are the jobs of the batch that it may name.
 pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobId]) -> Result<Wish, Problem> {
-    if envelope.user.is_some() {
-        return Err(Problem::not_supported_yet("user").in_field("user"));
-    }
     let backend = backend(host, envelope.backend)?;
     let params = small("params", Value::Object(envelope.params), host.config.web.max_params.as_u64())?;
     let params = backend.check_params(&params)?;
@@ -83,13 +80,13 @@ pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobI
         id: JobId(Uuid::now_v7()),
         backend: backend.name.clone(),
         owner: OWNER.to_owned(),
-        user: None,
+        user: envelope.user.map(|user| name("user", user)).transpose()?,
         priority,
         work: work(&params),
         params: Json::of(&params),
         inputs: Vec::new(),
         metadata: Json::of(&metadata),
-        conversation_id: envelope.conversation_id.map(|id| conversation("conversation_id", id)).transpose()?,
+        conversation_id: envelope.conversation_id.map(|id| name("conversation_id", id)).transpose()?,
         message_id: envelope.message_id.map(MessageId),
         max_attempts: envelope.max_attempts.unwrap_or(backend.max_attempts),
         not_before: envelope.not_before.map(|text| moment("not_before", &text)).transpose()?,

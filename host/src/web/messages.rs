@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::body::Body;
 use super::query::Query;
 use super::routes::Segment;
-use super::submit::{conversation as conversation_name, small};
+use super::submit::{name as checked_name, small};
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::events::Cursor;
 use crate::view;
@@ -51,7 +51,7 @@ pub(super) async fn create(host: Arc<Host>, body: Body) -> Answer {
     let id = MessageId(form.id.unwrap_or_else(Uuid::now_v7));
     let new = NewMessage {
         id,
-        conversation_id: conversation_name("conversation_id", form.conversation_id)?,
+        conversation_id: checked_name("conversation_id", form.conversation_id)?,
         role: form.role,
         content: content(form.content)?,
         extra_metadata: metadata(form.extra_metadata.unwrap_or_default())?,

@@ -22,8 +22,8 @@ use crate::view;
 const KEY: &str = "idempotency-key";
 /// The longest idempotency key.
 const LONGEST_KEY: usize = 200;
-/// The longest name of a conversation.
-pub(super) const CONVERSATION: usize = 200;
+/// The longest name of a conversation, or of a user.
+pub(super) const NAME: usize = 200;
 
 pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> Answer {
     let key = key(&headers)?;
@@ -58,12 +58,12 @@ async fn made_before(host: &Host, key: &str, document: &Document) -> Result<Opti
     }
 }
 
-/// Checks the name of a conversation.
-pub(super) fn conversation(field: &str, id: String) -> Result<String, Problem> {
-    if (1..=CONVERSATION).contains(&id.chars().count()) {
+/// Checks a name of the client's choice: of a conversation, or of a user.
+pub(super) fn name(field: &str, id: String) -> Result<String, Problem> {
+    if (1..=NAME).contains(&id.chars().count()) {
         Ok(id)
     } else {
-        Err(Problem::invalid(field, format!("{field} must have 1 to {CONVERSATION} characters")))
+        Err(Problem::invalid(field, format!("{field} must have 1 to {NAME} characters")))
     }
 }
 
@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_conversation_is_counted_in_characters() {
-        assert!(conversation("c", "🦊".repeat(200)).is_ok());
-        conversation("c", "x".repeat(201)).unwrap_err();
-        conversation("c", String::new()).unwrap_err();
+        assert!(name("c", "🦊".repeat(200)).is_ok());
+        name("c", "x".repeat(201)).unwrap_err();
+        name("c", String::new()).unwrap_err();
     }
 }

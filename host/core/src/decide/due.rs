@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::decide::Limits;
 use crate::draft::Draft;
 use crate::event::Transition;
+use crate::history::Forecast;
 use crate::job::{Job, Status, Timestamp};
 use crate::order;
 use crate::reply::Reply;
@@ -65,4 +66,6 @@ fn stand(draft: &Draft, job: &mut Job, limits: Limits, now: Timestamp) {
     let party = job.party();
     job.tag = order::tag(device, &party, draft.state.largest_tag(&device.name, &party));
     job.rank = order::rank(job.tag, job.priority, limits.priority_worth, job.ticket);
+    let expected = draft.state.estimate(job, now, None);
+    job.forecast = expected.map(|(_, end)| Forecast { made_at: now, end });
 }

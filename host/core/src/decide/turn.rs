@@ -40,7 +40,6 @@ fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
         device: Some(device.name.clone()),
         attempt: head.attempt + 1,
         started_at: Some(now),
-        progress: 0,
         ..Job::clone(&head)
     };
     if job.attempts.len() >= LEDGER {
@@ -111,7 +110,7 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
             job.artifacts = finished.artifacts;
             job.error = None;
             let took = job.started_at.map_or(0, |at| now.saturating_sub(at));
-            draft.learn(&job, u64::try_from(took).unwrap_or_default());
+            draft.learn(&job, u64::try_from(took).unwrap_or_default(), now);
             end(draft, job, Status::Complete, now);
         }
         (Outcome::Cancelled, _) => end(draft, job, Status::Cancelled, now),

@@ -2,24 +2,25 @@
 
 use super::State;
 use super::lines::Place;
-use crate::history::History;
+use crate::history::{Accuracy, History, Progress};
 use crate::job::{Job, Status, Timestamp};
 use crate::rank_set::{Load, Member};
 
 impl State {
     /// When `job` starts, or has started, and when it ends, if it is queued or runs. None if something is in its way of which
-    /// nobody knows how long it lasts, or if too little is known of what runs before it.
-    pub fn estimate(&self, job: &Job, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    /// nobody knows how long it lasts, or if too little is known of what runs before it. `progress` is that of the attempt that
+    /// runs on its device, if it is known.
+    pub fn estimate(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<(Timestamp, Timestamp)> {
         let device = self.device_of(&job.backend)?;
         if job.status == Status::Processing {
-            return Some((job.started_at?, self.end_of(job, now)?));
+            return Some((job.started_at?, self.end_of(job, now, progress)?));
         }
         let stopped = self.queue.paused.is_some() || device.paused.is_some() || self.held.contains_key(&job.backend);
         if job.status != Status::Queued || stopped {
             return None;
         }
         let mut start = match (&device.live, &device.dirty) {
-            (Some(live), _) => self.end_of(self.job(live.job)?, now)?,
+            (Some(live), _) => self.end_of(self.job(live.job)?, now, progress)?,
             (None, Some(_)) => return None,
             (None, None) => now,
         };
@@ -31,10 +32,14 @@ impl State {
         Some((start, later(start, self.expected(&job.backend, 1, place.load())?)))
     }
 
-    /// When a job that runs ends: not before now, however long it takes already.
-    fn end_of(&self, job: &Job, now: Timestamp) -> Option<Timestamp> {
+    /// When a job that runs ends: not before now, however long it takes already. What it says of itself is believed: of the time
+    /// that it takes, as much is left as it has not done.
+    fn end_of(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<Timestamp> {
         let takes = self.expected(&job.backend, 1, Place::of(job).load())?;
-        Some(later(job.started_at?, takes).max(now))
+        let begun = Progress { percent: 0, since: job.started_at? };
+        let Progress { percent, since } = progress.filter(|progress| progress.percent > 0).unwrap_or(begun);
+        let left = u128::from(takes) * u128::from(100 - percent.min(100)) / 100;
+        Some(later(since, u64::try_from(left).unwrap_or(u64::MAX)).max(now))
     }
 
     fn expected(&self, backend: &str, jobs: usize, load: Load) -> Option<u64> {
@@ -54,6 +59,11 @@ impl State {
             ..History::default()
         };
         all.expect(1, Load { measured: 0, work: 0 })
+    }
+
+    /// How far off it was when people were told when their jobs would end, over all backends.
+    pub fn accuracy(&self) -> Accuracy {
+        self.histories.values().map(|history| history.accuracy).fold(Accuracy::default(), Accuracy::and)
     }
 
     /// How long the jobs of a backend took.

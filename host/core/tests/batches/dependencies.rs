@@ -128,6 +128,19 @@ fn a_dependency_that_is_cancelled_or_deleted_will_never_complete() {
 }
 
 #[test]
+fn a_dependency_that_is_deleted_ends_also_a_job_that_waits_for_its_next_try() {
+    let mut batch = Batch::after(1);
+    batch.submit(after(2, [1])).unwrap();
+    batch.run(1, Outcome::Complete);
+    batch.claim();
+    batch.fail(2, 1, ErrorKind::Failed);
+    assert!(batch.job(2).retry_at.is_some());
+    batch.delete(1).unwrap();
+    let job = batch.job(2);
+    assert_eq!((job.status, job.retry_at, batch.draft.state.next_due()), (Status::Error, None, None));
+}
+
+#[test]
 fn a_job_that_arrives_after_its_dependency_has_ended_gets_the_same_answer() {
     let mut batch = Batch::after(2);
     batch.cancel(1).unwrap();

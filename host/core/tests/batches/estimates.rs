@@ -1,5 +1,9 @@
 //! When jobs will start and end.
 
+use std::sync::Arc;
+
+use easel_core::Progress;
+
 use super::*;
 
 impl Batch {
@@ -10,9 +14,22 @@ impl Batch {
         decide(&mut self.draft, turn, self.limits, now * 1_000).unwrap();
     }
 
+    fn submit_at(&mut self, now: i64, new: NewJob) -> Arc<Job> {
+        match decide(&mut self.draft, Command::Submit(Box::new(new)), self.limits, now * 1_000).unwrap() {
+            Reply::Job(job, _) => job,
+            reply => panic!("{reply:?}"),
+        }
+    }
+
     fn estimate(&self, n: u128, now: i64) -> Option<(i64, i64)> {
+        self.estimate_with(n, now, None)
+    }
+
+    /// While what runs has been at so many percent since then.
+    fn estimate_with(&self, n: u128, now: i64, progress: Option<(u8, i64)>) -> Option<(i64, i64)> {
         let round = |at: i64| (at + 500) / 1_000;
-        let (start, end) = self.draft.state.estimate(&self.job(n), now * 1_000)?;
+        let progress = progress.map(|(percent, since)| Progress { percent, since: since * 1_000 });
+        let (start, end) = self.draft.state.estimate(&self.job(n), now * 1_000, progress)?;
         Some((round(start), round(end)))
     }
 }
@@ -46,6 +63,33 @@ fn jobs_start_one_after_the_other_and_take_what_their_work_takes() {
         Some((2_070, 2_270)),
         "what takes longer than expected ends now, at the earliest"
     );
+}
+
+#[test]
+fn what_runs_ends_when_what_it_has_not_done_is_done() {
+    let mut batch = experienced();
+    for n in [4, 5] {
+        batch.submit(NewJob { work: Some(10), ..new_job(n) }).unwrap();
+    }
+    batch.turn_at(1_000, None, true);
+    assert_eq!(batch.estimate_with(4, 1_010, Some((0, 1_005))), Some((1_000, 1_100)), "it has not said anything yet");
+    assert_eq!(batch.estimate_with(4, 1_310, Some((25, 1_300))), Some((1_000, 1_375)), "a model was loaded first");
+    assert_eq!(batch.estimate_with(5, 1_310, Some((25, 1_300))), Some((1_375, 1_475)));
+    assert_eq!(batch.estimate_with(5, 1_330, Some((100, 1_320))), Some((1_330, 1_430)));
+}
+
+#[test]
+fn a_forecast_is_made_when_a_job_lines_up_and_held_against_its_end() {
+    let mut batch = experienced();
+    assert_eq!(batch.draft.state.accuracy().means(), None, "nothing was foretold of the first three");
+    let now = batch.submit_at(1_000, NewJob { work: Some(10), ..new_job(4) });
+    let forecast = now.forecast.unwrap();
+    assert_eq!((forecast.made_at, (forecast.end + 500) / 1_000), (1_000_000, 1_100));
+    batch.turn_at(1_010, None, true);
+    batch.turn_at(1_150, Some((4, 1)), false);
+    let (off, lasted) = batch.draft.state.accuracy().means().unwrap();
+    assert_eq!(((off + 500) / 1_000, lasted), (50, 150_000));
+    assert_eq!(batch.draft.state.accuracy().forecasts, 1);
 }
 
 #[test]

@@ -10,7 +10,7 @@ impl Batch {
         decide(&mut self.draft, command, self.limits, now).unwrap()
     }
 
-    fn fail(&mut self, n: u128, attempt: u32, kind: ErrorKind) {
+    pub(super) fn fail(&mut self, n: u128, attempt: u32, kind: ErrorKind) {
         let error = Some(error(kind, "it failed"));
         self.turn("gpu0", Some(Finished { error, ..finished(job_id(n), attempt, Outcome::Error) }), false);
     }
@@ -201,6 +201,17 @@ fn a_job_for_later_takes_its_place_when_it_is_due() {
     assert_eq!((batch.status(2), batch.job(2).queued_at), (Status::Queued, Some(20)));
     assert!(batch.job(2).tag > batch.job(3).tag, "its turn comes after those that its party asked for in the meantime");
     assert_eq!(batch.said(2), [Transition::Pending, Transition::Moved, Transition::Queued]);
+}
+
+#[test]
+fn a_job_for_later_that_is_retried_early_has_not_been_queued_since() {
+    let mut batch = Batch::new();
+    batch.submit(NewJob { not_before: Some(20), ..new_job(1) }).unwrap();
+    batch.at(20, Command::Due);
+    batch.cancel(1).unwrap();
+    assert_eq!(batch.job(1).queued_at, Some(20));
+    batch.retry(1).unwrap();
+    assert_eq!((batch.status(1), batch.job(1).queued_at), (Status::Pending, None));
 }
 
 #[test]

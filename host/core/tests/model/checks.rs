@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State, Timestamp};
+use easel_core::{Job, JobId, Progress, State, Timestamp};
 
 use crate::common::{BACKENDS, DEVICES, batch_id};
 use crate::naive::{Naive, party_of};
@@ -53,7 +53,10 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
 /// Whoever asks is told the same time.
 pub fn the_estimates_agree(state: &State, naive: &Naive, now: Timestamp) {
     for job in naive.rows.jobs.values() {
-        assert_eq!(state.estimate(job, now), naive.estimate(job, now), "{job:?}");
+        for percent in [None, Some(0), Some(30), Some(100)] {
+            let progress = percent.map(|percent| Progress { percent, since: now - 5 });
+            assert_eq!(state.estimate(job, now, progress), naive.estimate(job, now, progress), "{job:?}");
+        }
     }
     for (backend, history) in &naive.rows.histories {
         assert_eq!(state.history(backend), Some(history));

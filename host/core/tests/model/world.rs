@@ -69,7 +69,7 @@ impl World {
     /// Whether anybody knows when anything will start.
     pub fn estimates(&self) -> bool {
         let queued = |job: &&Arc<Job>| job.status == Status::Queued;
-        self.state.jobs().filter(queued).any(|job| self.state.estimate(job, self.now).is_some())
+        self.state.jobs().filter(queued).any(|job| self.state.estimate(job, self.now, None).is_some())
     }
 
     /// Tries one step.

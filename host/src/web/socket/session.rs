@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State, Status};
+use easel_core::{Job, JobId, State, Status, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep_until};
@@ -33,6 +33,9 @@ const EVENTS: usize = 256;
 /// How far behind a returning client may be and still get a replay rather than a snapshot.
 const REPLAY: u64 = 100_000;
 
+/// A place, and when that job is to end.
+type Told = (u64, Option<Timestamp>);
+
 pub(super) struct Session {
     host: Arc<Host>,
     scope: Scope,
@@ -44,7 +47,7 @@ pub(super) struct Session {
     head: watch::Receiver<u64>,
     live: watch::Receiver<u64>,
     told_progress: HashMap<JobId, u64>,
-    told_places: HashMap<JobId, u64>,
+    told_places: HashMap<JobId, Told>,
     places_as_of: u64,
     progress_at: Instant,
     places_at: Instant,
@@ -197,7 +200,8 @@ impl Session {
     /// What is due to a client that has all events.
     fn due(&mut self, now: Instant) -> Option<Vec<String>> {
         let mut frames = Vec::new();
-        if self.catching_up || now >= self.mark_at {
+        let heartbeat = now >= self.mark_at;
+        if self.catching_up || heartbeat {
             self.catching_up = false;
             self.mark_at = now + MARK;
             frames.push(frames::mark(&self.cursor(self.seq)));
@@ -207,9 +211,9 @@ impl Session {
             self.progress_at = now + PROGRESS;
             self.progress(&mut frames);
         }
-        if now >= self.places_at && self.places_as_of != self.seq {
+        if heartbeat || (now >= self.places_at && self.places_as_of != self.seq) {
             self.places_at = now + POSITIONS;
-            self.positions(&mut frames);
+            self.positions(&mut frames, heartbeat);
         }
         (!frames.is_empty()).then_some(frames)
     }
@@ -226,25 +230,33 @@ impl Session {
             if let Some(job) = job
                 && self.told_progress.insert(live.job, live.version) != Some(live.version)
             {
-                frames.push(view::progress(job, &live).to_string());
+                frames.push(view::progress(job, &live, &state).to_string());
             }
         }
     }
 
-    /// The places that changed: of the waiting jobs that this client follows, or of the head of each line.
-    fn positions(&mut self, frames: &mut Vec<String>) {
+    /// The places that changed: of the waiting jobs that this client follows, or of the head of each line. A place stays as
+    /// it is while what runs is slower than it was thought to be; so now and then, what is `expected` is looked at as well.
+    fn positions(&mut self, frames: &mut Vec<String>, expected: bool) {
         let state = self.scheduler().state();
         // Events that this client has not seen may be in it: the next round is for those.
         self.places_as_of = self.seq;
         let (mut told, now) = (HashMap::new(), time::now());
         for device in state.devices() {
             let mut places = BTreeMap::new();
+            let progress = self.scheduler().hub().progress_on(device);
             for job in self.followed(&state, &device.name) {
                 let place = state.position(&job);
-                told.insert(job.id, place);
-                if self.told_places.get(&job.id) != Some(&place) {
-                    places.insert(job.id, (place, state.estimate(&job, now)));
+                let before = self.told_places.get(&job.id).copied().filter(|(told, _)| *told == place);
+                if let Some(before) = before
+                    && (!expected || same_end(before.1, state.estimate(&job, now, progress), now))
+                {
+                    told.insert(job.id, before);
+                    continue;
                 }
+                let estimate = state.estimate(&job, now, progress);
+                told.insert(job.id, (place, estimate.map(|(_, end)| end)));
+                places.insert(job.id, (place, estimate));
             }
             if !places.is_empty() {
                 frames.push(frames::positions(state.seq, &device.name, state.length(&device.name), &places));
@@ -277,5 +289,13 @@ impl Session {
 
     fn scheduler(&self) -> &Scheduler {
         &self.host.scheduler
+    }
+}
+
+/// Whether an expectation is still what a client was told: to the second, or, of what is far away, to a tenth.
+fn same_end(told: Option<Timestamp>, expected: Option<(Timestamp, Timestamp)>, now: Timestamp) -> bool {
+    match (told, expected) {
+        (Some(told), Some((_, end))) => told.abs_diff(end) <= end.abs_diff(now).max(10_000_000) / 10,
+        (told, expected) => told.is_none() && expected.is_none(),
     }
 }

@@ -76,6 +76,7 @@ impl Naive {
             cancel_requested: false,
             note: None,
             created_at: self.now,
+            forecast: None,
             queued_at: None,
             started_at: None,
             ended_at: None,
@@ -116,7 +117,7 @@ impl Naive {
         (job.attempts_used, job.progress, job.cancel_requested, job.unavailable_in_a_row) = (0, 0, false, 0);
         (job.result, job.error) = (None, None);
         job.artifacts.clear();
-        (job.queued_at, job.started_at, job.ended_at) = (None, None, None);
+        (job.queued_at, job.started_at, job.ended_at, job.forecast) = (None, None, None, None);
         Ok(self.arrived(job))
     }
 

@@ -1,6 +1,6 @@
 //! How long things take, on rows: from all that ever completed, added up whenever somebody asks.
 
-use easel_core::{History, Job, Status, Timestamp};
+use easel_core::{Accuracy, Forecast, History, Job, Progress, Status, Timestamp};
 
 use super::Naive;
 
@@ -20,8 +20,24 @@ impl Naive {
             time: fading(all.iter().map(|(_, took, _)| *took).collect()),
             work: fading(measured.iter().map(|(_, work)| *work << 10).collect()),
             work_time: fading(measured.iter().map(|(took, _)| *took).collect()),
+            accuracy: self.accuracy(job),
         };
         self.rows.histories.insert(job.backend.clone(), history);
+    }
+
+    /// How far off the forecasts of a backend's jobs were, one that completes now included.
+    fn accuracy(&mut self, job: &Job) -> Accuracy {
+        let forecasts = self.forecasts.entry(job.backend.clone()).or_default();
+        forecasts.extend(job.forecast.map(|told| (told, self.now)));
+        let fading = |value: &dyn Fn(&(Forecast, Timestamp)) -> i64| {
+            forecasts.iter().map(value).fold(0, |sum, value| sum - sum / 16 + value as u64)
+        };
+        Accuracy {
+            forecasts: forecasts.len() as u64,
+            jobs: fading(&|_| 1 << 10),
+            off: fading(&|(told, end)| (end - told.end).abs()),
+            lasted: fading(&|(told, end)| end - told.made_at),
+        }
     }
 
     /// The time for some jobs of one backend.
@@ -38,14 +54,20 @@ impl Naive {
         Some(if by_work { (work << 10) * history.work_time / history.work } else { 0 } + by_job)
     }
 
-    fn end_of(&self, job: &Job, now: Timestamp) -> Option<Timestamp> {
-        Some(now.max(job.started_at.unwrap() + self.time_for(&[job])? as i64))
+    fn end_of(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<Timestamp> {
+        let takes = self.time_for(&[job])?;
+        Some(now.max(match progress {
+            Some(Progress { percent: percent @ 1.., since }) => {
+                since + (takes * (100 - u64::from(percent)) / 100) as i64
+            }
+            _ => job.started_at.unwrap() + takes as i64,
+        }))
     }
 
-    pub fn estimate(&self, job: &Job, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    pub fn estimate(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<(Timestamp, Timestamp)> {
         let device = &self.rows.devices[&self.binding(&job.backend)?.device];
         if job.status == Status::Processing {
-            return Some((job.started_at.unwrap(), self.end_of(job, now)?));
+            return Some((job.started_at.unwrap(), self.end_of(job, now, progress)?));
         }
         if job.status != Status::Queued
             || self.is_held(job)
@@ -55,7 +77,7 @@ impl Naive {
             return None;
         }
         let mut start = match &device.live {
-            Some(live) => self.end_of(&self.rows.jobs[&live.job], now)?,
+            Some(live) => self.end_of(&self.rows.jobs[&live.job], now, progress)?,
             None if device.dirty.is_some() => return None,
             None => now,
         };

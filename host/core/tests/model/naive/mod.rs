@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use easel_core::order::Tag;
 use easel_core::state::Binding;
-use easel_core::{Body, Command, Event, Job, JobId, Party, Pause, Refusal, Reply, Status, Timestamp, Transition};
+use easel_core::{
+    Body, Command, Event, Forecast, Job, JobId, Party, Pause, Refusal, Reply, Status, Timestamp, Transition,
+};
 
 use crate::common::backends;
 use crate::tables::Tables;
@@ -33,6 +35,8 @@ pub struct Naive {
     pub claims: Vec<(String, Party, Tag)>,
     /// Whatever completed at any time: for which backend, in what time, for how much work.
     pub completions: Vec<(String, u64, Option<u64>)>,
+    /// What was foretold of the jobs that completed, by backend, and when they did.
+    pub forecasts: BTreeMap<String, Vec<(Forecast, Timestamp)>>,
     /// Backends that are held, and those that were released since they last were.
     pub held: BTreeMap<String, String>,
     pub released: BTreeSet<String>,
@@ -45,8 +49,9 @@ pub struct Naive {
 impl Naive {
     pub fn new(rows: Tables) -> Self {
         let (claims, completions) = (Vec::new(), Vec::new());
+        let forecasts = BTreeMap::new();
         let (held, released, at_work) = (BTreeMap::new(), BTreeSet::new(), VecDeque::new());
-        Self { rows, backends: backends(0), claims, completions, held, released, at_work, by: None, now: 0 }
+        Self { rows, backends: backends(0), claims, completions, forecasts, held, released, at_work, by: None, now: 0 }
     }
 
     /// What is not durable is gone.

@@ -1,6 +1,6 @@
 //! What is for later, and what is away, on rows.
 
-use easel_core::{Body, Job, Refusal, Reply, Status, Timestamp, Transition};
+use easel_core::{Body, Forecast, Job, Refusal, Reply, Status, Timestamp, Transition};
 
 use super::{Answer, Naive};
 use crate::common::LIMITS;
@@ -27,10 +27,16 @@ impl Naive {
 
     /// In line: at its rank, if it has one.
     pub(super) fn stand(&mut self, job: &mut Job) {
-        if job.rank.0.is_empty() {
+        let first = job.rank.0.is_empty();
+        if first {
             self.line_up(job);
         }
         (job.status, job.retry_at, job.queued_at) = (Status::Queued, None, Some(self.now));
+        if first {
+            self.rows.jobs.insert(job.id, job.clone());
+            let expected = self.estimate(job, self.now, None);
+            job.forecast = expected.map(|(_, end)| Forecast { made_at: self.now, end });
+        }
     }
 
     /// Whether a pending job has waited long enough.
