@@ -1,4 +1,4 @@
-//! kill -9 at random moments, under twelve clients, again and again on the same data; and after each restart, does the host
+//! kill -9 at random moments (and now and then a kind stop), under sixteen clients, again and again on the same data; and after each restart, does the host
 //! still stand by everything that it ever told anybody?
 //!
 //! ```text
@@ -53,6 +53,7 @@ async fn live_and_die(rounds: u64, random: &mut Random) {
     // The log is emptied every few hundred commits, so that kills hit that as well.
     let home = Home::with(Config {
         tables: "[store]\nmax_log = \"256KiB\"\n".into(),
+        shutdown_grace: "10ms",
         fakes: "retry = { attempts = 3, base = \"20ms\", max = \"200ms\" }".into(),
         ..Config::default()
     });
@@ -77,7 +78,7 @@ async fn live_and_die(rounds: u64, random: &mut Random) {
     rest(&mut host, &memory, &mut log, random).await;
 }
 
-/// Lets the clients loose and kills the host at a random moment.
+/// Lets the clients loose and kills the host at a random moment; or now and then stops it kindly.
 async fn ride(host: &mut Host, memory: &Arc<Memory>, random: &mut Random) {
     let round = Round::new(host.api(), memory);
     let mut clients = round.clients(random);
@@ -87,7 +88,11 @@ async fn ride(host: &mut Host, memory: &Arc<Memory>, random: &mut Random) {
         round.answered(1 + random.below(1500)).await;
     }
     round.may_die();
-    host.kill().await;
+    if random.once_in(5) {
+        assert_eq!(host.stop().await, Some(0));
+    } else {
+        host.kill().await;
+    }
     while let Some(client) = clients.join_next().await {
         client.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     }
@@ -143,8 +148,10 @@ async fn rest(host: &mut Host, memory: &Arc<Memory>, log: &mut Vec<Value>, rando
     files_are_those_that_rows_name(&host.home().data().join("artifacts"), &after);
     patches_are_there(&api, memory).await;
     assert_eq!(host.errors_logged(), Vec::<String>::new());
-    let lost = log.iter().filter(|frame| frame["event"] == "retrying").count();
-    eprintln!("{} jobs, {} events, {lost} attempts lost to crashes and made again", after.len(), log.len());
+    let [lost, interrupted] =
+        ["retrying", "interrupted"].map(|event| log.iter().filter(|frame| frame["event"] == event).count());
+    let (jobs, events) = (after.len(), log.len());
+    eprintln!("{jobs} jobs, {events} events, {lost} attempts made again, {interrupted} interrupted by kind stops");
 }
 
 async fn rows(api: &Api) -> BTreeMap<String, Value> {

@@ -54,6 +54,7 @@ impl<'a> Evidence<'a> {
         self.ended_jobs_stay_as_they_are_unless_retried();
         self.what_an_attempt_came_to_is_never_rewritten();
         self.attempts_started_are_outcomes_and_live_ones();
+        self.only_a_kind_stop_is_not_charged();
         self.attempts_are_never_more_than_allowed();
         self.nothing_starts_while_the_queue_is_paused();
         self.a_cancelled_job_does_not_go_on();
@@ -203,7 +204,8 @@ impl<'a> Evidence<'a> {
 
     /// Invariant 6: Attempts started = outcomes recorded + attempts live, with one of the known outcomes each.
     fn attempts_started_are_outcomes_and_live_ones(&self) {
-        const KNOWN: [&str; 7] = ["complete", "error", "timeout", "stalled", "trapped", "cancelled", "lost"];
+        const KNOWN: [&str; 8] =
+            ["complete", "error", "timeout", "stalled", "trapped", "cancelled", "lost", "interrupted"];
         for (id, row) in self.rows {
             let seq = row["seq"].as_u64().expect("a number");
             let story = self.stories[id.as_str()].iter().filter(|frame| frame["seq"].as_u64() <= Some(seq));
@@ -218,7 +220,16 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Invariant 7: Attempts never exceed the maximum, crashes included. Nobody stops the host kindly here, so each attempt is charged.
+    /// Invariant 8: A graceful shutdown consumes no attempt; what else an attempt comes to does.
+    fn only_a_kind_stop_is_not_charged(&self) {
+        for (id, row) in self.rows {
+            for one in row["attempts"].as_array().expect("attempts").iter().filter(|one| one["outcome"].is_string()) {
+                assert_eq!(one["charged"] == false, one["outcome"] == "interrupted", "charged or not: {id}, {one}");
+            }
+        }
+    }
+
+    /// Invariant 7: Attempts never exceed the maximum, crashes included. Those that a kind stop interrupted do not count.
     fn attempts_are_never_more_than_allowed(&self) {
         for (id, story) in &self.stories {
             let mut series = 0;
@@ -227,7 +238,12 @@ impl<'a> Evidence<'a> {
                 let revived = ["queued", "pending"].contains(&event(frame))
                     && index > 0
                     && ENDS.contains(&event(story[index - 1]));
-                series = if revived { 0 } else { series + u64::from(event(frame) == "started") };
+                series = match event(frame) {
+                    _ if revived => 0,
+                    "started" => series + 1,
+                    "interrupted" => series - 1,
+                    _ => series,
+                };
                 assert!(series <= 3 && job["max_attempts"] == 3, "{id} ran too often:{}", told(story));
                 let live = job["attempts"].as_array().is_some_and(|all| all.iter().any(|one| one["outcome"].is_null()));
                 assert_eq!(job["attempts_used"], series - u64::from(live), "{id}: attempts used:{}", told(story));

@@ -117,6 +117,8 @@ impl Round {
 
     async fn ask(&self, request: RequestBuilder) -> Option<Reply> {
         match self.api.attempt(request).await {
+            // A host that stops kindly says so to those who still ask.
+            Ok(reply) if reply.status == 503 && self.dying() => None,
             Ok(reply) => Some(reply),
             Err(error) => {
                 assert!(self.dying(), "the host was not killed, and yet: {error:?}");

@@ -101,7 +101,7 @@ fn panics(act: impl FnOnce()) -> bool {
 #[test]
 fn a_history_in_order_passes_and_each_broken_promise_is_found_out() {
     assert_eq!(Story::in_order().complaint(), None);
-    let spoilt: [Spoilt; 20] = [
+    let spoilt: [Spoilt; 22] = [
         ("1: an acknowledged job is not there", "and is gone", |story| drop(story.rows.remove("c"))),
         ("1: a job that was deleted is there", "and is there", |story| story.ledger.of("b").deletes_done = 1),
         ("1: a job that nobody submitted", "nobody submitted", |story| {
@@ -140,6 +140,23 @@ fn a_history_in_order_passes_and_each_broken_promise_is_found_out() {
         }),
         ("7: attempts that are not counted", "attempts used", |story| {
             story.log[7]["job"]["attempts_used"] = json!(1);
+            story.renumber();
+        }),
+        ("8: a stop that was charged", "charged or not", |story| {
+            story.log[3]["job"]["attempts"][0]["outcome"] = json!("interrupted");
+            for log in &mut story.log[4..8] {
+                if log["job"]["id"] == "a" {
+                    log["job"]["attempts"][0]["outcome"] = json!("interrupted");
+                }
+            }
+            story.renumber();
+        }),
+        ("8: a crash that was not", "charged or not", |story| {
+            for log in &mut story.log[3..8] {
+                if log["job"]["id"] == "a" {
+                    log["job"]["attempts"][0]["charged"] = json!(false);
+                }
+            }
             story.renumber();
         }),
         ("9: a cancelled job that completes", "went on", |story| {
