@@ -30,6 +30,7 @@ pub enum Step {
     Pause {
         device: Option<&'static str>,
         reason: Option<&'static str>,
+        unload: bool,
     },
     Resume {
         device: Option<&'static str>,
@@ -166,8 +167,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (device(), index()).prop_map(|(device, index)| Step::DeleteWhatIsUsed(device, index)),
         3 => (index(), prop::bool::weighted(0.75), place()).prop_map(|(job, queued, to)| Step::Move { job, queued, to }),
         2 => (index(), priority()).prop_map(|(job, priority)| Step::Reprioritise { job, priority }),
-        1 => (paused(), prop::option::of(select(&["dust", "noise"][..])))
-            .prop_map(|(device, reason)| Step::Pause { device, reason }),
+        1 => (paused(), prop::option::of(select(&["dust", "noise"][..])), any::<bool>())
+            .prop_map(|(device, reason, unload)| Step::Pause { device, reason, unload }),
         4 => paused().prop_map(|device| Step::Resume { device }),
         30 => (device(), prop::bool::weighted(0.7)).prop_flat_map(|(device, claim)| {
             prop::option::of(ending(device)).prop_map(move |ending| Step::Turn { device, ending, claim })

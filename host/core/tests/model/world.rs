@@ -216,8 +216,8 @@ impl World {
                 move_to(if queued { other(job)? } else { any(&self.jobs, job)? }, to)
             }
             Step::Reprioritise { job, priority } => reprioritise(any(&self.jobs, job)?, priority),
-            Step::Pause { device: None, reason } => pause_queue(reason),
-            Step::Pause { device: Some(device), reason } => pause_device(device, reason),
+            Step::Pause { device: None, reason, unload } => unloading(pause_queue(reason), unload),
+            Step::Pause { device: Some(device), reason, unload } => unloading(pause_device(device, reason), unload),
             Step::Resume { device: None } => resume_queue(),
             Step::Resume { device: Some(device) } => resume_device(device),
             Step::Turn { device, ending, claim } => {
