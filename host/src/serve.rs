@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::artifacts::Files;
 use crate::backend::{Backend, Registry};
 use crate::config::{Config, Database};
-use crate::dispatch::{Breaker, Devices, Dispatch};
+use crate::dispatch::{Breaker, Devices, Dispatch, Memory};
 use crate::scheduler::{Scheduler, Setup};
 use crate::store::{Location, Sizes, Store};
 use crate::web;
@@ -53,6 +53,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             registry: registry.clone(),
             files: files.clone(),
             shutdown_grace: config.shutdown_grace,
+            memory: Memory::default(),
             requests: doors.add(&device.name),
         };
         devices.spawn(dispatch.run(stop.clone()));

@@ -97,7 +97,7 @@ pub fn device(device: &Device, state: &State) -> Value {
 }
 
 fn pause(pause: &Pause) -> Value {
-    json!({"reason": pause.reason, "by": pause.by, "since": time::text(pause.since)})
+    json!({"reason": pause.reason, "by": pause.by, "since": time::text(pause.since), "unload": pause.unload})
 }
 
 /// The queue: what runs, what waits, on which devices.

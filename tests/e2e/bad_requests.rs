@@ -58,6 +58,7 @@ async fn what_is_not_there_is_a_problem_document_too() {
         "/nowhere".to_owned(),
         "/v1".to_owned(),
         "/v1/nowhere".to_owned(),
+        "/sdapi/v1/options".to_owned(),
         format!("/v1/jobs/{nobody}"),
         format!("/v1/jobs/{nobody}/log"),
         format!("/v1/jobs/{nobody}/preview"),

@@ -199,3 +199,27 @@ async fn jobs_are_cancelled_by_what_they_have_in_common() {
     assert_eq!(problem["field"], "ids");
     assert_eq!(api.jobs("status=queued").await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_a_message_are_cancelled_and_a_null_cancels_nothing() {
+    let host = Host::start().await;
+    let api = host.api();
+    let message = api.message(json!({})).await;
+    api.hold_device().await;
+    api.submit_job(&json!({"params": {}, "message_id": message})).await;
+    api.submit_job(&json!({"params": {}, "conversation_id": "c2"})).await;
+
+    for field in ["ids", "batch_id", "conversation_id", "message_id", "backend", "owner", "status"] {
+        for filter in [json!({field: null}), json!({field: [null]}), json!({"owner": "local", field: null})] {
+            // A name that stands twice is another matter.
+            let filter = if field == "owner" { json!({"backend": "fakes", "owner": null}) } else { filter };
+            let problem = api.post("/v1/jobs/cancel", &filter).await.problem(&[422]);
+            assert_eq!(problem["field"].as_str().unwrap().split('.').next(), Some(field), "{filter}: {problem}");
+        }
+    }
+    assert_eq!(api.jobs("status=queued").await.len(), 2);
+
+    let reply = api.post("/v1/jobs/cancel", &json!({"message_id": message})).await.expect(200);
+    assert_eq!(reply, json!({"cancelled": 1, "more": false}));
+    assert_eq!(api.jobs("status=queued").await.len(), 1);
+}

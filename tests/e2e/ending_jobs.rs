@@ -1,6 +1,6 @@
 //! Cancel, retry, delete: what a person does to a job, and when it is too late.
 
-use crate::harness::api::{failing, text};
+use crate::harness::api::{failing, long, text};
 use crate::harness::{Api, Host, Reply};
 use serde_json::{Value, json};
 
@@ -145,4 +145,20 @@ async fn a_deleted_job_is_gone_with_its_files() {
     host.kill().await;
     host.start_again().await;
     gone(&host.api()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_files_a_running_one_uses_is_deleted_only_when_that_has_ended() {
+    let host = Host::start().await;
+    let api = host.api();
+    let made = api.submit(json!({"artifacts": 1})).await["id"].clone();
+    let using = api.submit_job(&json!({"params": long(), "depends_on": [made]})).await["id"].clone();
+    api.until(&using, "processing").await;
+
+    let refused = delete(&api, &made).await;
+
+    assert_eq!(conflict_with(&refused, &made)["status"], "complete");
+    assert!(text(&refused.json()["detail"]).contains(text(&using)), "{refused}");
+    api.release(&using).await;
+    assert_eq!(delete(&api, &made).await.status, 204);
 }

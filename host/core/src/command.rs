@@ -162,6 +162,8 @@ pub enum Command {
     PauseQueue {
         /// Why.
         reason: Option<String>,
+        /// Whether the devices' memory is to be freed.
+        unload: bool,
         /// Who wants it.
         by: String,
     },
@@ -176,6 +178,8 @@ pub enum Command {
         device: String,
         /// Why.
         reason: Option<String>,
+        /// Whether its memory is to be freed.
+        unload: bool,
         /// Who wants it.
         by: String,
     },

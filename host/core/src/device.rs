@@ -31,6 +31,9 @@ pub struct Pause {
     pub by: String,
     /// When.
     pub since: Timestamp,
+    /// Whether the memory of what stands still is to be freed.
+    #[serde(default)]
+    pub unload: bool,
 }
 
 /// The queue's own row.

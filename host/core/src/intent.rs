@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::{BatchId, Job, JobId, Status, Ticket};
+use crate::message::MessageId;
 
 /// Something that is being done to many jobs, in the order of their tickets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,9 @@ pub struct Which {
     /// In these conversations.
     #[serde(default)]
     pub conversations: Vec<String>,
+    /// Reporting to these messages.
+    #[serde(default)]
+    pub messages: Vec<MessageId>,
     /// For these backends.
     #[serde(default)]
     pub backends: Vec<String>,
@@ -101,6 +105,7 @@ impl Which {
             && any(&self.owners, Some(&job.owner))
             && any(&self.users, job.user.as_ref())
             && any(&self.conversations, job.conversation_id.as_ref())
+            && any(&self.messages, job.message_id.as_ref())
             && any(&self.backends, Some(&job.backend))
             && any(&self.statuses, Some(&job.status))
     }

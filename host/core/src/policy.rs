@@ -25,6 +25,7 @@
 //! | a job depends on others | on jobs of its own party that are there already, so there are no cycles; pending until all have completed |
 //! | one of them fails for good, is cancelled or deleted | the job ends in error as well, and so on through all that depend on it; or it runs anyway, if it asked to |
 //! | a person retries what others wait for | refused: they are to get what it came to |
+//! | a person deletes what one that runs depends on | refused: its files are in use until that attempt has ended |
 //! | a batch | all of it or nothing; an entry may depend on those before it |
 //! | a command touches very many jobs | a slice of them now; what is left is written down and done a slice at a time, in the order of the tickets |
 //! | how long a job will take | what its backend's completed attempts took of late, for its work or else each; nothing is said before three |

@@ -98,6 +98,14 @@ pub enum Refusal {
         /// What would be needed.
         rule: &'static str,
     },
+    /// A job that runs depends on it, and uses its files.
+    #[error("job {by} is using what job {} made: delete it when that has ended", job.id)]
+    InUse {
+        /// The job as it is.
+        job: Arc<Job>,
+        /// The one that runs.
+        by: JobId,
+    },
     /// The idempotency key stands for another request, or for a job that was deleted.
     #[error("the idempotency key {0:?} was used for another request")]
     KeyReused(String),

@@ -75,6 +75,10 @@ pub struct Backend {
     pub backoff: Backoff,
     /// How many bytes of artifacts one attempt may write.
     pub artifact_quota: u64,
+    /// How long it may hold memory of an idle device.
+    pub idle_release: Option<Duration>,
+    /// Whether it may hold memory while others run on its device.
+    pub keep_memory: bool,
     allow_hosts: Vec<String>,
     params: Schema,
     guest: Guest,
@@ -106,6 +110,12 @@ impl Backend {
     /// Lets the component free its device's memory. Ends as `settle` does.
     pub async fn unload(&self) -> Result<(), Ended> {
         self.guest.unload().await
+    }
+
+    /// Whether this is `other` under another name: the same component, set up in the same way, speaks to the same engine.
+    pub fn is_same_engine(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.guest.config, &other.guest.config);
+        self.digest == other.digest && ours == theirs && self.allow_hosts == other.allow_hosts
     }
 
     /// All the network that it gets.

@@ -91,6 +91,8 @@ impl Registry {
             stall: configured.stall,
             max_attempts: configured.retry.attempts,
             backoff: Backoff { base: micros(configured.retry.base), max: micros(configured.retry.max) },
+            idle_release: configured.idle_release,
+            keep_memory: configured.keep_memory,
             artifact_quota: configured.artifact_quota.as_u64(),
             allow_hosts: configured.allow_hosts.clone(),
             params,

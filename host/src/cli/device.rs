@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use console::style;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::client::{Client, Remote};
 use super::print::Table;
@@ -42,9 +42,7 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
             let answer = client.get(&["v1", "devices"]).await?;
             return answer.print(remote.json, |Devices { devices }: Devices| table(&devices));
         }
-        Command::Pause { name, pausing } => {
-            client.ask(request(name, "pause").json(&json!({"reason": pausing.reason}))).await?
-        }
+        Command::Pause { name, pausing } => client.ask(request(name, "pause").json(pausing)).await?,
         Command::Unload { name } => client.ask(request(name, "unload")).await?,
         Command::Resume { name } => client.ask(request(name, "resume")).await?,
     };

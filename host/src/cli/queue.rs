@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::json;
+use serde::Serialize;
 
 use super::client::{Client, Remote};
 use super::text::Text;
@@ -19,21 +19,23 @@ pub(super) enum Command {
     Resume,
 }
 
-/// Why, for everybody who waits.
-#[derive(Debug, clap::Args)]
+/// Why, for everybody who waits, and what else.
+#[derive(Debug, clap::Args, Serialize)]
 pub(super) struct Pausing {
     /// Why: everybody who waits is told
     #[arg(long, value_name = "TEXT")]
-    pub(super) reason: Option<String>,
+    reason: Option<String>,
+    /// Free the memory as soon as nothing runs there any more
+    #[arg(long)]
+    unload: bool,
 }
 
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let answer = match command {
         Command::Status => client.get(&["v1", "queue"]).await?,
-        Command::Pause(Pausing { reason }) => {
-            let request = client.request(Method::POST, client.url(["v1", "queue", "pause"]));
-            client.ask(request.json(&json!({ "reason": reason }))).await?
+        Command::Pause(pausing) => {
+            client.ask(client.request(Method::POST, client.url(["v1", "queue", "pause"])).json(pausing)).await?
         }
         Command::Resume => client.ask(client.request(Method::POST, client.url(["v1", "queue", "resume"]))).await?,
     };
@@ -71,6 +73,9 @@ fn paused(pause: &Pause) -> String {
     }
     if let Some(since) = pause.since {
         text += &format!(", {}", print::ago(since));
+    }
+    if pause.unload {
+        text += ", memory freed when idle";
     }
     text
 }

@@ -123,6 +123,8 @@ pub(super) struct Pause {
     pub(super) reason: Option<Text>,
     pub(super) by: Option<Text>,
     pub(super) since: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub(super) unload: bool,
 }
 
 #[derive(Debug, Deserialize)]

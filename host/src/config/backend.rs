@@ -46,6 +46,13 @@ pub struct Backend {
     /// How often and how soon a failed attempt is repeated.
     #[serde(default)]
     pub retry: Retry,
+    /// How long it may hold memory of a device that stands idle, before it is asked to free it. None: for ever.
+    #[serde(default, with = "humantime_serde")]
+    pub idle_release: Option<Duration>,
+    /// Whether it holds on to its memory while another backend runs on its device. Otherwise it is asked to free it before
+    /// another one's job starts, unless that is the same engine under another name.
+    #[serde(default)]
+    pub keep_memory: bool,
 }
 
 impl Backend {
@@ -62,6 +69,8 @@ impl Backend {
             memory: limits::memory(),
             artifact_quota: limits::artifact_quota(),
             retry: Retry::default(),
+            idle_release: None,
+            keep_memory: false,
         }
     }
 }

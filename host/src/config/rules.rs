@@ -116,6 +116,9 @@ fn backend(config: &Config, its_name: &str, backend: &Backend) -> Checked {
     some_bytes(&key("memory"), backend.memory)?;
     ensure(backend.memory <= MOST_MEMORY, key("memory"), || format!("must be at most {MOST_MEMORY}"))?;
     some_bytes(&key("artifact_quota"), backend.artifact_quota)?;
+    if let Some(time) = backend.idle_release {
+        some_time(&key("idle_release"), time)?;
+    }
     ensure(backend.retry.attempts > 0, key("retry.attempts"), || "must be at least 1".to_owned())?;
     ensure(backend.retry.base <= backend.retry.max, key("retry.base"), || {
         format!("must not be above {}", key("retry.max"))

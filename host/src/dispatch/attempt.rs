@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::dependencies::Made;
-use super::outcome::{Verdict, judge, not_started, unsaved};
+use super::outcome::{Verdict, judge, not_begun, not_started, unsaved};
 use super::watchdog::{Reason, Step, Watchdog};
 use super::{Dispatch, journal};
 use crate::artifacts::AttemptFiles;
@@ -18,38 +18,44 @@ use crate::backend::{Backend, Ended, InputFile, Kill, Task};
 /// News that may wait before the component does.
 const NEWS: usize = 64;
 
+/// All that an attempt needs in order to run.
+struct Ready {
+    backend: Arc<Backend>,
+    files: AttemptFiles,
+    made: Made,
+    dog: Watchdog,
+}
+
+/// Why an attempt does not run.
+enum NotReady {
+    /// It was to end before it began.
+    Ended(Reason),
+    /// Something that it needs is not there.
+    Failed(anyhow::Error),
+}
+
 impl Dispatch {
     /// Runs the attempt that was claimed; what came of it.
     pub(super) async fn attempt(&self, claimed: Claimed, stop: &CancellationToken) -> Finished {
         let Claimed { job, digest, unload_first } = claimed;
         let begun = Instant::now();
-        let (ended, reason, files) = match self.prepare(&job, &digest).await {
-            Ok((backend, files, made)) => {
-                if unload_first {
-                    tokio::select! {
-                        // An attempt that finds too little again says so itself.
-                        freed = self.free_memory(&backend) => if let Err(error) = freed {
-                            tracing::debug!(job = %job.id, "goes on all the same: {error}");
-                        },
-                        () = stop.cancelled() => {}
-                    }
-                }
-                let (ended, reason) = self.run_guest(&job, &backend, files.clone(), made, stop).await;
-                (Ok(ended), reason, Some(files))
+        let (mut verdict, returned) = match self.prepare(&job, &digest, unload_first, stop).await {
+            Ok(Ready { backend, files, made, dog }) => {
+                self.memory.used(&backend.name);
+                let (ended, reason) = self.run_guest(&job, &backend, files.clone(), made, dog, stop).await;
+                let verdict = judge(&ended, reason);
+                (verdict, if let Ended::Returned(text) = ended { Some((text, files)) } else { None })
             }
-            Err(error) => (Err(error), None, None),
-        };
-        let mut verdict = match &ended {
-            Ok(ended) => judge(ended, reason),
-            Err(error) => not_started(error),
+            Err(NotReady::Ended(reason)) => (not_begun(reason), None),
+            Err(NotReady::Failed(error)) => (not_started(&error), None),
         };
         let mut artifacts = Vec::new();
         let mut result = None;
-        if let (Ok(Ended::Returned(text)), Some(files)) = (&ended, files) {
+        if let Some((text, files)) = returned {
             match files.finished().await {
                 Ok(finished) => {
                     artifacts = finished;
-                    result = serde_json::from_str(text).ok().map(|value| Json::of(&value));
+                    result = serde_json::from_str(&text).ok().map(|value| Json::of(&value));
                 }
                 Err(failed) => verdict = unsaved(&failed.into()),
             }
@@ -69,11 +75,50 @@ impl Dispatch {
         }
     }
 
-    async fn prepare(&self, job: &Job, digest: &str) -> anyhow::Result<(Arc<Backend>, AttemptFiles, Made)> {
-        let backend = self.registry.with_digest(&job.backend, digest).await?;
-        let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota).await?;
-        let made = self.dependencies(job).await?;
-        Ok((backend, files, made))
+    /// Gathers what the attempt needs and makes room for it. All of that is its time: whatever ends a running attempt also
+    /// ends this, and at once, since nothing of it runs yet that would have to be asked.
+    async fn prepare(
+        &self,
+        job: &Job,
+        digest: &str,
+        unload_first: bool,
+        stop: &CancellationToken,
+    ) -> Result<Ready, NotReady> {
+        let begun = Instant::now();
+        let failed = |error: anyhow::Error| NotReady::Failed(error);
+        let backend = self.registry.with_digest(&job.backend, digest).await.map_err(|error| failed(error.into()))?;
+        let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota).await;
+        let files = files.map_err(|error| failed(error.into()))?;
+        let mut dog = Watchdog::new(begun, self.time_for(job, &backend), backend.stall);
+        let made = tokio::select! {
+            // An attempt that need not wait has begun: a host that stops then gives it its grace.
+            biased;
+            made = async {
+                let made = self.dependencies(job).await;
+                self.make_room(job, &backend, unload_first).await;
+                made
+            } => made,
+            reason = self.interrupted(job, dog.deadline(), stop) => return Err(NotReady::Ended(reason)),
+        };
+        dog.news(Instant::now());
+        Ok(Ready { backend, files, made, dog })
+    }
+
+    /// Waits until somebody cancels the job, its time is up, or the host stops.
+    async fn interrupted(&self, job: &Job, deadline: Instant, stop: &CancellationToken) -> Reason {
+        let mut head = self.scheduler.hub().watch_head();
+        loop {
+            head.mark_unchanged();
+            if self.scheduler.state().job(job.id).is_some_and(|job| job.cancel_requested) {
+                return Reason::Cancelled;
+            }
+            tokio::select! {
+                biased;
+                changed = head.changed() => if changed.is_err() { return Reason::Shutdown },
+                () = sleep_until(deadline) => return Reason::Timeout,
+                () = stop.cancelled() => return Reason::Shutdown,
+            }
+        }
     }
 
     /// Runs the component until it ends; with why it was to end, if it was.
@@ -83,9 +128,9 @@ impl Dispatch {
         backend: &Backend,
         files: AttemptFiles,
         made: Made,
+        mut dog: Watchdog,
         stop: &CancellationToken,
     ) -> (Ended, Option<Reason>) {
-        let mut dog = Watchdog::new(Instant::now(), self.time_for(job, backend), backend.stall);
         let (news, mut inbox) = mpsc::channel(NEWS);
         let (cancel, kill) = (CancellationToken::new(), Kill::new());
         let mut running = Box::pin(backend.run(Task {

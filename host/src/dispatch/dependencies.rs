@@ -1,10 +1,17 @@
 //! What the jobs made that a job depends on, as its backend gets it: results as JSON, files as inputs.
 
+use std::fmt::Display;
+use std::time::Duration;
+
 use easel_core::Job;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use super::Dispatch;
+use super::{Dispatch, PATIENCE};
 use crate::backend::InputFile;
+
+/// The first pause before a store that could not be read is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Results as the JSON array that `dependencies` of the WIT promises, and files under `ID/NAME`.
 #[derive(Debug)]
@@ -15,11 +22,12 @@ pub(super) struct Made {
 
 impl Dispatch {
     /// In the order in which the job names them. One that did not complete made nothing; one that was deleted is left out.
-    pub(super) async fn dependencies(&self, job: &Job) -> anyhow::Result<Made> {
+    /// A store that cannot be read is no fault of the job's: it is asked until it answers.
+    pub(super) async fn dependencies(&self, job: &Job) -> Made {
         if job.depends_on.is_empty() {
-            return Ok(Made { results: "[]".to_owned(), files: Vec::new() });
+            return Made { results: "[]".to_owned(), files: Vec::new() };
         }
-        let found = self.scheduler.jobs_by_id(&job.depends_on).await?;
+        let found = until_it_works(AGAIN, || self.scheduler.jobs_by_id(&job.depends_on)).await;
         let (mut results, mut files) = (Vec::new(), Vec::new());
         for made in job.depends_on.iter().filter_map(|id| found.iter().find(|made| made.id == *id)) {
             let artifacts: Vec<Value> = made
@@ -41,6 +49,40 @@ impl Dispatch {
                 path: self.files.artifact_path(made.id, artifact),
             }));
         }
-        Ok(Made { results: Value::Array(results).to_string(), files })
+        Made { results: Value::Array(results).to_string(), files }
+    }
+}
+
+/// Tries again and again, with pauses that grow from `wait`.
+async fn until_it_works<T, E: Display, F: Future<Output = Result<T, E>>>(
+    mut wait: Duration,
+    what: impl Fn() -> F,
+) -> T {
+    loop {
+        match what().await {
+            Ok(value) => return value,
+            Err(error) => {
+                tracing::error!("cannot read what a job depends on, trying again in {wait:?}: {error}");
+                sleep(wait).await;
+                wait = (wait * 2).min(PATIENCE);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_that_fails_is_repeated_until_it_works() {
+        let tries = AtomicU32::new(0);
+        let read = || {
+            let tried = tries.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(if tried < 3 { Err(format!("failure {tried}")) } else { Ok(tried) })
+        };
+        assert_eq!(until_it_works(Duration::ZERO, read).await, 3);
     }
 }

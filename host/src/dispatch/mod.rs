@@ -8,6 +8,7 @@ mod attempt;
 mod breaker;
 mod dependencies;
 mod journal;
+mod memory;
 mod outcome;
 mod settle;
 mod unload;
@@ -18,7 +19,9 @@ use std::time::Duration;
 
 pub use breaker::Breaker;
 use easel_core::{Command, Finished, Reply};
+pub use memory::Memory;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use unload::Request;
 pub use unload::{Devices, UnloadError};
@@ -45,6 +48,8 @@ pub struct Dispatch {
     pub files: Files,
     /// What a running job gets to finish in when the host stops.
     pub shutdown_grace: Duration,
+    /// Who may hold its memory.
+    pub memory: Memory,
     /// What operators ask of it.
     pub requests: mpsc::Receiver<Request>,
 }
@@ -53,6 +58,7 @@ impl Dispatch {
     /// Runs jobs until `stop`; then the one that runs gets its grace, and its outcome is written before this returns.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut finished: Option<Finished> = None;
+        let mut idle_since = Instant::now();
         // A host that stops and cannot write an outcome gives up some day: the next start finds a lost attempt.
         let mut given_up = TRIES;
         loop {
@@ -71,10 +77,13 @@ impl Dispatch {
                 claim: !stop.is_cancelled() && self.requests.is_empty(),
             };
             match self.scheduler.send(turn).await {
-                Ok(Reply::Turn(Some(claimed))) => finished = Some(self.attempt(*claimed, &stop).await),
+                Ok(Reply::Turn(Some(claimed))) => {
+                    finished = Some(self.attempt(*claimed, &stop).await);
+                    idle_since = Instant::now();
+                }
                 Ok(_) => {
                     let idle = finished.take().is_none();
-                    if stop.is_cancelled() || (idle && !self.work(&stop).await) {
+                    if stop.is_cancelled() || (idle && !self.work(idle_since, &stop).await) {
                         return;
                     }
                 }
@@ -92,8 +101,9 @@ impl Dispatch {
         }
     }
 
-    /// Waits until there is a job to claim or something to settle; false when it is time to stop.
-    async fn work(&mut self, stop: &CancellationToken) -> bool {
+    /// Waits until there is a job to claim or something to settle; false when it is time to stop. The device is idle since
+    /// `idle`, and its memory is freed meanwhile if it is to be.
+    async fn work(&mut self, idle: Instant, stop: &CancellationToken) -> bool {
         let mut head = self.scheduler.hub().watch_head();
         loop {
             head.mark_unchanged();
@@ -102,11 +112,14 @@ impl Dispatch {
             if dirty || state.claimable(&self.device).is_some() {
                 return true;
             }
+            self.release(&state, idle, stop).await;
+            let release = self.next_release(idle);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return false,
                 Some(request) = self.requests.recv() => self.answer(request, stop).await,
                 changed = head.changed() => if changed.is_err() { return false },
+                () = sleep_until(release.unwrap_or(idle)), if release.is_some() => {}
             }
         }
     }

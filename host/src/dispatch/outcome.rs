@@ -54,6 +54,11 @@ pub(super) fn judge(ended: &Ended, reason: Option<Reason>) -> Verdict {
     }
 }
 
+/// The attempt was to end before anything of it ran: nothing touched the device.
+pub(super) fn not_begun(reason: Reason) -> Verdict {
+    ending(Some(reason), true)
+}
+
 /// It ended because it was to end. Killed without a reason is killed by its hard deadline.
 fn ending(reason: Option<Reason>, clean: bool) -> Verdict {
     let (outcome, kind, message) = match reason {

@@ -46,6 +46,11 @@ impl Watchdog {
         Self { deadline: now + timeout, stall, last_news: now, ending: None }
     }
 
+    /// When its time is up.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// When the component is dead whatever happens: nothing escapes this one.
     pub(super) fn hard_deadline(&self, shutdown_grace: Duration) -> Instant {
         self.deadline + CANCEL_GRACE + shutdown_grace

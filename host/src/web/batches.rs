@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{BatchId, Command, JobId, Refusal, Reply, Which};
+use easel_core::{BatchId, Command, Job, JobId, Refusal, Reply, Which};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use warp::http::HeaderMap;
-use warp::reply::Response;
 
 use super::body::{Body, Document};
 use super::envelope::{self, Envelope, InputField};
 use super::jobs::{cancel_many, to_the_end, view_as_told};
-use super::submit::{adopt, forget_inputs, key};
-use super::{Answer, Host, OWNER, Problem, reply};
+use super::submit::{adopt, forget_inputs, key, made_before};
+use super::{Answer, Host, Problem, reply};
 use crate::scheduler::Rejected;
 use crate::view;
 
@@ -36,9 +35,9 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
     let key = key(&headers)?;
     let document = body?;
     if let Some(key) = &key
-        && let Some(known) = made_before(&host, key, &document).await?
+        && let Some(first) = made_before(&host, key, &key_of_entry(key, 0), &document).await?
     {
-        return Ok(known);
+        return again(&host, key, &first).await;
     }
     let wishes = read(&host, &document, key)?;
     let batch = BatchId(Uuid::now_v7());
@@ -55,11 +54,9 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
     }
 }
 
-/// The answer to a batch that was made before. What has changed since is no reason to deny what was acknowledged.
-async fn made_before(host: &Host, key: &str, document: &Document) -> Result<Option<Response>, Problem> {
-    let Some(used) = host.scheduler.key(OWNER, &key_of_entry(key, 0)).await? else { return Ok(None) };
+/// The answer to a batch that was made before, with `first` in it.
+async fn again(host: &Host, key: &str, first: &Job) -> Answer {
     let reused = || Problem::from(Refusal::KeyReused(key.to_owned()));
-    let first = host.scheduler.job(used.job).await?.filter(|_| used.digest == document.digest()).ok_or_else(reused)?;
     let batch = first.batch_id.ok_or_else(reused)?;
     let ids = host.scheduler.batch(batch).await?.ok_or_else(reused)?;
     let mut views = Vec::with_capacity(ids.len());
@@ -67,7 +64,7 @@ async fn made_before(host: &Host, key: &str, document: &Document) -> Result<Opti
         let job = host.scheduler.job(id).await?.ok_or_else(reused)?;
         views.push(view::job(&job, &host.scheduler.state(), host.scheduler.hub()));
     }
-    Ok(Some(reply::json(&json!({"id": batch, "jobs": views}))))
+    Ok(reply::json(&json!({"id": batch, "jobs": views})))
 }
 
 /// The key of an entry. No client's key has a space in it, so none is taken for another.

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
@@ -28,6 +29,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const ROOM: u64 = 1024 * 1024;
 /// What the body of a batch may have.
 const BATCH: u64 = 16 * 1024 * 1024;
+/// How many bytes of batches are made into values at once: those take several times as much.
+const BATCHES: usize = 2 * BATCH as usize;
 /// How much of a refused body is read, so that the client, which is still sending, gets to read why.
 const DRAINED: usize = 32 * 1024 * 1024;
 
@@ -39,16 +42,19 @@ pub(super) type Body = Result<Document, Problem>;
 pub(super) struct Document {
     bytes: Bytes,
     value: Value,
+    /// What it takes of the room for large bodies, as long as it is there.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// Reads the body of a request as JSON.
 pub(super) fn json(host: &Arc<Host>) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
-    json_up_to(ROOM + 2 * host.config.web.max_params.as_u64())
+    json_up_to(ROOM + 2 * host.config.web.max_params.as_u64(), None)
 }
 
-/// The same for a batch: its jobs together may have as much as their transaction bears.
+/// The same for a batch: its jobs together may have as much as their transaction bears. Those for which there is no room
+/// now wait for it.
 pub(super) fn json_batch() -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
-    json_up_to(BATCH)
+    json_up_to(BATCH, Some(Arc::new(Semaphore::new(BATCHES))))
 }
 
 /// The same for a request that may have nothing to say: no body is an empty object.
@@ -63,13 +69,22 @@ pub(super) fn json_or_nothing(host: &Arc<Host>) -> impl Filter<Extract = (Body,)
     nothing.or(json(host)).unify()
 }
 
-fn json_up_to(max: u64) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
-    warp::header::headers_cloned()
-        .and(warp::body::stream())
-        .then(move |headers: HeaderMap, stream| async move { read(&headers, stream, max).await })
+fn json_up_to(
+    max: u64,
+    room: Option<Arc<Semaphore>>,
+) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
+    warp::header::headers_cloned().and(warp::body::stream()).then(move |headers: HeaderMap, stream| {
+        let room = room.clone();
+        async move { read(&headers, stream, max, room).await }
+    })
 }
 
-async fn read<B: Buf>(headers: &HeaderMap, stream: impl Stream<Item = Result<B, warp::Error>>, max: u64) -> Body {
+async fn read<B: Buf>(
+    headers: &HeaderMap,
+    stream: impl Stream<Item = Result<B, warp::Error>>,
+    max: u64,
+    room: Option<Arc<Semaphore>>,
+) -> Body {
     let is_json = content_type(headers).is_some_and(|mime| mime.essence_str() == "application/json");
     if !is_json {
         return Err(Problem::wrong_content_type("the body must be JSON: send Content-Type: application/json"));
@@ -84,7 +99,14 @@ async fn read<B: Buf>(headers: &HeaderMap, stream: impl Stream<Item = Result<B, 
         }
         bytes.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
     }
-    Document::parse(bytes.freeze())
+    let room = match room {
+        Some(room) => {
+            let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            Some(room.acquire_many_owned(size).await.map_err(|error| Problem::internal(error.to_string()))?)
+        }
+        None => None,
+    };
+    Ok(Document { _room: room, ..Document::parse(bytes.freeze())? })
 }
 
 /// The media type of a request's body, if it says one.
@@ -123,7 +145,7 @@ impl Document {
             let detail = format!("{field} has a NUL character, which cannot be stored");
             return Err(Problem::invalid(field, detail));
         }
-        Ok(Self { bytes, value })
+        Ok(Self { bytes, value, _room: None })
     }
 
     /// The body as a `T`. What does not fit is told by its field.
@@ -268,11 +290,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_large_body_waits_until_there_is_room_for_what_is_made_of_it() {
+        let room = Arc::new(Semaphore::new(10));
+        let sent = |text: &'static str| {
+            let headers: HeaderMap = [(CONTENT_TYPE, "application/json".parse().unwrap())].into_iter().collect();
+            let chunks = futures_util::stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
+            let room = room.clone();
+            async move { read(&headers, chunks, 10, Some(room)).await }
+        };
+        let first = sent("[1, 2, 3]").await.unwrap();
+        let mut second = Box::pin(sent("[4]"));
+        assert!(futures_util::poll!(&mut second).is_pending());
+
+        drop(first);
+
+        assert_eq!(second.await.unwrap().value, json!([4]));
+        sent("[5, 6").await.unwrap_err();
+        assert_eq!(room.available_permits(), 10);
+    }
+
+    #[tokio::test]
     async fn only_json_of_a_bearable_size_is_read() {
         let sent = async |kind: &str, text: &'static str| {
             let headers = [(CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect();
             let chunks = futures_util::stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
-            read(&headers, chunks, 10).await.map(|document| document.value).map_err(|p| p.into_response().status())
+            read(&headers, chunks, 10, None)
+                .await
+                .map(|document| document.value)
+                .map_err(|p| p.into_response().status())
         };
         assert_eq!(sent("application/json; charset=utf-8", "{}").await, Ok(json!({})));
         assert_eq!(sent("application/json", "[1, 2, 3, 4]").await.unwrap_err(), 413);

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use easel_core::{BatchId, Command, Job, JobId, MoveTo, Refusal, Reply, Status, Which};
-use serde::Deserialize;
+use easel_core::{BatchId, Command, Job, JobId, MessageId, MoveTo, Refusal, Reply, Status, Which};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -93,20 +93,37 @@ pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
     changed(host, Command::Cancel { job: JobId(id), by: OWNER.to_owned() }).await
 }
 
-/// What `POST /v1/jobs/cancel` takes: each a value or a list; of each that is there, one has to fit.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What `POST /v1/jobs/cancel` takes: each a value or a list; of each that is there, one has to fit. A `null` is neither:
+/// a client that has lost what it meant to name must not cancel everybody's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct Many {
+    #[serde(deserialize_with = "present")]
     ids: Option<OneOrMany<Uuid>>,
+    #[serde(deserialize_with = "present")]
     batch_id: Option<OneOrMany<Uuid>>,
+    #[serde(deserialize_with = "present")]
     conversation_id: Option<OneOrMany<String>>,
+    #[serde(deserialize_with = "present")]
+    message_id: Option<OneOrMany<Uuid>>,
+    #[serde(deserialize_with = "present")]
     backend: Option<OneOrMany<String>>,
+    #[serde(deserialize_with = "present")]
     owner: Option<OneOrMany<String>>,
+    #[serde(deserialize_with = "present")]
     status: Option<OneOrMany<Status>>,
 }
 
+/// A field that is there has a value.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<OneOrMany<T>>, D::Error> {
+    OneOrMany::deserialize(from).map(Some)
+}
+
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "neither a value nor a list of values of this field: leave the field out if nothing is meant"
+)]
 enum OneOrMany<T> {
     Many(Vec<T>),
     One(T),
@@ -132,11 +149,12 @@ pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
         owners: named("owner", form.owner)?,
         users: Vec::new(),
         conversations: named("conversation_id", form.conversation_id)?,
+        messages: named("message_id", form.message_id)?.into_iter().map(MessageId).collect(),
         backends: named("backend", form.backend)?,
         statuses: named("status", form.status)?,
     };
     if which == Which::default() {
-        let detail = "name what to cancel: ids, batch_id, conversation_id, backend, owner or status";
+        let detail = "name what to cancel: ids, batch_id, conversation_id, message_id, backend, owner or status";
         return Err(Problem::invalid("ids", detail));
     }
     cancel_many(&host, which).await
@@ -231,6 +249,10 @@ async fn ask(host: &Host, command: Command) -> Result<Reply, Problem> {
     host.scheduler.send(command).await.map_err(|rejected| match &rejected {
         Rejected::Refused(Refusal::Unfit { job, queue_position, .. }) => {
             let job = view_as_told(host, job, *queue_position);
+            Problem::from(rejected).with_job(job)
+        }
+        Rejected::Refused(Refusal::InUse { job, .. }) => {
+            let job = view_as_told(host, job, 0);
             Problem::from(rejected).with_job(job)
         }
         _ => rejected.into(),

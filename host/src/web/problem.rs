@@ -235,7 +235,9 @@ impl From<Refusal> for Problem {
             Refusal::BatchSize(_) => Self::invalid("jobs", detail),
             Refusal::Entry { index, refusal } => Self::from(*refusal).under(&format!("jobs.{index}")),
             Refusal::OtherLine { .. } => Self::conflict(detail),
-            Refusal::Unfit { .. } | Refusal::KeyReused(_) | Refusal::MessageExists(_) => Self::conflict(detail),
+            Refusal::Unfit { .. } | Refusal::InUse { .. } | Refusal::KeyReused(_) | Refusal::MessageExists(_) => {
+                Self::conflict(detail)
+            }
             Refusal::QueueFull(_) | Refusal::OwnerFull(_) => Self::too_many(detail),
         }
     }

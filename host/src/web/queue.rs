@@ -25,6 +25,8 @@ const UNLOAD: Duration = Duration::from_secs(90);
 #[serde(deny_unknown_fields)]
 struct Pause {
     reason: Option<String>,
+    /// Whether the memory is freed when nothing runs any more.
+    unload: Option<bool>,
 }
 
 pub(super) async fn queue(host: Arc<Host>) -> Answer {
@@ -38,8 +40,8 @@ pub(super) async fn devices(host: Arc<Host>) -> Answer {
 }
 
 pub(super) async fn pause(host: Arc<Host>, body: Body) -> Answer {
-    let reason = reason(body)?;
-    host.scheduler.send(Command::PauseQueue { reason, by: OWNER.to_owned() }).await?;
+    let (reason, unload) = wish(body)?;
+    host.scheduler.send(Command::PauseQueue { reason, unload, by: OWNER.to_owned() }).await?;
     queue(host).await
 }
 
@@ -49,8 +51,9 @@ pub(super) async fn resume(host: Arc<Host>) -> Answer {
 }
 
 pub(super) async fn pause_device(host: Arc<Host>, name: Segment, body: Body) -> Answer {
-    let reason = reason(body)?;
-    host.scheduler.send(Command::PauseDevice { device: name.0.clone(), reason, by: OWNER.to_owned() }).await?;
+    let (reason, unload) = wish(body)?;
+    let by = OWNER.to_owned();
+    host.scheduler.send(Command::PauseDevice { device: name.0.clone(), reason, unload, by }).await?;
     device(&host, &name.0)
 }
 
@@ -83,12 +86,13 @@ fn device(host: &Host, name: &str) -> Answer {
     Ok(reply::json(&view::device(device, &state)))
 }
 
-fn reason(body: Body) -> Result<Option<String>, Problem> {
-    let Pause { reason } = body?.read()?;
+/// Why to pause, and whether to free the memory.
+fn wish(body: Body) -> Result<(Option<String>, bool), Problem> {
+    let Pause { reason, unload } = body?.read()?;
     match reason {
         Some(reason) if reason.chars().count() > REASON => {
             Err(Problem::invalid("reason", format!("reason must have {REASON} characters at the most")))
         }
-        reason => Ok(reason),
+        reason => Ok((reason, unload.unwrap_or_default())),
     }
 }

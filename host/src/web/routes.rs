@@ -108,7 +108,11 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "batches") => { POST batches::submit, headers(), json_batch(); }
         path!("v1" / "batches" / Uuid) => { GET batches::show; }
         path!("v1" / "batches" / Uuid / "cancel") => { POST batches::cancel; }
-        path!("sdapi" / ..) => { POST |_: Arc<Host>| not_yet("the API of other front ends (/sdapi)"); }
+        path!("sdapi" / ..) => {
+            // Front ends that look whether there is one are to find none.
+            GET async |_: Arc<Host>| Err(Problem::not_found("the API of other front ends (/sdapi) is not supported yet"));
+            POST |_: Arc<Host>| not_yet("the API of other front ends (/sdapi)");
+        }
 
         path!("healthz") => { GET health::alive; }
         path!("readyz") => { GET health::ready; }

@@ -6,10 +6,9 @@
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{Command, JobId, Refusal, Reply};
+use easel_core::{Command, Job, JobId, Refusal, Reply};
 use serde_json::Value;
 use warp::http::HeaderMap;
-use warp::reply::Response;
 
 use super::body::{Body, Document};
 use super::envelope::{self, InputField};
@@ -29,9 +28,9 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
     let key = key(&headers)?;
     let document = body?;
     if let Some(key) = &key
-        && let Some(known) = made_before(&host, key, &document).await?
+        && let Some(job) = made_before(&host, key, key, &document).await?
     {
-        return Ok(known);
+        return Ok(reply::json(&view::job(&job, &host.scheduler.state(), host.scheduler.hub())));
     }
     let wish = envelope::read(&host, document.read()?, document.value(), &[])?;
     let key = key.map(|key| (key, document.digest()));
@@ -46,16 +45,18 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
     }
 }
 
-/// The answer to a request that was carried out before. What has changed since (an upload that expired, a backend that is
-/// configured no more) is no reason to deny what was acknowledged. Two that come at once are told apart by the writer.
-async fn made_before(host: &Host, key: &str, document: &Document) -> Result<Option<Response>, Problem> {
-    let Some(used) = host.scheduler.key(OWNER, key).await? else { return Ok(None) };
-    match host.scheduler.job(used.job).await? {
-        Some(job) if used.digest == document.digest() => {
-            Ok(Some(reply::json(&view::job(&job, &host.scheduler.state(), host.scheduler.hub()))))
-        }
-        _ => Err(Refusal::KeyReused(key.to_owned()).into()),
-    }
+/// The job of a request that was carried out before under the client's `key`, which is kept as `stored`. What has changed
+/// since (an upload that expired, a backend that is configured no more) is no reason to deny what was acknowledged. Two
+/// requests that come at once are told apart by the writer.
+pub(super) async fn made_before(
+    host: &Host,
+    key: &str,
+    stored: &str,
+    document: &Document,
+) -> Result<Option<Arc<Job>>, Problem> {
+    let Some(used) = host.scheduler.key(OWNER, stored).await? else { return Ok(None) };
+    let job = host.scheduler.job(used.job).await?.filter(|_| used.digest == document.digest());
+    job.map(Some).ok_or_else(|| Refusal::KeyReused(key.to_owned()).into())
 }
 
 /// Checks a name of the client's choice: of a conversation, or of a user.

@@ -24,6 +24,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+/// The route that frees its memory.
+pub const UNLOAD: &str = "POST /sdapi/v1/unload-checkpoint";
+
 /// How often whoever waits inside looks whether it may go on.
 const TICK: Duration = Duration::from_millis(5);
 
@@ -146,6 +149,17 @@ impl Forge {
         self.engine().calls.iter().filter(|call| *call == route).count()
     }
 
+    /// Waits until the engine was asked this often in all to free its memory.
+    pub async fn until_unloaded(&self, times: usize) {
+        let enough = async || (self.calls(UNLOAD) >= times).then_some(());
+        eventually("the engine to be asked to free its memory", enough).await;
+    }
+
+    /// How often the engine was asked to free its memory.
+    pub fn unloads(&self) -> usize {
+        self.calls(UNLOAD)
+    }
+
     /// What had the GPU, in order, and how it ended.
     pub fn runs(&self) -> Vec<(Whose, End)> {
         self.engine().runs.clone()
@@ -173,7 +187,12 @@ impl Forge {
                 let kind = route.rsplit('/').next().expect("a route").to_owned();
                 self.asked(kind, body).await?
             }
-            _ => self.aside(&route, body, with_image),
+            _ => {
+                while route == UNLOAD && self.engine().habits.hold_unload {
+                    tokio::time::sleep(TICK).await;
+                }
+                self.aside(&route, body, with_image)
+            }
         };
         let response = Response::builder().status(status).header("content-type", "application/json");
         let reply = if status == 204 { String::new() } else { reply.to_string() };
@@ -201,11 +220,7 @@ impl Forge {
                 engine.interrupt();
                 (if engine.habits.interrupt_is_204 { 204 } else { 200 }, json!({}))
             }
-            "POST /sdapi/v1/skip" | "POST /sdapi/v1/options" | "POST /sdapi/v1/unload-checkpoint"
-                if !engine.habits.mute =>
-            {
-                (200, Value::Null)
-            }
+            "POST /sdapi/v1/skip" | "POST /sdapi/v1/options" | UNLOAD if !engine.habits.mute => (200, Value::Null),
             "GET /sdapi/v1/sd-modules" if engine.habits.mute => not_there,
             _ => lists::answer(route).map_or(not_there, |answer| (200, answer)),
         }

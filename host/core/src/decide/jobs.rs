@@ -163,6 +163,9 @@ pub(super) fn delete(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Rep
     if draft.state.telling(id) {
         return Err(draft.unfit(job, "those that depend on it have not all been told yet that it has ended"));
     }
+    if let Some(user) = draft.state.running_dependent(id) {
+        return Err(Refusal::InUse { by: user.id, job });
+    }
     draft.delete(&job, now);
     Ok(Reply::Done)
 }

@@ -51,10 +51,12 @@ fn answer(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -
         Command::Delete { job, .. } => jobs::delete(draft, job, now),
         Command::Move { job, to, .. } => moves::to(draft, job, to, now),
         Command::Reprioritise { job, priority, .. } => moves::reprioritise(draft, job, priority, limits, now),
-        Command::PauseQueue { reason, by } => Ok(pauses::queue(draft, Some(Pause { reason, by, since: now }), now)),
+        Command::PauseQueue { reason, unload, by } => {
+            Ok(pauses::queue(draft, Some(Pause { reason, by, since: now, unload }), now))
+        }
         Command::ResumeQueue { .. } => Ok(pauses::queue(draft, None, now)),
-        Command::PauseDevice { device, reason, by } => {
-            pauses::device(draft, device, Some(Pause { reason, by, since: now }), now)
+        Command::PauseDevice { device, reason, unload, by } => {
+            pauses::device(draft, device, Some(Pause { reason, by, since: now, unload }), now)
         }
         Command::ResumeDevice { device, .. } => pauses::device(draft, device, None, now),
         Command::Turn { device, finished, claim } => Ok(turn::turn(draft, &device, finished, claim, limits, now)),

@@ -25,6 +25,6 @@ pub(super) fn device(draft: &mut Draft, name: String, paused: Option<Pause>, now
 
 /// Whether a new pause says nothing new: then the old one stands, and so does its time.
 fn same(old: &Option<Pause>, new: &Option<Pause>) -> bool {
-    let said = |pause: &Option<Pause>| pause.as_ref().map(|pause| (pause.reason.clone(), pause.by.clone()));
+    let said = |pause: &Option<Pause>| pause.clone().map(|pause| Pause { since: 0, ..pause });
     said(old) == said(new)
 }

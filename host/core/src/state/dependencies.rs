@@ -25,6 +25,12 @@ impl State {
         self.live.get(ticket)
     }
 
+    /// A running job that depends on this one, and hence uses its files.
+    pub fn running_dependent(&self, id: JobId) -> Option<&Arc<Job>> {
+        let mut running = self.devices().filter_map(|device| self.job(device.live.as_ref()?.job));
+        running.find(|job| job.depends_on.contains(&id))
+    }
+
     /// Whether those that depend on a job have not all been told yet that it has ended.
     pub fn telling(&self, id: JobId) -> bool {
         self.telling.contains_key(&id)

@@ -115,6 +115,21 @@ fn a_job_may_ask_to_run_whatever_its_dependencies_come_to() {
 }
 
 #[test]
+fn what_a_running_job_depends_on_is_not_deleted_until_its_attempt_has_ended() {
+    let mut batch = Batch::after(1);
+    batch.submit(after(2, [1])).unwrap();
+    batch.run(1, Outcome::Complete);
+    assert_eq!(batch.claim(), Some((job_id(2), 1)));
+
+    let refusal = batch.unchanged(|batch| batch.delete(1)).unwrap_err();
+    assert!(matches!(&refusal, Refusal::InUse { job, by } if job.id == job_id(1) && *by == job_id(2)), "{refusal}");
+
+    batch.finish(2, 1, Outcome::Complete);
+    batch.delete(1).unwrap();
+    assert_eq!(batch.status(2), Status::Complete);
+}
+
+#[test]
 fn a_dependency_that_is_cancelled_or_deleted_will_never_complete() {
     let mut batch = Batch::after(2);
     batch.submit(after(3, [1])).unwrap();

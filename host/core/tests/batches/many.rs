@@ -91,12 +91,13 @@ fn a_batch_is_cancelled_in_slices_and_what_arrives_meanwhile_is_spared() {
 fn jobs_are_chosen_by_all_that_is_said_of_them() {
     let mut batch = Batch { limits: Limits { slice: 256, ..LIMITS }, ..Batch::new() };
     let conversation = |n, name: &str| NewJob { conversation_id: Some(name.into()), ..new_job(n) };
+    batch.ask(Command::CreateMessage(Box::new(new_message(1)))).unwrap();
     for new in [
         conversation(1, "c1"),
         conversation(2, "c2"),
         NewJob { backend: "draw".into(), ..conversation(3, "c1") },
         NewJob { owner: "ben".into(), user: Some("cat".into()), ..conversation(4, "c1") },
-        NewJob { not_before: Some(99), ..conversation(5, "c1") },
+        NewJob { not_before: Some(99), message_id: Some(message_id(1)), ..conversation(5, "c1") },
     ] {
         batch.submit(new).unwrap();
     }
@@ -112,6 +113,8 @@ fn jobs_are_chosen_by_all_that_is_said_of_them() {
         (Which { ids: vec![job_id(4), job_id(1), job_id(1), job_id(9)], ..none.clone() }, vec![1, 4]),
         (Which { ids: vec![job_id(1), job_id(4)], ..owner("ben") }, vec![4]),
         (Which { users: names(&["cat"]), ..none.clone() }, vec![4]),
+        (Which { messages: vec![message_id(1)], ..none.clone() }, vec![5]),
+        (Which { messages: vec![message_id(1)], ..owner("ben") }, vec![]),
         (of_batch(batch_id(1)), vec![]),
         (none, vec![1, 2, 3, 4, 5]),
     ] {

@@ -58,3 +58,14 @@ fn a_pause_is_told_once_with_who_and_why_and_since_when() {
     });
     assert!(told.eq([(Some((Some("dust"), 7)), 1), (Some((None, 7)), 1), (None, 1)]));
 }
+
+#[test]
+fn a_pause_that_frees_the_memory_is_another_than_one_that_does_not() {
+    let mut batch = Batch::after(1);
+    batch.ask(pause_device("gpu0", None)).unwrap();
+    batch.ask(unloading(pause_device("gpu0", None), true)).unwrap();
+    batch.unchanged(|batch| batch.ask(unloading(pause_device("gpu0", None), true)).unwrap());
+    assert!(batch.draft.state.device("gpu0").unwrap().paused.as_ref().unwrap().unload);
+    batch.ask(unloading(pause_queue(None), true)).unwrap();
+    assert!(batch.draft.state.queue().paused.as_ref().unwrap().unload);
+}

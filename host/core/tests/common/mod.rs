@@ -113,7 +113,7 @@ pub fn release(backend: &str) -> Command {
 }
 
 pub fn pause_queue(reason: Option<&str>) -> Command {
-    Command::PauseQueue { reason: reason.map(Into::into), by: BY.into() }
+    Command::PauseQueue { reason: reason.map(Into::into), unload: false, by: BY.into() }
 }
 
 pub fn resume_queue() -> Command {
@@ -121,7 +121,16 @@ pub fn resume_queue() -> Command {
 }
 
 pub fn pause_device(device: &str, reason: Option<&str>) -> Command {
-    Command::PauseDevice { device: device.into(), reason: reason.map(Into::into), by: BY.into() }
+    Command::PauseDevice { device: device.into(), reason: reason.map(Into::into), unload: false, by: BY.into() }
+}
+
+/// A pause that also wants the memory to be free.
+pub fn unloading(pause: Command, wanted: bool) -> Command {
+    match pause {
+        Command::PauseQueue { reason, by, .. } => Command::PauseQueue { reason, unload: wanted, by },
+        Command::PauseDevice { device, reason, by, .. } => Command::PauseDevice { device, reason, unload: wanted, by },
+        other => other,
+    }
 }
 
 pub fn resume_device(device: &str) -> Command {

@@ -57,7 +57,7 @@ fn random_runs_come_to_every_transition_and_every_answer() {
     }
     let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Moved Pending Queued Retrying Started accepted \
         bad-priority batch batch-size cancelled charged-while-away claimed dependency device-paused \
-        device-resumed done entry estimated failed held idle invalid key-reused known lost many many-and-more \
+        device-resumed done entry estimated failed held idle in-use invalid key-reused known lost many many-and-more \
         message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
         no-device no-job no-message other-line outofmemory owner-full queue-full queue-paused queue-resumed \
         released stalled timeout trapped unavailable unfit";
@@ -90,6 +90,7 @@ fn name_of(answer: &naive::Answer) -> String {
         Err(Refusal::NoMessage(_)) => "no-message",
         Err(Refusal::NoBackend(_)) => "no-backend",
         Err(Refusal::Unfit { .. }) => "unfit",
+        Err(Refusal::InUse { .. }) => "in-use",
         Err(Refusal::KeyReused(_)) => "key-reused",
         Err(Refusal::MessageExists(_)) => "message-exists",
         Err(Refusal::QueueFull(_)) => "queue-full",

@@ -16,6 +16,8 @@ pub enum Step {
     CancelWhatRuns(&'static str),
     Retry(Index),
     Delete(Index),
+    /// One that a job depends on which runs on this device.
+    DeleteWhatIsUsed(&'static str, Index),
     Move {
         job: Index,
         queued: bool,
@@ -28,6 +30,7 @@ pub enum Step {
     Pause {
         device: Option<&'static str>,
         reason: Option<&'static str>,
+        unload: bool,
     },
     Resume {
         device: Option<&'static str>,
@@ -92,6 +95,7 @@ pub struct Chosen {
     pub owner: Option<&'static str>,
     pub user: Option<&'static str>,
     pub conversation: Option<&'static str>,
+    pub message: Option<u128>,
     pub backend: Option<&'static str>,
     pub status: Option<Status>,
 }
@@ -160,10 +164,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => device().prop_map(Step::CancelWhatRuns),
         2 => index().prop_map(Step::Retry),
         1 => index().prop_map(Step::Delete),
+        1 => (device(), index()).prop_map(|(device, index)| Step::DeleteWhatIsUsed(device, index)),
         3 => (index(), prop::bool::weighted(0.75), place()).prop_map(|(job, queued, to)| Step::Move { job, queued, to }),
         2 => (index(), priority()).prop_map(|(job, priority)| Step::Reprioritise { job, priority }),
-        1 => (paused(), prop::option::of(select(&["dust", "noise"][..])))
-            .prop_map(|(device, reason)| Step::Pause { device, reason }),
+        1 => (paused(), prop::option::of(select(&["dust", "noise"][..])), any::<bool>())
+            .prop_map(|(device, reason, unload)| Step::Pause { device, reason, unload }),
         4 => paused().prop_map(|device| Step::Resume { device }),
         30 => (device(), prop::bool::weighted(0.7)).prop_flat_map(|(device, claim)| {
             prop::option::of(ending(device)).prop_map(move |ending| Step::Turn { device, ending, claim })
@@ -175,7 +180,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1i64..30).prop_map(Step::Wait),
         1 => (backend(), select(&["no answer", "busy"][..])).prop_map(|(backend, reason)| Step::Hold { backend, reason }),
         12 => device().prop_map(Step::Run),
-        4 => device().prop_map(Step::Blink),
+        6 => device().prop_map(Step::Blink),
         6 => (backend(), prop::bool::weighted(0.8)).prop_map(|(backend, held)| Step::Release { backend, held }),
         2 => message().prop_map(Step::CreateMessage),
         1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
@@ -206,15 +211,17 @@ fn chosen() -> impl Strategy<Value = Chosen> {
         maybe(&["ann", "ben"]),
         maybe(&["cat"]),
         maybe(&["c0", "c1"]),
+        prop::option::weighted(0.2, message()),
         maybe(&BACKENDS),
         prop::option::weighted(0.3, select(&[Status::Pending, Status::Queued, Status::Processing][..])),
     )
-        .prop_map(|(ids, batch, owner, user, conversation, backend, status)| Chosen {
+        .prop_map(|(ids, batch, owner, user, conversation, message, backend, status)| Chosen {
             ids,
             batch,
             owner,
             user,
             conversation,
+            message,
             backend,
             status,
         })

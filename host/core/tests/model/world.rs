@@ -200,6 +200,10 @@ impl World {
             Step::CancelWhatRuns(device) => cancel(self.naive.rows.devices[device].live.as_ref()?.job),
             Step::Retry(index) => retry(any(&self.jobs, index)?),
             Step::Delete(index) => delete(any(&self.jobs, index)?),
+            Step::DeleteWhatIsUsed(device, index) => {
+                let user = self.naive.rows.devices[device].live.as_ref()?.job;
+                delete(any(&self.naive.rows.jobs[&user].depends_on, index)?)
+            }
             Step::Move { job, queued, to } => {
                 // Mostly what is queued, for only that can be moved.
                 let waiting: Vec<JobId> = self.naive.queued().into_iter().map(|job| job.id).collect();
@@ -212,8 +216,8 @@ impl World {
                 move_to(if queued { other(job)? } else { any(&self.jobs, job)? }, to)
             }
             Step::Reprioritise { job, priority } => reprioritise(any(&self.jobs, job)?, priority),
-            Step::Pause { device: None, reason } => pause_queue(reason),
-            Step::Pause { device: Some(device), reason } => pause_device(device, reason),
+            Step::Pause { device: None, reason, unload } => unloading(pause_queue(reason), unload),
+            Step::Pause { device: Some(device), reason, unload } => unloading(pause_device(device, reason), unload),
             Step::Resume { device: None } => resume_queue(),
             Step::Resume { device: Some(device) } => resume_device(device),
             Step::Turn { device, ending, claim } => {
@@ -288,6 +292,7 @@ impl World {
             owners: some(chosen.owner),
             users: some(chosen.user),
             conversations: some(chosen.conversation),
+            messages: chosen.message.map(message_id).into_iter().collect(),
             backends: some(chosen.backend),
             statuses: chosen.status.into_iter().collect(),
         }

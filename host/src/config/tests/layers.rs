@@ -69,6 +69,14 @@ fn what_a_backend_leaves_out_gets_the_documented_limits() {
     assert_eq!((forge.memory, forge.artifact_quota), (ByteSize::mib(512), ByteSize::mib(256)));
     assert_eq!((forge.timeout, forge.stall), (Duration::from_secs(600), Duration::from_secs(120)));
     assert_eq!(forge.retry, Retry { attempts: 5, ..Retry::default() });
+    assert_eq!((forge.idle_release, forge.keep_memory), (None, false));
+}
+
+#[test]
+fn a_backend_may_be_told_when_to_let_go_of_memory() {
+    let config = load(&with_forge("idle_release = \"5m\"\nkeep_memory = true")).expect("valid");
+    let forge = &config.backends["forge"];
+    assert_eq!((forge.idle_release, forge.keep_memory), (Some(Duration::from_secs(300)), true));
 }
 
 #[test]

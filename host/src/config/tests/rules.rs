@@ -122,6 +122,7 @@ fn limits_of_a_backend_are_more_than_nothing() {
         ("artifact_quota = 0", "artifact_quota"),
         ("timeout = \"0s\"", "timeout"),
         ("stall = \"0s\"", "stall"),
+        ("idle_release = \"0s\"", "idle_release"),
         ("retry = { attempts = 0 }", "retry.attempts"),
         ("retry = { base = \"3m\" }", "retry.base"),
     ] {

@@ -14,6 +14,8 @@ pub struct Habits {
     pub hold_others: bool,
     /// Models load until this is false again, whoever interrupts.
     pub hold_load: bool,
+    /// An unload is answered only when this is false again.
+    pub hold_unload: bool,
     /// Whatever Easel's generations come to is answered only when this is false again; the GPU is free before.
     pub hold_answers: bool,
     /// Somebody else's request arrives just before each of Easel's.
@@ -53,6 +55,7 @@ impl Default for Habits {
             hold: false,
             hold_others: false,
             hold_load: false,
+            hold_unload: false,
             hold_answers: false,
             cut_in: false,
             lose_answers: false,

@@ -129,6 +129,10 @@ impl Naive {
         if self.telling(id).is_some() {
             return self.unfit(&job, "those that depend on it have not all been told yet that it has ended");
         }
+        let uses = |other: &&Job| other.status == Status::Processing && other.depends_on.contains(&id);
+        if let Some(user) = self.live().into_iter().filter(uses).min_by_key(|other| &other.device) {
+            return Err(Refusal::InUse { by: user.id, job: Arc::new(job) });
+        }
         self.rows.jobs.remove(&id);
         let job = Arc::new(job.without_params());
         self.say(Body::Job { event: Transition::Deleted, job, queue_position: 0 });

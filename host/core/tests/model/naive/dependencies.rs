@@ -168,12 +168,13 @@ impl Naive {
 }
 
 fn chosen(which: &Which, job: &Job) -> bool {
-    let Which { ids, batches, owners, users, conversations, backends, statuses } = which;
+    let Which { ids, batches, owners, users, conversations, messages, backends, statuses } = which;
     (ids.is_empty() || ids.contains(&job.id))
         && (batches.is_empty() || job.batch_id.is_some_and(|batch| batches.contains(&batch)))
         && (owners.is_empty() || owners.contains(&job.owner))
         && (users.is_empty() || job.user.as_ref().is_some_and(|user| users.contains(user)))
         && (conversations.is_empty() || job.conversation_id.as_ref().is_some_and(|c| conversations.contains(c)))
+        && (messages.is_empty() || job.message_id.is_some_and(|message| messages.contains(&message)))
         && (backends.is_empty() || backends.contains(&job.backend))
         && (statuses.is_empty() || statuses.contains(&job.status))
 }

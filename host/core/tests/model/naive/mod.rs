@@ -101,10 +101,12 @@ impl Naive {
             Command::Delete { job, .. } => self.delete(job),
             Command::Move { job, to, .. } => self.move_to(job, to),
             Command::Reprioritise { job, priority, .. } => self.reprioritise(job, priority),
-            Command::PauseQueue { reason, by } => Ok(self.pause(Some(Pause { reason, by, since: now }))),
+            Command::PauseQueue { reason, unload, by } => {
+                Ok(self.pause(Some(Pause { reason, by, since: now, unload })))
+            }
             Command::ResumeQueue { .. } => Ok(self.pause(None)),
-            Command::PauseDevice { device, reason, by } => {
-                self.pause_device(device, Some(Pause { reason, by, since: now }))
+            Command::PauseDevice { device, reason, unload, by } => {
+                self.pause_device(device, Some(Pause { reason, by, since: now, unload }))
             }
             Command::ResumeDevice { device, .. } => self.pause_device(device, None),
             Command::Turn { device, finished, claim } => {

@@ -160,8 +160,8 @@ impl Naive {
     }
 }
 
-fn said(pause: &Option<Pause>) -> Option<(&Option<String>, &String)> {
-    pause.as_ref().map(|pause| (&pause.reason, &pause.by))
+fn said(pause: &Option<Pause>) -> Option<(&Option<String>, &String, bool)> {
+    pause.as_ref().map(|pause| (&pause.reason, &pause.by, pause.unload))
 }
 
 fn sorted(mut jobs: Vec<&Job>) -> Vec<&Job> {
