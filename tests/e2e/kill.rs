@@ -124,6 +124,11 @@ async fn rest(host: &mut Host, memory: &Arc<Memory>, log: &mut Vec<Value>, rando
     api.post("/v1/queue/resume", &json!({})).await.expect(200);
     Round::new(api.clone(), memory).resend_lost().await;
     eventually("the line to run out", async || {
+        // A job that is to be tried again stands in no line for a moment.
+        let live = api.jobs("status=pending&status=queued&status=processing").await;
+        if !live.is_empty() {
+            return None;
+        }
         let queue = api.get("/v1/queue").await.expect(200);
         let device = &queue["devices"][0];
         (queue["length"] == 0 && device["busy"] == false && device["dirty"] == false).then_some(())
