@@ -122,6 +122,7 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
         device: backend.device.clone(),
         digest: backend.digest.clone(),
         backoff: backend.backoff,
+        commands: false,
     };
     Setup {
         devices: config.devices.iter().map(|device| device.name.clone()).collect(),
