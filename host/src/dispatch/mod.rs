@@ -2,11 +2,13 @@
 //!
 //! The outcome of an attempt and the claim of the next are one command, hence one transaction, so a busy device stands idle
 //! for one commit and no longer. A device that an attempt may have left busy takes no job until its backend says that it is
-//! at rest.
+//! at rest. Some jobs are commands, which somebody else runs: the device is lent to them.
 
 mod attempt;
 mod breaker;
+mod command;
 mod dependencies;
+mod holders;
 mod journal;
 mod outcome;
 mod settle;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 pub use breaker::Breaker;
 use easel_core::{Command, Finished, Reply};
+pub use holders::{Attendance, ENDING, Grant, Holders, Report, Terms, backend_of_commands};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use unload::Request;
@@ -45,6 +48,8 @@ pub struct Dispatch {
     pub files: Files,
     /// What a running job gets to finish in when the host stops.
     pub shutdown_grace: Duration,
+    /// Those who run commands.
+    pub holders: Holders,
     /// What operators ask of it.
     pub requests: mpsc::Receiver<Request>,
 }
@@ -53,6 +58,13 @@ impl Dispatch {
     /// Runs jobs until `stop`; then the one that runs gets its grace, and its outcome is written before this returns.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut finished: Option<Finished> = None;
+        // What an earlier process of this host has lent is still lent.
+        if let Some(command) = self.scheduler.state().command_on(&self.device).cloned() {
+            finished = self.take_up(&command, None, &stop).await;
+            if finished.is_none() {
+                return;
+            }
+        }
         // A host that stops and cannot write an outcome gives up some day: the next start finds a lost attempt.
         let mut given_up = TRIES;
         loop {
@@ -71,6 +83,12 @@ impl Dispatch {
                 claim: !stop.is_cancelled() && self.requests.is_empty(),
             };
             match self.scheduler.send(turn).await {
+                Ok(Reply::Turn(Some(claimed))) if self.scheduler.state().is_command(&claimed.job) => {
+                    finished = self.lend(&claimed.job, &stop).await;
+                    if finished.is_none() {
+                        return;
+                    }
+                }
                 Ok(Reply::Turn(Some(claimed))) => finished = Some(self.attempt(*claimed, &stop).await),
                 Ok(_) => {
                     let idle = finished.take().is_none();
