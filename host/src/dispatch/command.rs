@@ -98,6 +98,7 @@ fn judge(report: &Report) -> Verdict {
             let message = "The command took longer than it was given.";
             Verdict::of_command(Outcome::Timeout, error(ErrorKind::Timeout, message, message.to_owned(), false))
         }
+        Report { ended_for: Some(EndedFor::Lost), .. } => lost(),
         Report { ended_for: Some(EndedFor::Stopped), .. } => Verdict::of_command(Outcome::Cancelled, None),
         Report { not_started: Some(why), .. } => failed("The command could not be started.".to_owned(), why.clone()),
         Report { exit_code: Some(0), .. } => Verdict::of_command(Outcome::Complete, None),
@@ -144,5 +145,6 @@ mod tests {
         let ended_for = |why| Report { exit_code: Some(0), ended_for: Some(why), ..Report::default() };
         assert_eq!(told(ended_for(EndedFor::Stopped)), (Outcome::Cancelled, None));
         assert_eq!(told(ended_for(EndedFor::Timeout)).0, Outcome::Timeout);
+        assert_eq!(told(ended_for(EndedFor::Lost)).0, Outcome::Lost);
     }
 }

@@ -95,6 +95,8 @@ pub enum EndedFor {
     Timeout,
     /// The holder itself was told to stop.
     Stopped,
+    /// The host did not answer for too long.
+    Lost,
 }
 
 /// The holders of commands that have not ended.
