@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use easel_core::decide::Limits;
+use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{Command, JobId};
 use tokio::net::TcpListener;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::artifacts::Files;
 use crate::backend::{Backend, Registry};
 use crate::config::{Config, Database};
-use crate::dispatch::{Breaker, Devices, Dispatch, Memory};
+use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Memory, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
 use crate::store::{Location, Sizes, Store};
 use crate::web;
@@ -45,6 +46,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     scheduler.send(Command::Recover).await.context("cannot take up what was running")?;
     sweep(&scheduler, &files).await.context("cannot sweep the files of lost attempts")?;
 
+    let holders = Holders::new(scheduler.clone());
+    holders.expect_back();
     let (mut devices, mut doors) = (JoinSet::new(), Devices::default());
     for device in &config.devices {
         let dispatch = Dispatch {
@@ -54,6 +57,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             files: files.clone(),
             shutdown_grace: config.shutdown_grace,
             memory: Memory::default(),
+            holders: holders.clone(),
             requests: doors.add(&device.name),
         };
         devices.spawn(dispatch.run(stop.clone()));
@@ -61,7 +65,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
     let upkeep = tokio::spawn(expire_uploads(files.clone()));
     let web_stop = CancellationToken::new();
-    let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors });
+    let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors, holders });
     let mut web = tokio::spawn(web::serve(listener, host, web_stop.clone()));
 
     println!("easel is ready at http://{address}");
@@ -123,10 +127,17 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
         device: backend.device.clone(),
         digest: backend.digest.clone(),
         backoff: backend.backoff,
+        commands: false,
     };
+    // No component runs commands, and none is tried again.
+    let commands = config.devices.iter().map(|device| {
+        let (digest, backoff) = (String::new(), Backoff { base: 0, max: 0 });
+        let binding = Binding { device: device.name.clone(), digest, backoff, commands: true };
+        (backend_of_commands(&device.name), binding)
+    });
     Setup {
         devices: config.devices.iter().map(|device| device.name.clone()).collect(),
-        backends: registry.iter().map(|backend| (backend.name.clone(), binding(backend))).collect(),
+        backends: registry.iter().map(|backend| (backend.name.clone(), binding(backend))).chain(commands).collect(),
         limits: Limits {
             max_waiting: config.queue.max_waiting as u64,
             max_waiting_per_owner: config.queue.max_waiting_per_owner as u64,

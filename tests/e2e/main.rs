@@ -13,8 +13,9 @@ mod gpu_lock; // one job at a time on a device, and free again whatever way a jo
 mod order; // priorities, fair shares, moves, caps
 mod pausing; // the queue or a device stands still
 mod positions; // the place in line, derived and pushed
-mod retries;
-mod unloading; // who lets go of a device's memory, and when // another try by kind of error, engines that are away, times and timeouts
+mod retries; // another try by kind of error, engines that are away, times and timeouts
+mod unloading; // who lets go of a device's memory, and when
+mod with; // a command of one's own on the device, and who ends it when its holder or the host is gone
 
 // Messages.
 mod image_persistence; // what a page finds again after a reload

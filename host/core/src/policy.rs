@@ -30,6 +30,9 @@
 //! | a command touches very many jobs | a slice of them now; what is left is written down and done a slice at a time, in the order of the tickets |
 //! | how long a job will take | what its backend's completed attempts took of late, for its work or else each; nothing is said before three |
 //! | when it will start | after what runs and all that is before it; nothing is said while something is in the way whose end nobody knows |
+//! | somebody's own command wants a device | a job like any other, of one attempt, run by its submitter; a retry is refused: who would run it? |
+//! | the host dies or stops under a command | it goes on, and holds its device: it never ran in the host |
+//! | how long a command will take | nothing is said: one says nothing of the next |
 //! | a cancel was acknowledged | the job ends as cancelled, whatever its attempt comes to afterwards |
 
 use crate::job::{ErrorKind, JobError, JobId, Outcome, Timestamp};

@@ -113,7 +113,7 @@ fn a_job_whose_backend_or_device_is_gone_waits_and_keeps_its_place() {
     assert_eq!(waiting(&without, &jobs[1]), "backend: no backend paint is configured any more");
     assert_eq!((without.position(&jobs[1]), without.waiting(), without.head("gpu0")), (2, 2, None));
 
-    let elsewhere = Binding { device: "gone".into(), digest: "sha256:paint".into(), backoff: BACKOFF };
+    let elsewhere = Binding { device: "gone".into(), digest: "sha256:paint".into(), backoff: BACKOFF, commands: false };
     let mut nowhere = State::new(2, 2, devices(), vec![("paint".into(), elsewhere)]);
     nowhere.restore(jobs.clone());
     assert_eq!(waiting(&nowhere, &jobs[0]), "device: no device gone is configured any more");

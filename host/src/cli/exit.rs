@@ -11,6 +11,11 @@ use crate::config::ConfigError;
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// A command of the user's own that `easel with` ran has ended like this, and has said itself what there was to say.
+#[derive(Debug, thiserror::Error)]
+#[error("the command ended with {0}")]
+pub struct Ended(pub u8);
+
 /// Prints an error with its whole chain and says what the process exits with.
 pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
     let Err(error) = outcome else {
@@ -19,6 +24,9 @@ pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
     // `easel jobs | head -1` got what it wanted.
     if error.is::<OutputClosed>() {
         return ExitCode::SUCCESS;
+    }
+    if let Some(Ended(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
     }
     eprintln!("easel: {error:#}");
     let users = error.chain().any(|cause| {
@@ -48,6 +56,7 @@ mod tests {
     fn a_failure_is_1_and_a_reader_who_has_enough_is_none() {
         assert!(is(Err(anyhow::anyhow!("no")), 1));
         assert!(is(Err(OutputClosed.into()), 0));
+        assert!(is(Err(Ended(42).into()), 42));
         assert!(is(Ok(()), 0));
     }
 }

@@ -3,27 +3,18 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::client::Client;
 use super::frame::Frame;
 use super::patience::Patience;
-use super::problem::{ClientError, Refusal};
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+use super::problem::ClientError;
+use super::socket::Socket;
 
 /// How long a host may be away before its reader gives up. A restart with a long queue takes seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A live host sends a mark every five seconds: without four of them the connection is dead, whatever TCP believes.
 const SILENCE: Duration = Duration::from_secs(20);
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// What a reader hears.
 #[derive(Debug)]
@@ -56,14 +47,15 @@ impl<'a> Feed<'a> {
 
     /// The next news. An error is final: the host does not want us, or was away for too long.
     pub(super) async fn next(&mut self) -> Result<News, ClientError> {
-        while self.socket.is_none() {
-            match self.connect().await {
-                Err(error) if error.is_of_connection() && self.patience.wait().await => {}
-                outcome => outcome?,
-            }
-        }
         loop {
-            match self.read().await {
+            let Some(socket) = &mut self.socket else {
+                match self.connect().await {
+                    Err(error) if error.is_of_connection() && self.patience.wait().await => {}
+                    outcome => outcome?,
+                }
+                continue;
+            };
+            match read(socket).await {
                 Ok(Some(raw)) => {
                     let frame: Frame = serde_json::from_str(&raw).map_err(|error| ClientError::Garbled {
                         server: self.client.server().to_owned(),
@@ -90,14 +82,6 @@ impl<'a> Feed<'a> {
 
     /// Connects, once.
     pub(super) async fn connect(&mut self) -> Result<(), ClientError> {
-        let request = self.request().map_err(|error| self.of_socket(error))?;
-        let connected = timeout(CONNECT, connect_async(request)).await.map_err(|_| self.lost("no answer in time"))?;
-        let (socket, _) = connected.map_err(|error| self.of_socket(error))?;
-        self.socket = Some(socket);
-        Ok(())
-    }
-
-    fn request(&self) -> tungstenite::Result<tungstenite::handshake::client::Request> {
         let mut url = self.client.url(["v1", "ws"]);
         if let Some(job) = self.job {
             url.query_pairs_mut().append_pair("job_id", job);
@@ -105,61 +89,16 @@ impl<'a> Feed<'a> {
         if let Some(cursor) = &self.cursor {
             url.query_pairs_mut().append_pair("since", cursor);
         }
-        let mut request = url.as_str().replacen("http", "ws", 1).into_client_request()?;
-        if let Some(authorization) = self.client.authorization() {
-            request.headers_mut().insert("authorization", authorization.clone());
-        }
-        Ok(request)
+        self.socket = Some(Socket::connect(self.client, url, None).await?);
+        Ok(())
     }
+}
 
-    /// One message: a frame, or nothing if it was none.
-    async fn read(&mut self) -> Result<Option<String>, ClientError> {
-        let Some(socket) = &mut self.socket else {
-            return Err(self.lost("not connected"));
-        };
-        let message = match timeout(SILENCE, socket.next()).await {
-            Err(_) => return Err(self.lost("no news for too long")),
-            Ok(None) => return Err(self.lost("closed")),
-            Ok(Some(message)) => message,
-        };
-        match message.map_err(|error| self.of_socket(error))? {
-            Message::Text(text) => Ok(Some(text.as_str().to_owned())),
-            Message::Close(close) => Err(self.of_close(close)),
-            Message::Ping(_) | Message::Binary(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
-        }
-    }
-
-    fn lost(&self, cause: impl Into<String>) -> ClientError {
-        ClientError::Lost { server: self.client.server().to_owned(), cause: cause.into() }
-    }
-
-    fn of_close(&self, close: Option<CloseFrame>) -> ClientError {
-        match close {
-            Some(frame) if frame.code == CloseCode::Policy => {
-                let problem =
-                    serde_json::json!({ "title": "not allowed", "detail": frame.reason.as_str() }).to_string();
-                let status = tungstenite::http::StatusCode::FORBIDDEN;
-                ClientError::Refused(Refusal::of_parts(status, Some(problem.as_bytes())))
-            }
-            Some(frame) if !frame.reason.is_empty() => self.lost(frame.reason.as_str()),
-            _ => self.lost("closed"),
-        }
-    }
-
-    fn of_socket(&self, error: tungstenite::Error) -> ClientError {
-        let server = self.client.server().to_owned();
-        match error {
-            tungstenite::Error::Http(answer) if answer.status().is_server_error() => {
-                self.lost(answer.status().to_string())
-            }
-            tungstenite::Error::Http(answer) => {
-                ClientError::Refused(Refusal::of_parts(answer.status(), answer.body().as_deref()))
-            }
-            tungstenite::Error::Io(error) if self.socket.is_none() => {
-                ClientError::Unreachable { server, cause: error.to_string() }
-            }
-            error => self.lost(error.to_string()),
-        }
+/// One message of a host that is not silent for too long.
+async fn read(socket: &mut Socket) -> Result<Option<String>, ClientError> {
+    match timeout(SILENCE, socket.read()).await {
+        Ok(message) => message,
+        Err(_) => Err(socket.silent()),
     }
 }
 

@@ -28,11 +28,13 @@ mod queue;
 mod save;
 mod serve;
 mod show;
+mod socket;
 mod submit;
 mod text;
 mod upload;
 mod view;
 mod watch;
+mod with;
 
 use std::time::Duration;
 
@@ -75,6 +77,8 @@ enum Command {
     Prioritise(place::Priority),
     /// Follow everything that happens, until Ctrl-C
     Watch,
+    /// Run your own command on a GPU when its turn comes
+    With(with::Args),
     /// See the queue, stop it, let it go on
     #[command(subcommand)]
     Queue(queue::Command),
@@ -112,6 +116,7 @@ async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
         Command::Move(args) => place::to(remote, &args).await,
         Command::Prioritise(args) => place::prioritise(remote, &args).await,
         Command::Watch => watch::run(remote).await,
+        Command::With(args) => with::run(remote, args).await,
         Command::Queue(command) => queue::run(remote, &command).await,
         Command::Device(command) => device::run(remote, &command).await,
         Command::Backend(command) => backend::run(remote, &command).await,

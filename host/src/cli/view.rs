@@ -47,7 +47,9 @@ impl Job {
     }
 
     pub(super) fn prompt(&self) -> Text {
-        self.params.get("prompt").and_then(Value::as_str).map(Text::of).unwrap_or_default()
+        // A command has a name instead.
+        let text = |name| self.params.get(name).and_then(Value::as_str);
+        text("prompt").or_else(|| text("name")).map(Text::of).unwrap_or_default()
     }
 
     /// What keeps the job from starting, where it is something else than its turn.

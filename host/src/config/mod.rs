@@ -43,6 +43,10 @@ pub struct Config {
     /// What a running job gets to finish in, once the host was asked to stop.
     #[serde(with = "humantime_serde")]
     pub shutdown_grace: Duration,
+    /// How long a command that holds a device may be without an answer from the host, before it is ended: longer than a
+    /// restart takes.
+    #[serde(with = "humantime_serde")]
+    pub command_grace: Duration,
     /// The database.
     pub store: Store,
     /// The web server.
@@ -69,6 +73,7 @@ impl Default for Config {
             database: Database::default(),
             default_backend: "flux-stub".to_owned(),
             shutdown_grace: Duration::from_secs(30),
+            command_grace: Duration::from_secs(30),
             store: Store::default(),
             web: Web::default(),
             queue: Queue::default(),

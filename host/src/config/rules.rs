@@ -12,6 +12,9 @@ use super::{BUILTINS, Backend, Component, Config, ConfigError, Queue, Retention,
 /// Below, the database would do nothing but flush; above, a flush would take seconds.
 const LOG: RangeInclusive<ByteSize> = ByteSize::kib(256)..=ByteSize::mib(256);
 
+/// Less would end a command at the first hiccup; more would keep the device from everybody for longer than they bear.
+const GRACE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+
 /// The most that a point of priority may be worth: with 100 points, a million turns.
 const WORTH: u32 = 10_000;
 
@@ -22,6 +25,7 @@ const MOST_MEMORY: ByteSize = ByteSize::gib(4);
 
 pub(super) fn check(config: &Config) -> Checked {
     listen(config)?;
+    command_grace(config.command_grace)?;
     store(&config.store)?;
     web(&config.web)?;
     queue(&config.queue)?;
@@ -42,6 +46,10 @@ fn listen(config: &Config) -> Checked {
             listen.port()
         )
     })
+}
+
+fn command_grace(grace: Duration) -> Checked {
+    ensure(GRACE.contains(&grace), "command_grace", || "must be at least 1s and at most 1h".to_owned())
 }
 
 fn store(store: &Store) -> Checked {

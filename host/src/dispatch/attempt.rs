@@ -105,7 +105,7 @@ impl Dispatch {
     }
 
     /// Waits until somebody cancels the job, its time is up, or the host stops.
-    async fn interrupted(&self, job: &Job, deadline: Instant, stop: &CancellationToken) -> Reason {
+    pub(super) async fn interrupted(&self, job: &Job, deadline: Instant, stop: &CancellationToken) -> Reason {
         let mut head = self.scheduler.hub().watch_head();
         loop {
             head.mark_unchanged();

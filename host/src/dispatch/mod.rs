@@ -2,11 +2,13 @@
 //!
 //! The outcome of an attempt and the claim of the next are one command, hence one transaction, so a busy device stands idle
 //! for one commit and no longer. A device that an attempt may have left busy takes no job until its backend says that it is
-//! at rest.
+//! at rest. Some jobs are commands, which somebody else runs: the device is lent to them.
 
 mod attempt;
 mod breaker;
+mod command;
 mod dependencies;
+mod holders;
 mod journal;
 mod memory;
 mod outcome;
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 pub use breaker::Breaker;
 use easel_core::{Command, Finished, Reply};
+pub use holders::{Attendance, ENDING, Grant, Holders, Report, Terms, backend_of_commands};
 pub use memory::Memory;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -50,6 +53,8 @@ pub struct Dispatch {
     pub shutdown_grace: Duration,
     /// Who may hold its memory.
     pub memory: Memory,
+    /// Those who run commands.
+    pub holders: Holders,
     /// What operators ask of it.
     pub requests: mpsc::Receiver<Request>,
 }
@@ -59,6 +64,13 @@ impl Dispatch {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut finished: Option<Finished> = None;
         let mut idle_since = Instant::now();
+        // What an earlier process of this host has lent is still lent.
+        if let Some(command) = self.scheduler.state().command_on(&self.device).cloned() {
+            finished = self.take_up(&command, None, &stop).await;
+            if finished.is_none() {
+                return;
+            }
+        }
         // A host that stops and cannot write an outcome gives up some day: the next start finds a lost attempt.
         let mut given_up = TRIES;
         loop {
@@ -77,6 +89,13 @@ impl Dispatch {
                 claim: !stop.is_cancelled() && self.requests.is_empty(),
             };
             match self.scheduler.send(turn).await {
+                Ok(Reply::Turn(Some(claimed))) if self.scheduler.state().is_command(&claimed.job) => {
+                    finished = self.lend(&claimed.job, &stop).await;
+                    if finished.is_none() {
+                        return;
+                    }
+                    idle_since = Instant::now();
+                }
                 Ok(Reply::Turn(Some(claimed))) => {
                     finished = Some(self.attempt(*claimed, &stop).await);
                     idle_since = Instant::now();

@@ -22,6 +22,11 @@ impl Verdict {
     fn new(outcome: Outcome, clean: bool, error: Option<JobError>) -> Self {
         Self { outcome, clean, error, retry_after: None }
     }
+
+    /// A command's holder gives the device back only when nothing is left on it.
+    pub(super) fn of_command(outcome: Outcome, error: Option<JobError>) -> Self {
+        Self::new(outcome, true, error)
+    }
 }
 
 /// The attempt could not even begin: nothing touched the device.

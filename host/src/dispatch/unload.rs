@@ -122,7 +122,7 @@ impl Dispatch {
     }
 
     /// Has these backends free the device's memory, one after the other: who could not, and why.
-    async fn free_all(&self, backends: Vec<Arc<Backend>>, stop: &CancellationToken) -> Vec<String> {
+    pub(super) async fn free_all(&self, backends: Vec<Arc<Backend>>, stop: &CancellationToken) -> Vec<String> {
         let mut failed = Vec::new();
         for backend in engines(backends) {
             let freed = tokio::select! {
@@ -161,7 +161,7 @@ impl Dispatch {
     }
 
     /// Those that run on this device.
-    fn backends(&self) -> Vec<Arc<Backend>> {
+    pub(super) fn backends(&self) -> Vec<Arc<Backend>> {
         self.registry.iter().filter(|backend| backend.device == self.device).cloned().collect()
     }
 }

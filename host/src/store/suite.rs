@@ -137,7 +137,7 @@ impl Bench {
 }
 
 fn binding() -> Binding {
-    Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff: Backoff { base: 0, max: 0 } }
+    Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff: Backoff { base: 0, max: 0 }, commands: false }
 }
 
 fn cancel(job: JobId) -> Command {

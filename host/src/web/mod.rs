@@ -2,7 +2,7 @@
 //!
 //! - `server` takes connections, `guard` and `cors` decide who may talk at all, `routes` is the table of what there is.
 //! - One file a resource: `submit`, `jobs`, `artifacts`, `uploads`, `messages`, `queue`, `backends`, `events`, `health`,
-//!   `upgrade` (of a request to a `socket`).
+//!   `upgrade` (of a request to a `socket`), `lease` (of a device to a command).
 //! - What they share: `body` and `query` read requests, `reply` and `problem` write answers.
 //!
 //! A handler is `async fn(Arc<Host>, …) -> Answer`. It checks the shape of what was asked, turns it into a command or a
@@ -18,6 +18,7 @@ mod events;
 mod guard;
 mod health;
 mod jobs;
+mod lease;
 mod messages;
 mod probes;
 mod problem;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 use crate::artifacts::Files;
 use crate::backend::Registry;
 use crate::config::Config;
-use crate::dispatch::Devices;
+use crate::dispatch::{Devices, Holders};
 use crate::scheduler::Scheduler;
 
 use problem::Problem;
@@ -55,6 +56,8 @@ pub struct Host {
     pub files: Files,
     /// The way to the devices.
     pub devices: Devices,
+    /// Those who hold a device for a command that they run.
+    pub holders: Holders,
 }
 
 /// Until there are tokens, everything belongs to whoever can reach the host.

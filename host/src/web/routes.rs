@@ -18,7 +18,7 @@ use warp::{Filter, Rejection, path};
 use super::body::{json, json_batch, json_or_nothing};
 use super::query::query;
 use super::{
-    Answer, Host, Problem, artifacts, backends, batches, events, health, jobs, messages, probes, problem, queue,
+    Answer, Host, Problem, artifacts, backends, batches, events, health, jobs, lease, messages, probes, problem, queue,
     submit, upgrade, uploads,
 };
 
@@ -93,6 +93,9 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "devices" / Segment / "pause") => { POST queue::pause_device, json_or_nothing(host); }
         path!("v1" / "devices" / Segment / "resume") => { POST queue::resume_device; }
         path!("v1" / "devices" / Segment / "unload") => { POST queue::unload; }
+        path!("v1" / "devices" / Segment / "lease") => {
+            GET lease::lease, warp::ws(), query(), headers(), warp::ext::get();
+        }
 
         path!("v1" / "backends") => { GET backends::list, probes.clone(); }
         path!("v1" / "backends" / Segment) => {

@@ -127,6 +127,9 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
     if !old.status.ended() {
         return Err(draft.unfit(old, "only a job that has ended can be retried"));
     }
+    if draft.state.is_command(&old) {
+        return Err(draft.unfit(old, "a command is run again by whoever ran it, with `easel with`"));
+    }
     if draft.state.has_dependents(id) || draft.state.telling(id) {
         return Err(draft.unfit(old, "a job cannot be run again while others wait for what came of it"));
     }

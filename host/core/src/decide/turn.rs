@@ -109,8 +109,11 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
             job.result = finished.result;
             job.artifacts = finished.artifacts;
             job.error = None;
-            let took = job.started_at.map_or(0, |at| now.saturating_sub(at));
-            draft.learn(&job, u64::try_from(took).unwrap_or_default(), now);
+            // What one command took says nothing of the next.
+            if !draft.state.is_command(&job) {
+                let took = job.started_at.map_or(0, |at| now.saturating_sub(at));
+                draft.learn(&job, u64::try_from(took).unwrap_or_default(), now);
+            }
             end(draft, job, Status::Complete, now);
         }
         (Outcome::Cancelled, _) => end(draft, job, Status::Cancelled, now),
@@ -205,9 +208,15 @@ pub(super) fn settled(draft: &mut Draft, device: &str, job: JobId, attempt: u32)
     Reply::Done
 }
 
-/// Nothing of the process before this one is still running here: whatever looks live is lost.
+/// Nothing of the process before this one is still running here: whatever looks live is lost. A command never ran here: it
+/// goes on elsewhere, as long as its device is there.
 pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Reply {
-    let running: Vec<Arc<Job>> = draft.state.jobs().filter(|job| job.status == Status::Processing).cloned().collect();
+    let goes_on = |job: &Arc<Job>| {
+        let device = job.device.as_deref().and_then(|device| draft.state.command_on(device));
+        device.is_some_and(|command| command.id == job.id)
+    };
+    let running = draft.state.jobs().filter(|job| job.status == Status::Processing && !goes_on(job));
+    let running: Vec<Arc<Job>> = running.cloned().collect();
     for job in running {
         let finished = Finished {
             job: job.id,

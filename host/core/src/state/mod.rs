@@ -32,6 +32,8 @@ pub struct Binding {
     pub digest: String,
     /// How long its failed jobs pause before they are tried again.
     pub backoff: Backoff,
+    /// Whether its jobs are commands: run by whoever submitted them, who holds the device meanwhile, and by no component.
+    pub commands: bool,
 }
 
 /// The queue, its devices and its counters at one moment.
@@ -118,6 +120,17 @@ impl State {
     /// The device that a backend runs on.
     pub fn device_of(&self, backend: &str) -> Option<&Device> {
         self.device(&self.backends.get(backend)?.device)
+    }
+
+    /// Whether a job is a command, which its submitter runs: it outlives the host, and nobody else can run it again.
+    pub fn is_command(&self, job: &Job) -> bool {
+        self.backends.get(&job.backend).is_some_and(|binding| binding.commands)
+    }
+
+    /// The command that holds a device now.
+    pub fn command_on(&self, device: &str) -> Option<&Arc<Job>> {
+        let live = self.device(device)?.live.as_ref()?;
+        self.job(live.job).filter(|job| job.runs(live.attempt) && self.is_command(job))
     }
 
     /// How many jobs have not ended.

@@ -1,4 +1,4 @@
-//! What the tests of the core start from: two devices, three backends, and jobs and messages by number.
+//! What the tests of the core start from: two devices, three backends and the line of commands, and jobs and messages by number.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use easel_core::command::{NewJob, NewMessage};
@@ -18,7 +18,9 @@ pub const BACKOFF: Backoff = Backoff { base: 8, max: 20 };
 /// Who asks for things where it does not matter.
 pub const BY: &str = "ann";
 pub const DEVICES: [&str; 2] = ["gpu0", "gpu1"];
-pub const BACKENDS: [&str; 3] = ["paint", "draw", "sing"];
+pub const BACKENDS: [&str; 4] = ["paint", "draw", "sing", COMMANDS];
+/// What commands for the first device are submitted to.
+pub const COMMANDS: &str = "command@gpu0";
 
 /// Job number `n`.
 pub fn job_id(n: u128) -> JobId {
@@ -35,17 +37,18 @@ pub fn message_id(n: u128) -> MessageId {
     MessageId(Uuid::from_u128(n))
 }
 
-/// Which backend runs where: as usual, with `draw` moved to the other device, and with `draw` gone.
+/// Which backend runs where: as usual, with `draw` moved to the other device, and with `draw` and commands gone.
 pub fn backends(layout: usize) -> Vec<(String, Binding)> {
     let all = match layout {
-        0 => vec![("paint", "gpu0"), ("draw", "gpu0"), ("sing", "gpu1")],
-        1 => vec![("paint", "gpu0"), ("draw", "gpu1"), ("sing", "gpu1")],
+        0 => vec![("paint", "gpu0"), ("draw", "gpu0"), ("sing", "gpu1"), (COMMANDS, "gpu0")],
+        1 => vec![("paint", "gpu0"), ("draw", "gpu1"), ("sing", "gpu1"), (COMMANDS, "gpu0")],
         _ => vec![("paint", "gpu0"), ("sing", "gpu1")],
     };
     let binding = |name, device: &str| Binding {
         device: device.into(),
         digest: format!("sha256:{name}-{layout}"),
         backoff: BACKOFF,
+        commands: name == COMMANDS,
     };
     all.into_iter().map(|(name, device)| (name.into(), binding(name, device))).collect()
 }

@@ -38,7 +38,7 @@ proptest! {
 fn random_runs_come_to_every_transition_and_every_answer() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..600 {
+    for _ in 0..1_200 {
         let mut world = world::World::new();
         for step in steps::steps().new_tree(&mut runner).unwrap().current() {
             world.take(step);
@@ -46,6 +46,7 @@ fn random_runs_come_to_every_transition_and_every_answer() {
             seen.extend(world.estimates().then(|| "estimated".into()));
         }
         world.crash(0);
+        seen.extend(world.outlived.then(|| "outlived".into()));
         seen.extend(world.events().iter().filter_map(|event| what_is_special(&event.body)));
         seen.extend(world.events().iter().map(|event| match &event.body {
             Body::Job { event, .. } => format!("{event:?}"),
@@ -59,7 +60,7 @@ fn random_runs_come_to_every_transition_and_every_answer() {
         bad-priority batch batch-size cancelled charged-while-away claimed dependency device-paused \
         device-resumed done entry estimated failed held idle in-use invalid key-reused known lost many many-and-more \
         message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
-        no-device no-job no-message other-line outofmemory owner-full queue-full queue-paused queue-resumed \
+        no-device no-job no-message other-line outlived outofmemory owner-full queue-full queue-paused queue-resumed \
         released stalled timeout trapped unavailable unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
 }

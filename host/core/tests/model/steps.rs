@@ -4,7 +4,7 @@ use easel_core::{ErrorKind, OnDependencyFailure, Outcome, Status};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::common::{BACKENDS, DEVICES};
+use crate::common::{BACKENDS, COMMANDS, DEVICES};
 
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -229,7 +229,7 @@ fn chosen() -> impl Strategy<Value = Chosen> {
 
 /// One of the backends, or one that is not there.
 fn backend() -> impl Strategy<Value = &'static str> {
-    prop_oneof![9 => select(&BACKENDS[..]), 1 => Just("dream")]
+    prop_oneof![12 => select(&BACKENDS[..3]), 1 => Just(COMMANDS), 1 => Just("dream")]
 }
 
 fn wish() -> impl Strategy<Value = Wish> {

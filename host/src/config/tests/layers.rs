@@ -21,6 +21,7 @@ fn the_whole_file_of_the_manual_is_understood() {
         data = "./easel-data"
         default_backend = "forge"
         shutdown_grace = "30s"
+        command_grace = "30s"
         [web]
         hosts = []
         origins = []

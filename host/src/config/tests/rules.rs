@@ -52,6 +52,14 @@ fn what_is_not_built_yet_is_refused_unless_it_is_the_default() {
 }
 
 #[test]
+fn a_command_is_without_its_host_for_no_longer_than_others_can_wait() {
+    for grace in ["999ms", "61m"] {
+        assert!(refused(&format!("command_grace = \"{grace}\"")).starts_with("command_grace: must be at least 1s"));
+    }
+    load("command_grace = \"1s\"").expect("valid");
+}
+
+#[test]
 fn the_log_and_the_worth_of_a_priority_have_bounds() {
     for size in ["255KiB", "257MiB", "0"] {
         let error = refused(&format!("[store]\nmax_log = \"{size}\""));

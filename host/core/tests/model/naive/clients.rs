@@ -108,6 +108,9 @@ impl Naive {
         if !job.status.ended() {
             return self.unfit(&job, "only a job that has ended can be retried");
         }
+        if self.is_command(&job) {
+            return self.unfit(&job, "a command is run again by whoever ran it, with `easel with`");
+        }
         if self.telling(id).is_some() || !self.dependents(id, 0).is_empty() {
             return self.unfit(&job, "a job cannot be run again while others wait for what came of it");
         }

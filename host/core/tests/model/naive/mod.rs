@@ -72,6 +72,10 @@ impl Naive {
         self.backends.iter().find(|(name, _)| name == backend).map(|(_, binding)| binding)
     }
 
+    pub fn is_command(&self, job: &Job) -> bool {
+        self.binding(&job.backend).is_some_and(|binding| binding.commands)
+    }
+
     pub fn queued(&self) -> Vec<&Job> {
         self.live().into_iter().filter(|job| job.status == Status::Queued).collect()
     }

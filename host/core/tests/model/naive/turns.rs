@@ -105,7 +105,9 @@ impl Naive {
         (job.ended_at, job.progress) = (Some(self.now), finished.progress);
         let event = match outcome {
             Outcome::Complete => {
-                self.learn(&job);
+                if !self.is_command(&job) {
+                    self.learn(&job);
+                }
                 (job.status, job.progress) = (Status::Complete, 100);
                 (job.result, job.artifacts) = (finished.result, finished.artifacts);
                 Transition::Completed
@@ -142,7 +144,7 @@ impl Naive {
     }
 
     pub(super) fn recover(&mut self) {
-        let running = self.live().into_iter().filter(|job| job.status == Status::Processing);
+        let running = self.live().into_iter().filter(|job| job.status == Status::Processing && !self.is_command(job));
         let lost: Vec<Finished> = running.map(lost).collect();
         lost.into_iter().for_each(|lost| self.finish(lost));
     }

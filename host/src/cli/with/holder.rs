@@ -1,0 +1,283 @@
+//! The process that holds the device: in line, then with the command, then until the host knows that it is over.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use rustix::process::{Pid, Signal};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::super::bar::Bar;
+use super::super::client::{Client, Remote};
+use super::super::exit::Ended;
+use super::super::view::Job;
+use super::lease::{Lease, News};
+use super::running::{self, Running};
+use super::signals::{Heard, Signals};
+use super::{Args, tree};
+
+/// How long the host may be away while the command waits in line.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the host may be away when it is to be told of the end. Then it finds out by itself.
+const FAREWELL: Duration = Duration::from_secs(30);
+/// The longest name of a program that is told, in characters.
+const PROGRAM: usize = 200;
+
+/// Why the command is ended before it ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Somebody cancelled the job.
+    Cancelled,
+    /// It had no more time.
+    Timeout,
+    /// We were told to stop.
+    Stopped,
+    /// The host was away for too long, or gave the device up.
+    Lost,
+}
+
+/// Waits for the device, runs the command, gives the device back.
+pub(super) async fn hold(remote: &Remote, args: Args, guardian: Pid) -> anyhow::Result<()> {
+    tree::adopt_orphans()?;
+    let mut signals = Signals::listen()?;
+    tree::end_with(guardian)?;
+    let client = Client::new(remote)?;
+    let mut lease = Lease::ask(Client::new(remote)?, &args, &program(&args))?;
+
+    let attempt = in_line(&mut lease, &mut signals, &client).await?;
+    let terms = lease.terms().context("the host has not said for how long the device is lent")?;
+    eprintln!("easel: {} is yours, as job {}", args.device, terms.job);
+    let (ended, why) = match Running::start(&args.command, &terms.job, &args.device) {
+        Ok(running) => {
+            let (ended, why) = run(running, &mut lease, &mut signals, &args, terms.ending).await?;
+            (Ok(ended), why)
+        }
+        Err(error) => (Err(error), None),
+    };
+    lease.report(report(attempt, &ended, why));
+    let job = told(&mut lease, &mut signals).await;
+    outcome(ended, why, job.as_ref(), &args)
+}
+
+/// The program's own name. Its arguments are nobody's business: they may hold secrets.
+fn program(args: &Args) -> String {
+    let path = args.command.first().map(Path::new);
+    let name = path.and_then(Path::file_name).or(path.map(Path::as_os_str)).unwrap_or(OsStr::new("?"));
+    name.to_string_lossy().chars().take(PROGRAM).collect()
+}
+
+/// Waits for the device; as which attempt it is ours.
+async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> anyhow::Result<u32> {
+    let mut bar = Bar::new();
+    let mut away_since = None;
+    loop {
+        let news = tokio::select! {
+            news = lease.next() => news,
+            heard = signals.next() => match heard {
+                Heard::Suspend => continue,
+                Heard::Interrupt => return Err(leave(lease, client, Signal::INT).await),
+                Heard::Quit => return Err(leave(lease, client, Signal::QUIT).await),
+                Heard::End(signal) => return Err(leave(lease, client, signal).await),
+            },
+            () = patience(away_since) => bail!("the host was away for too long, and the place in line may be lost"),
+        };
+        match news {
+            News::Waiting(job) => bar.job(&job),
+            // Where it is too late by now, the host knows or will know, and says so.
+            News::Granted { attempt, warning } if lease.is_valid() => {
+                drop(bar);
+                if let Some(warning) = warning {
+                    eprintln!("easel: {warning}");
+                }
+                return Ok(attempt);
+            }
+            News::Away(error) => {
+                away_since = away_since.or(Some(Instant::now()));
+                bar.wait(format!("{error}, trying to get it back"));
+            }
+            News::Back => away_since = None,
+            News::Ended(job) => return Err(lost(&job)),
+            News::Failed(error) => return Err(error.into()),
+            News::Granted { .. } | News::End => {}
+        }
+    }
+}
+
+async fn patience(away_since: Option<Instant>) {
+    match away_since {
+        Some(since) => sleep_until(since + PATIENCE).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Gives up the place in line.
+async fn leave(lease: &Lease, client: &Client, signal: Signal) -> anyhow::Error {
+    if let Some(terms) = lease.terms() {
+        match timeout(FAREWELL, client.post(&["v1", "jobs", &terms.job, "cancel"])).await {
+            Ok(Ok(_)) => eprintln!("easel: left the line, job {} is cancelled", terms.job),
+            _ => eprintln!("easel: left the line; the host cancels job {} when it notices", terms.job),
+        }
+    }
+    Ended(u8::try_from(128 + signal.as_raw()).unwrap_or(1)).into()
+}
+
+/// The job has ended before its command has begun.
+fn lost(job: &Job) -> anyhow::Error {
+    match &job.error {
+        Some(error) => anyhow!("job {} ended before its command could begin: {error}", job.id),
+        None => anyhow!("job {} was {} before its command could begin", job.id, job.status),
+    }
+}
+
+/// Sees to it that the command ends when it must.
+async fn run(
+    mut running: Running,
+    lease: &mut Lease,
+    signals: &mut Signals,
+    args: &Args,
+    ending: Duration,
+) -> anyhow::Result<(ExitStatus, Option<Why>)> {
+    let out_of_time = args.timeout.map(|time| Instant::now() + time);
+    let (mut expiry, mut why, mut interrupted) = (lease.expiry(), None, false);
+    loop {
+        let reason = tokio::select! {
+            status = running.over(ending) => {
+                let status = status.context("cannot tell whether the command is over")?;
+                // Ctrl-C went to the command as well, and it may have had its own opinion.
+                let stopped = interrupted && !status.success();
+                return Ok((status, why.or(stopped.then_some(Why::Stopped))));
+            }
+            news = lease.next() => match news {
+                News::End => Why::Cancelled,
+                News::Away(error) => {
+                    eprintln!("easel: {error}; the command goes on, and is ended if the host does not come back in time");
+                    continue;
+                }
+                News::Back => {
+                    eprintln!("easel: the host is back");
+                    continue;
+                }
+                News::Ended(_) => Why::Lost,
+                News::Failed(error) => {
+                    eprintln!("easel: {error}");
+                    Why::Lost
+                }
+                News::Waiting(_) | News::Granted { .. } => continue,
+            },
+            heard = signals.next() => match heard {
+                Heard::Interrupt if interrupted => {
+                    running.kill();
+                    Why::Stopped
+                }
+                Heard::Interrupt => {
+                    interrupted = true;
+                    continue;
+                }
+                Heard::Quit => continue,
+                // Whoever holds a device that others wait for does not sleep on it.
+                Heard::Suspend => {
+                    running.go_on()?;
+                    continue;
+                }
+                Heard::End(_) => Why::Stopped,
+            },
+            () = expiry.passed(), if why.is_none() => Why::Lost,
+            () = at(out_of_time), if why.is_none() => Why::Timeout,
+        };
+        if why.is_none() {
+            eprintln!("easel: {}", reason.sentence());
+        }
+        why = why.or(Some(reason));
+        running.end(ending)?;
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Why {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Cancelled => "the job was cancelled, ending the command",
+            Self::Timeout => "the command has had its time, ending it",
+            Self::Stopped => "told to stop, ending the command",
+            Self::Lost => "the device is lost with the host, ending the command",
+        }
+    }
+}
+
+/// What the host is told.
+fn report(attempt: u32, ended: &io::Result<ExitStatus>, why: Option<Why>) -> Value {
+    let ended_for = match why {
+        None | Some(Why::Cancelled) => None,
+        Some(Why::Timeout) => Some("timeout"),
+        Some(Why::Stopped) => Some("stopped"),
+        Some(Why::Lost) => Some("lost"),
+    };
+    let status = ended.as_ref().ok();
+    json!({
+        "type": "done", "attempt": attempt, "exit_code": status.and_then(ExitStatus::code),
+        "signal": status.and_then(|status| status.signal()),
+        "not_started": ended.as_ref().err().map(io::Error::to_string), "ended_for": ended_for,
+    })
+}
+
+/// Waits until the host knows, if it comes to know; the job then.
+async fn told(lease: &mut Lease, signals: &mut Signals) -> Option<Job> {
+    let known = async {
+        while !lease.is_over() {
+            let news = tokio::select! {
+                news = lease.next() => news,
+                // Whoever is in a hurry need not wait for this.
+                Heard::Interrupt | Heard::End(_) = signals.next() => return None,
+            };
+            match news {
+                News::Ended(job) => return Some(*job),
+                News::Failed(error) => {
+                    eprintln!("easel: {error}");
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        None
+    };
+    timeout(FAREWELL, known).await.unwrap_or_default()
+}
+
+/// What this process ends with: what the command did, unless that was not its own doing.
+fn outcome(ended: io::Result<ExitStatus>, why: Option<Why>, job: Option<&Job>, args: &Args) -> anyhow::Result<()> {
+    let status = match ended {
+        Ok(status) => status,
+        Err(error) => {
+            let program = args.command.first().map(|program| program.display().to_string()).unwrap_or_default();
+            eprintln!("easel: cannot run {program}: {error}");
+            // As shells tell it.
+            return Err(Ended(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }).into());
+        }
+    };
+    let cancelled = why.is_none() && job.is_some_and(|job| &*job.status == "cancelled");
+    match why {
+        Some(Why::Cancelled) => bail!("the job was cancelled"),
+        _ if cancelled => bail!("the job was cancelled"),
+        Some(Why::Timeout) => bail!("the command took longer than it was given, and was ended"),
+        Some(Why::Lost) => bail!("the host was away for too long, and the command was ended"),
+        None | Some(Why::Stopped) => {}
+    }
+    if job.is_none() {
+        eprintln!("easel: the host could not be told that the command is over; it finds out by itself");
+    }
+    match running::code(status) {
+        0 => Ok(()),
+        code => Err(Ended(code).into()),
+    }
+}

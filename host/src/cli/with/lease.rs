@@ -1,0 +1,299 @@
+//! The lease of a device: one WebSocket after the other, as long as somebody wants it.
+//!
+//! What makes it safe is `expires`: a lease lasts for the host's grace from the moment at which a question was *asked* that the
+//! host has answered. The host counts from when it answered, which is later: so it never gives the device to anybody before the
+//! lease has expired here, whatever was slow or lost on the way.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use uuid::Uuid;
+
+use super::super::client::Client;
+use super::super::patience::Patience;
+use super::super::problem::ClientError;
+use super::super::socket::Socket;
+use super::super::text::Text;
+use super::super::view::Job;
+use super::Args;
+
+/// How often the host is asked whether it is still there, at the least.
+const ASK: Duration = Duration::from_secs(5);
+/// The most often.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// What the host's first word may take.
+const GREETING: Duration = Duration::from_secs(20);
+/// Connecting is given up by others, who know what depends on it.
+const ENDLESS: Duration = Duration::from_hours(24 * 365);
+
+/// What is heard of the lease.
+pub(super) enum News {
+    /// The command waits, or the device is made ready for it.
+    Waiting(Box<Job>),
+    /// The device is ours.
+    Granted {
+        /// As this attempt.
+        attempt: u32,
+        /// What did not go as it was asked to.
+        warning: Option<Text>,
+    },
+    /// The command is to end: somebody cancelled it.
+    End,
+    /// The job has ended.
+    Ended(Box<Job>),
+    /// The connection is lost, and is tried to be had again.
+    Away(ClientError),
+    /// It is there again.
+    Back,
+    /// There is no lease any more.
+    Failed(ClientError),
+}
+
+/// What the host says.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Frame {
+    Hello {
+        job_id: Text,
+        grace_ms: u64,
+        ending_ms: u64,
+    },
+    Waiting {
+        job: Box<Job>,
+    },
+    Granted {
+        attempt: u32,
+        warning: Option<Text>,
+    },
+    End,
+    Ended {
+        job: Box<Job>,
+    },
+    Pong {
+        #[serde(rename = "ref")]
+        number: u64,
+    },
+    Error {
+        title: Text,
+    },
+    #[serde(other)]
+    Other,
+}
+
+/// What the host said when it took the command into the line.
+#[derive(Clone)]
+pub(super) struct Terms {
+    /// The job that the command is.
+    pub(super) job: Text,
+    /// What the command gets to end in.
+    pub(super) ending: Duration,
+    grace: Duration,
+}
+
+/// A lease, or the wish for one.
+pub(super) struct Lease {
+    news: mpsc::Receiver<News>,
+    report: watch::Sender<Option<Value>>,
+    terms: watch::Receiver<Option<Terms>>,
+    expires: watch::Receiver<Option<Instant>>,
+}
+
+impl Lease {
+    /// Asks for the device, and keeps asking.
+    pub(super) fn ask(client: Client, args: &Args, program: &str) -> anyhow::Result<Self> {
+        let mut url = client.url(["v1", "devices", &args.device, "lease"]);
+        let mut wish = vec![("command", program.to_owned()), ("priority", args.priority.to_string())];
+        wish.extend(args.name.clone().map(|name| ("name", name)));
+        wish.extend(args.unload.then(|| ("unload", "true".to_owned())));
+        wish.extend(args.timeout.map(|time| ("timeout_s", time.as_secs().to_string())));
+        url.query_pairs_mut().extend_pairs(wish);
+        let key = HeaderValue::from_str(&Uuid::now_v7().to_string())?;
+
+        let (tell, news) = mpsc::channel(16);
+        let (report, reports) = watch::channel(None);
+        let (agree, terms) = watch::channel(None);
+        let (renew, expires) = watch::channel(None);
+        let keeper = Keeper {
+            tell,
+            reports,
+            terms: agree,
+            renew,
+            patience: Patience::new(ENDLESS),
+            asked: VecDeque::new(),
+            number: 0,
+        };
+        tokio::spawn(keeper.keep(client, url, key));
+        Ok(Self { news, report, terms, expires })
+    }
+
+    /// The next news. Nothing is lost when this is dropped half way.
+    pub(super) async fn next(&mut self) -> News {
+        match self.news.recv().await {
+            Some(news) => news,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What was agreed; none before the host has answered.
+    pub(super) fn terms(&self) -> Option<Terms> {
+        self.terms.borrow().clone()
+    }
+
+    /// Whether the device is still ours, if it was given to us.
+    pub(super) fn is_valid(&self) -> bool {
+        self.expires.borrow().is_some_and(|at| Instant::now() < at)
+    }
+
+    /// When the lease expires.
+    pub(super) fn expiry(&self) -> Expiry {
+        Expiry(self.expires.clone())
+    }
+
+    /// Whether all has been heard that there will be.
+    pub(super) fn is_over(&self) -> bool {
+        self.news.is_closed() && self.news.is_empty()
+    }
+
+    /// Gives the device back.
+    pub(super) fn report(&self, report: Value) {
+        self.report.send_replace(Some(report));
+    }
+}
+
+/// When a lease expires, which moves on as long as the host answers.
+pub(super) struct Expiry(watch::Receiver<Option<Instant>>);
+
+impl Expiry {
+    /// Waits until it has expired.
+    pub(super) async fn passed(&mut self) {
+        loop {
+            let at = *self.0.borrow_and_update();
+            let past = async {
+                match at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = past => return,
+                Ok(()) = self.0.changed() => {}
+            }
+        }
+    }
+}
+
+/// Holds the connection.
+struct Keeper {
+    tell: mpsc::Sender<News>,
+    reports: watch::Receiver<Option<Value>>,
+    terms: watch::Sender<Option<Terms>>,
+    renew: watch::Sender<Option<Instant>>,
+    patience: Patience,
+    /// Questions that are not answered yet, and when they were asked.
+    asked: VecDeque<(u64, Instant)>,
+    number: u64,
+}
+
+impl Keeper {
+    async fn keep(mut self, client: Client, url: Url, key: HeaderValue) {
+        loop {
+            let lost = match self.talk(&client, &url, &key).await {
+                Ok(()) => return,
+                // A host that was never there is told of at once: nothing is lost by that.
+                Err(error) if error.is_of_connection() && self.terms.borrow().is_some() => News::Away(error),
+                Err(error) => News::Failed(error),
+            };
+            let over = matches!(lost, News::Failed(_));
+            if !self.tell(lost).await || over || !self.patience.wait().await {
+                return;
+            }
+        }
+    }
+
+    /// Connects, and talks until the job has ended or nobody listens any more.
+    async fn talk(&mut self, client: &Client, url: &Url, key: &HeaderValue) -> Result<(), ClientError> {
+        let begun = Instant::now();
+        let header = (HeaderName::from_static("idempotency-key"), key.clone());
+        let mut socket = Socket::connect(client, url.clone(), Some(header)).await?;
+        // To be let in is the first answer.
+        self.asked = VecDeque::from([(0, begun)]);
+        if self.reports.borrow().is_some() {
+            self.reports.mark_changed();
+        }
+        let (mut heard, mut silence, mut asking) = (Instant::now(), GREETING, interval(ASK));
+        loop {
+            let text = tokio::select! {
+                text = socket.read() => text?,
+                () = sleep_until(heard + silence) => return Err(socket.silent()),
+                _ = asking.tick() => {
+                    self.number += 1;
+                    self.asked.push_back((self.number, Instant::now()));
+                    socket.send(json!({"type": "ping", "ref": self.number}).to_string()).await?;
+                    continue;
+                }
+                changed = self.reports.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    let report = self.reports.borrow().as_ref().map(Value::to_string);
+                    if let Some(report) = report {
+                        socket.send(report).await?;
+                    }
+                    continue;
+                }
+            };
+            heard = Instant::now();
+            let Some(text) = text else { continue };
+            let garbled = |cause: String| ClientError::Garbled { server: client.server().to_owned(), cause };
+            let news = match serde_json::from_str(&text).map_err(|error| garbled(error.to_string()))? {
+                Frame::Hello { job_id, grace_ms, ending_ms } => {
+                    let (grace, ending) = (Duration::from_millis(grace_ms), Duration::from_millis(ending_ms));
+                    (silence, asking) = (grace / 2, interval(ASK.min(grace / 6).max(SHORTEST)));
+                    asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                    let again = self.terms.send_replace(Some(Terms { job: job_id, ending, grace })).is_some();
+                    self.answered(0);
+                    if !again {
+                        continue;
+                    }
+                    News::Back
+                }
+                Frame::Pong { number } => {
+                    self.answered(number);
+                    self.patience = Patience::new(ENDLESS);
+                    continue;
+                }
+                Frame::Waiting { job } => News::Waiting(job),
+                Frame::Granted { attempt, warning } => News::Granted { attempt, warning },
+                Frame::End => News::End,
+                Frame::Ended { job } => {
+                    self.tell(News::Ended(job)).await;
+                    return Ok(());
+                }
+                Frame::Error { title } => return Err(garbled(title.to_string())),
+                Frame::Other => continue,
+            };
+            if !self.tell(news).await {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The host has answered this question, and hence knows that it was asked.
+    fn answered(&mut self, number: u64) {
+        let grace = self.terms.borrow().as_ref().map(|terms| terms.grace);
+        while let Some((_, at)) = self.asked.pop_front_if(|(asked, _)| *asked <= number) {
+            self.renew.send_replace(grace.map(|grace| at + grace));
+        }
+    }
+
+    /// Whether anybody listens.
+    async fn tell(&self, news: News) -> bool {
+        self.tell.send(news).await.is_ok()
+    }
+}

@@ -1,0 +1,83 @@
+//! A command that runs: its own process, whatever that has started, and how all of it is brought to an end.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+use super::guardian::GUARDIAN;
+use super::tree::{self, LOOK};
+
+/// A command, from its start until nothing of it is left.
+pub(super) struct Running {
+    child: Child,
+    status: Option<ExitStatus>,
+    /// When what is left of it is killed, once it was asked to end.
+    kill_at: Option<Instant>,
+}
+
+impl Running {
+    /// Starts a command that knows which job it is, and on which device.
+    pub(super) fn start(command: &[OsString], job: &str, device: &str) -> io::Result<Self> {
+        let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = Command::new(program);
+        command.args(arguments).env_remove(GUARDIAN).env("EASEL_JOB_ID", job).env("EASEL_DEVICE", device);
+        Ok(Self { child: command.spawn()?, status: None, kill_at: None })
+    }
+
+    /// Waits until nothing of it is left; how its own process ended. When that ends, what it leaves is ended too, within
+    /// `ending`. Nothing is lost when this is dropped half way.
+    pub(super) async fn over(&mut self, ending: Duration) -> io::Result<ExitStatus> {
+        loop {
+            if let Some(status) = self.status {
+                if tree::is_empty()? {
+                    return Ok(status);
+                }
+                if self.kill_at.is_none() {
+                    eprintln!("easel: the command has ended, ending what it has left running");
+                }
+                self.end(ending)?;
+            }
+            if self.kill_at.is_some_and(|at| Instant::now() >= at) {
+                tree::signal(Signal::KILL)?;
+            }
+            let watched = self.kill_at.is_some();
+            tokio::select! {
+                status = self.child.wait(), if self.status.is_none() => self.status = Some(status?),
+                () = sleep(LOOK), if watched => {}
+            }
+        }
+    }
+
+    /// Asks all of it to end, once; what is left after `ending` is killed.
+    pub(super) fn end(&mut self, ending: Duration) -> io::Result<()> {
+        if self.kill_at.is_none() {
+            self.kill_at = Some(Instant::now() + ending);
+            tree::signal(Signal::TERM)?;
+            // Whoever was stopped does not hear that.
+            tree::signal(Signal::CONT)?;
+        }
+        Ok(())
+    }
+
+    /// Kills all of it.
+    pub(super) fn kill(&mut self) {
+        self.kill_at = Some(Instant::now());
+    }
+
+    /// Lets it go on after it was stopped.
+    pub(super) fn go_on(&self) -> io::Result<()> {
+        tree::signal(Signal::CONT).map(drop)
+    }
+}
+
+/// What a shell makes of how a process ended.
+pub(super) fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}

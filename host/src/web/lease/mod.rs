@@ -1,0 +1,116 @@
+//! `GET /v1/devices/{name}/lease`: a place in line for a command that the client runs itself, and then the device.
+//!
+//! The client gives an idempotency key of its own making. Who connects again with that key goes on where it was: the key is what
+//! makes it the holder, and like any key it outlasts a restart. What is said on the WebSocket is `session`'s.
+
+mod session;
+
+use std::sync::Arc;
+
+use easel_core::command::NewJob;
+use easel_core::job::OnDependencyFailure;
+use easel_core::order::PRIORITIES;
+use easel_core::{Command, JobId, Json, Reply};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+use warp::Reply as _;
+use warp::http::HeaderMap;
+use warp::ws::Ws;
+
+use super::jobs::to_the_end;
+use super::query::Query;
+use super::routes::Segment;
+use super::server::Connection;
+use super::{Answer, Host, OWNER, Problem, socket, submit};
+use crate::dispatch::{Attendance, Terms, backend_of_commands};
+
+/// The longest name of a command, in characters.
+const NAME: usize = 200;
+
+pub(super) async fn lease(
+    host: Arc<Host>,
+    device: Segment,
+    ws: Ws,
+    query: Query,
+    headers: HeaderMap,
+    held: Connection,
+) -> Answer {
+    query.only(&["priority", "command", "name", "unload", "timeout_s"])?;
+    if host.scheduler.state().device(&device.0).is_none() {
+        return Err(Problem::not_found(format!("there is no device {}", device.0)));
+    }
+    let key = submit::key(&headers)?.ok_or_else(|| {
+        Problem::invalid("Idempotency-Key", "a lease needs an Idempotency-Key that only its holder knows")
+    })?;
+    let new = new_job(&host, &device.0, &query, key)?;
+    let attendance = to_the_end(take_place(host.clone(), new)).await?;
+    let ws = ws.max_message_size(socket::MAX_FRAME).max_frame_size(socket::MAX_FRAME);
+    let upgraded = ws.on_upgrade(async move |socket| {
+        session::talk(socket, host, attendance, held.stop.clone()).await;
+        // The place is taken until here.
+        drop(held);
+    });
+    Ok(upgraded.into_response())
+}
+
+/// Puts the command in line, or finds it where it is. Should the client be gone by now, its time to come back begins.
+async fn take_place(host: Arc<Host>, new: NewJob) -> Result<Attendance, Problem> {
+    match host.scheduler.send(Command::Submit(Box::new(new))).await? {
+        Reply::Job(job, _) | Reply::Known(job, _) => Ok(host.holders.attend(job)),
+        other => Err(Problem::internal(format!("a command was answered with {other:?}"))),
+    }
+}
+
+fn new_job(host: &Host, device: &str, query: &Query, key: String) -> Result<NewJob, Problem> {
+    let program = text(query, "command")?
+        .ok_or_else(|| Problem::invalid("command", "say which program it is to be, without its arguments"))?;
+    let name = text(query, "name")?.unwrap_or_else(|| program.clone());
+    let unload = query.one("unload")?.map(|text| boolean("unload", text)).transpose()?.unwrap_or_default();
+    let (least, most) = (*PRIORITIES.start(), *PRIORITIES.end());
+    let priority = number(query, "priority", i64::from(least), i64::from(most))?.unwrap_or_default();
+    let timeout_s = number(query, "timeout_s", 1, i64::from(u32::MAX))?;
+    let said = format!("{device} {:?}", query.pairs());
+    Ok(NewJob {
+        id: JobId(Uuid::now_v7()),
+        backend: backend_of_commands(device),
+        owner: OWNER.to_owned(),
+        user: None,
+        priority: i32::try_from(priority).unwrap_or_default(),
+        params: Terms { grace: host.config.command_grace, unload }.params(&program, &name),
+        inputs: Vec::new(),
+        // Events carry no params, and those who follow them want to know what holds the device.
+        metadata: Json::of(&json!({ "name": name })),
+        conversation_id: None,
+        message_id: None,
+        batch_id: None,
+        depends_on: Vec::new(),
+        on_dependency_failure: OnDependencyFailure::Fail,
+        work: None,
+        max_attempts: 1,
+        not_before: None,
+        timeout_s: timeout_s.and_then(|seconds| u32::try_from(seconds).ok()),
+        key: Some((key, format!("{:x}", Sha256::digest(said)))),
+    })
+}
+
+fn text(query: &Query, field: &'static str) -> Result<Option<String>, Problem> {
+    match query.one(field)? {
+        Some(text) if !(1..=NAME).contains(&text.chars().count()) => {
+            Err(Problem::invalid(field, format!("{field} must have 1 to {NAME} characters")))
+        }
+        text => Ok(text.map(str::to_owned)),
+    }
+}
+
+fn boolean(field: &'static str, text: &str) -> Result<bool, Problem> {
+    text.parse().map_err(|_| Problem::invalid(field, format!("{field} must be true or false")))
+}
+
+fn number(query: &Query, field: &'static str, least: i64, most: i64) -> Result<Option<i64>, Problem> {
+    let Some(text) = query.one(field)? else { return Ok(None) };
+    match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(Problem::invalid(field, format!("{field} must be a number from {least} to {most}"))),
+    }
+}

@@ -1,0 +1,194 @@
+//! What is said to the holder of a lease, and what it says.
+//!
+//! The holder's lease lasts for a while from each question that is answered here (`ping`, `pong`), and whoever is not
+//! connected any more is not answered: so the host knows when it ends without being told.
+
+use std::sync::Arc;
+
+use easel_core::{Job, Status};
+use futures_util::stream::SplitSink;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::{Duration, timeout};
+use tokio_util::sync::CancellationToken;
+use warp::ws::{Message, WebSocket};
+
+use super::Host;
+use crate::dispatch::{Attendance, ENDING, Grant, Report, Terms};
+use crate::store::StoreError;
+use crate::view;
+
+/// Close codes (RFC 6455 section 7.4, and the registry's 1013).
+const DONE: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
+const REPLACED: u16 = 1008;
+const TRY_AGAIN: u16 = 1013;
+/// What the last word may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// What a holder says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    /// Is the host still there?
+    Ping {
+        #[serde(rename = "ref", default)]
+        reference: Value,
+    },
+    /// The command is over.
+    Done(Report),
+}
+
+struct Session {
+    host: Arc<Host>,
+    attendance: Attendance,
+    granted: watch::Receiver<Option<Grant>>,
+    terms: Terms,
+    /// What the holder has been told, so that it is told once.
+    told: Told,
+}
+
+#[derive(Default)]
+struct Told {
+    waiting: Option<String>,
+    granted: bool,
+    to_end: bool,
+}
+
+/// Talks to a holder until its command has ended, or it goes, or the host does.
+pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, attendance: Attendance, stop: CancellationToken) {
+    let (mut sink, mut stream) = socket.split();
+    let (granted, terms) = (attendance.seat().watch_grant(), Terms::of(attendance.job()));
+    let mut head = host.scheduler.hub().watch_head();
+    let mut session = Session { host, attendance, granted, terms, told: Told::default() };
+    let mut frames = vec![session.hello()];
+    let code = loop {
+        head.mark_unchanged();
+        session.granted.mark_unchanged();
+        let over = match session.news().await {
+            Ok((news, over)) => {
+                frames.extend(news);
+                over
+            }
+            Err(error) => {
+                tracing::error!("the holder of a lease cannot be served: {error}");
+                break TRY_AGAIN;
+            }
+        };
+        // A holder that takes nothing is as good as gone.
+        match timeout(session.terms.grace, send(&mut sink, frames)).await {
+            Ok(Ok(())) if over => break DONE,
+            Ok(Ok(())) => {}
+            _ => return,
+        }
+        frames = tokio::select! {
+            () = stop.cancelled() => break GOING_AWAY,
+            () = session.attendance.replaced() => break REPLACED,
+            () = session.attendance.silent_for(session.terms.grace) => {
+                tracing::debug!(job = %session.attendance.job().id, "the holder of a lease is silent");
+                return;
+            }
+            changed = head.changed() => if changed.is_err() { break GOING_AWAY } else { Vec::new() },
+            changed = session.granted.changed() => if changed.is_err() { break GOING_AWAY } else { Vec::new() },
+            received = stream.next() => match received {
+                Some(Ok(message)) if message.is_close() => return,
+                Some(Ok(message)) if message.is_text() => session.hear(message.to_str().unwrap_or_default()),
+                // Pings of the protocol are answered below this, and renew nothing.
+                Some(Ok(_)) => Vec::new(),
+                Some(Err(error)) => {
+                    tracing::debug!("the connection of a lease ended: {error}");
+                    return;
+                }
+                None => return,
+            },
+        };
+    };
+    let goodbye = sink.send(Message::close_with(code, ""));
+    if let Ok(Err(error)) = timeout(GOODBYE, goodbye).await {
+        tracing::debug!("a holder did not hear why its connection ends: {error}");
+    }
+}
+
+async fn send(sink: &mut SplitSink<WebSocket, Message>, frames: Vec<Value>) -> Result<(), warp::Error> {
+    for frame in frames {
+        sink.feed(Message::text(frame.to_string())).await?;
+    }
+    sink.flush().await
+}
+
+impl Session {
+    fn hello(&self) -> Value {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        json!({
+            "type": "hello", "job_id": self.attendance.job().id, "grace_ms": millis(self.terms.grace),
+            "ending_ms": millis(ENDING),
+        })
+    }
+
+    /// What the holder does not know yet, and whether that is the last of it.
+    async fn news(&mut self) -> Result<(Vec<Value>, bool), StoreError> {
+        let id = self.attendance.job().id;
+        let Some(job) = self.host.scheduler.job(id).await? else {
+            return Ok((vec![error("the job of this lease was deleted")], true));
+        };
+        if job.status.ended() {
+            return Ok((vec![json!({"type": "ended", "job": self.view(&job)})], true));
+        }
+        let grant = self.granted.borrow().clone().filter(|grant| job.runs(grant.attempt));
+        let Some(Grant { attempt, warning }) = grant else { return Ok((self.waiting(&job), false)) };
+        let mut news = Vec::new();
+        if !std::mem::replace(&mut self.told.granted, true) {
+            news.push(json!({
+                "type": "granted", "job_id": id, "attempt": attempt, "device": job.device, "warning": warning,
+            }));
+        }
+        if job.cancel_requested && !std::mem::replace(&mut self.told.to_end, true) {
+            news.push(json!({"type": "end", "reason": "cancelled"}));
+        }
+        Ok((news, false))
+    }
+
+    /// The job, if anything that matters to who waits is new.
+    fn waiting(&mut self, job: &Job) -> Vec<Value> {
+        let job = self.view(job);
+        let parts = ["status", "queue_position", "waiting_for", "waiting_detail", "stage", "priority"];
+        let matters = parts.map(|part| job.get(part).map(Value::to_string).unwrap_or_default()).concat();
+        if self.told.waiting.as_ref() == Some(&matters) {
+            return Vec::new();
+        }
+        self.told.waiting = Some(matters);
+        vec![json!({"type": "waiting", "job": job})]
+    }
+
+    fn view(&self, job: &Job) -> Value {
+        let scheduler = &self.host.scheduler;
+        view::job_without_params(job, &scheduler.state(), scheduler.hub())
+    }
+
+    fn hear(&mut self, text: &str) -> Vec<Value> {
+        self.attendance.heard();
+        match serde_json::from_str(text) {
+            Ok(Said::Ping { reference }) => vec![json!({"type": "pong", "ref": reference})],
+            Ok(Said::Done(report)) => self.done(report),
+            Err(cause) => vec![error(&format!("a holder says ping or done: {cause}"))],
+        }
+    }
+
+    /// Only who was given the device can give it back.
+    fn done(&self, report: Report) -> Vec<Value> {
+        let id = self.attendance.job().id;
+        let runs = |job: &Arc<Job>| job.status == Status::Processing && job.attempt == report.attempt;
+        let granted = self.granted.borrow().as_ref().is_some_and(|grant| grant.attempt == report.attempt);
+        if !granted || !self.host.scheduler.state().job(id).is_some_and(runs) {
+            return vec![error(&format!("attempt {} does not hold the device", report.attempt))];
+        }
+        self.attendance.seat().report(report);
+        Vec::new()
+    }
+}
+
+fn error(title: &str) -> Value {
+    json!({"type": "error", "title": title})
+}
