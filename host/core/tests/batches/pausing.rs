@@ -58,3 +58,26 @@ fn a_pause_is_told_once_with_who_and_why_and_since_when() {
     });
     assert!(told.eq([(Some((Some("dust"), 7)), 1), (Some((None, 7)), 1), (None, 1)]));
 }
+
+#[test]
+fn nothing_starts_while_the_disk_is_full_and_nobody_can_resume_that() {
+    let mut batch = Batch::after(1);
+    batch.ask(pause_queue(Some("a new lamp"))).unwrap();
+    batch.ask(guard(Some("less than 1 GiB is free"))).unwrap();
+    assert_eq!(why(&batch, 1), "paused: the queue was paused by ann: a new lamp");
+    batch.ask(resume_queue()).unwrap();
+    assert_eq!(
+        (batch.claim(), why(&batch, 1)),
+        (None, "paused: the queue was paused by easel: less than 1 GiB is free".into())
+    );
+    batch.submit(new_job(2)).unwrap();
+    batch.unchanged(|batch| batch.ask(guard(Some("less than 1 GiB is free still"))).unwrap());
+    batch.ask(guard(None)).unwrap();
+    assert_eq!(batch.claim(), Some((job_id(1), 1)));
+    let told = batch.draft.events.iter().filter_map(|event| match &event.body {
+        Body::Queue { paused, .. } => Some(paused.as_ref().map(|pause| pause.by.clone())),
+        _ => None,
+    });
+    let ann = || Some("ann".to_owned());
+    assert_eq!(told.collect::<Vec<_>>(), [ann(), ann(), Some("easel".into()), None]);
+}
