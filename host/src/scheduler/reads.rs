@@ -1,7 +1,8 @@
 //! Reading what was committed: from the state what has not ended, from the store what has.
 //!
-//! A row is in the store a moment before the state and the log have it. Whoever read it there and then asked here would be
-//! told what was before; so nobody is given a row before everybody can know of it.
+//! A row is in the store a moment before the state and the log have it, and gone from it a moment before they know. Whoever
+//! read the one and then asked the other would be told what was before; so nobody is given a row, nor told that there is none,
+//! before everybody can know of it.
 
 use std::sync::Arc;
 
@@ -24,14 +25,18 @@ impl Scheduler {
     /// The jobs that match, newest arrival first, of tickets below `before`.
     pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Vec<Job>, StoreError> {
         let jobs = self.shared.store.jobs(filter, before, limit).await?;
-        self.known(jobs.iter().map(|job| job.seq).max()).await;
+        // Some that were between these may be gone.
+        self.all_known().await?;
         Ok(jobs)
     }
 
     /// The jobs of these ids, as far as there are any.
     pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         let jobs = self.shared.store.jobs_by_id(ids).await?;
-        self.known(jobs.iter().map(|job| job.seq).max()).await;
+        match jobs.len() == ids.len() {
+            true => self.known(jobs.iter().map(|job| job.seq).max()).await,
+            false => self.all_known().await?,
+        }
         Ok(jobs)
     }
 
@@ -87,6 +92,12 @@ impl Scheduler {
         Ok(whole.then(|| events.into_iter().map(Arc::new).collect()))
     }
 
+    /// Waits until the state and the log have whatever the store had before this was called.
+    async fn all_known(&self) -> Result<(), StoreError> {
+        self.known(self.shared.store.seq().await?).await;
+        Ok(())
+    }
+
     /// Waits until the state and the log have the event `seq`, which is committed.
     async fn known(&self, seq: Option<u64>) {
         let Some(seq) = seq else { return };
@@ -97,6 +108,6 @@ impl Scheduler {
 
     /// Whether the store can be read.
     pub async fn answers(&self) -> Result<(), StoreError> {
-        self.shared.store.answers().await
+        self.shared.store.seq().await.map(drop)
     }
 }

@@ -189,9 +189,9 @@ impl Store {
         rows("orphan", self.db().await?.query(sql).await?.take(0)?)
     }
 
-    /// Whether a row can be read.
-    pub async fn answers(&self) -> Result<(), StoreError> {
-        self.commits().await.map(drop)
+    /// The number of the last event, as far as can be read.
+    pub async fn seq(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.db().await?.query("SELECT VALUE seq FROM ONLY meta:writer").await?.take(0)?)
     }
 
     /// How many commits there have been, as far as can be read.
