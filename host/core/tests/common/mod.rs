@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub const LIMITS: Limits =
     Limits { max_waiting: 8, max_waiting_per_owner: 5, priority_worth: 2, slice: 2, retention: RETENTION };
 /// So little that a short run gets to the end of each of it: an artifact has three bytes.
-pub const RETENTION: Retention = Retention { jobs: 60, max_jobs: 6, artifacts: 9, keys: 40, events: 30, slice: 2 };
+pub const RETENTION: Retention = Retention { jobs: 40, max_jobs: 6, artifacts: 9, keys: 70, events: 30, slice: 2 };
 /// Pauses of a few moments, a moment being a microsecond.
 pub const BACKOFF: Backoff = Backoff { base: 8, max: 20 };
 /// Who asks for things where it does not matter.
