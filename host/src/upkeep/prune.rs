@@ -50,8 +50,10 @@ impl Pruner {
         let mut head = self.scheduler.hub().watch_head();
         let (shortest, longest) = PAUSES;
         // What becomes too old need not be found at once, but soon compared with how old it is.
-        let aging = Duration::from_micros(self.retention.jobs.min(self.retention.keys).max(0) as u64) / 10;
-        let aging = aging.clamp(shortest, longest);
+        let times = [self.retention.jobs, self.retention.keys].into_iter().filter(|time| *time > 0);
+        let shortest_time =
+            times.min().and_then(|time| u64::try_from(time).ok()).map_or(longest, Duration::from_micros);
+        let aging = (shortest_time / 10).clamp(shortest, longest);
         let (mut floor, mut rounds, mut pause) = (Timestamp::MIN, 0, shortest);
         loop {
             let gone = match self.round(&mut floor, &stop).await {
