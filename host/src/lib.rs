@@ -10,5 +10,6 @@ pub mod scheduler;
 pub mod serve;
 pub mod store;
 mod time;
+mod upkeep;
 mod view;
 pub mod web;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Command, JobId};
+use easel_core::{Command, JobId, Retention};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -17,16 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
 use crate::backend::{Backend, Registry};
-use crate::config::{Config, Database};
+use crate::config::{self, Config, Database};
 use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Memory, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
 use crate::store::{Location, Sizes, Store};
+use crate::upkeep::{Guard, Pruner};
 use crate::web;
 
 /// How long an upload that no job uses is kept.
 const UPLOADS: Duration = Duration::from_hours(24);
 /// Jobs that one command changes at the most: a longer transaction would keep devices waiting.
 const SLICE: usize = 256;
+/// Rows of a kind that are let go of at once: each costs several times what a change does.
+const PRUNED: usize = 32;
 /// Jobs whose rows are read at once while the files are swept.
 const SWEEP: usize = 256;
 
@@ -48,6 +51,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let holders = Holders::new(scheduler.clone());
     holders.expect_back();
+    // Before anything is claimed.
+    let guard = Arc::new(guard(&config, &data, &scheduler));
+    guard.look().await;
     let (mut devices, mut doors) = (JoinSet::new(), Devices::default());
     for device in &config.devices {
         let dispatch = Dispatch {
@@ -58,12 +64,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             shutdown_grace: config.shutdown_grace,
             memory: Memory::default(),
             holders: holders.clone(),
+            guard: guard.clone(),
             requests: doors.add(&device.name),
         };
         devices.spawn(dispatch.run(stop.clone()));
     }
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
-    let upkeep = tokio::spawn(expire_uploads(files.clone()));
+    tokio::spawn(guard.run(stop.clone()));
+    let uploads = tokio::spawn(expire_uploads(files.clone()));
+    let retention = retention(&config.retention);
+    let pruner =
+        tokio::spawn(Pruner { scheduler: scheduler.clone(), files: files.clone(), retention }.run(stop.clone()));
     let web_stop = CancellationToken::new();
     let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors, holders });
     let mut web = tokio::spawn(web::serve(listener, host, web_stop.clone()));
@@ -80,7 +91,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     while let Some(ended) = devices.join_next().await {
         ended.context("a device's task crashed")?;
     }
-    upkeep.abort();
+    uploads.abort();
+    pruner.await.context("the task that lets go of what is not kept crashed")?;
     web_stop.cancel();
     if !web.is_finished() {
         web.await.context("the web server crashed")??;
@@ -143,8 +155,27 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
             max_waiting_per_owner: config.queue.max_waiting_per_owner as u64,
             priority_worth: config.queue.priority_worth,
             slice: SLICE,
+            retention: retention(&config.retention),
         },
     }
+}
+
+fn retention(kept: &config::Retention) -> Retention {
+    let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+    Retention {
+        jobs: micros(kept.jobs),
+        max_jobs: kept.max_jobs,
+        artifacts: kept.artifacts.as_u64(),
+        keys: micros(kept.keys),
+        events: kept.events,
+        slice: PRUNED,
+    }
+}
+
+/// Watches the disks of the data directory and of the store.
+fn guard(config: &Config, data: &Path, scheduler: &Scheduler) -> Guard {
+    let places = std::iter::once(data.to_owned()).chain(config.database.directory(data)).collect();
+    Guard::new(scheduler.clone(), places, config.retention.disk_reserve)
 }
 
 /// Removes the files that no row names. Only before the host listens: a submission's inputs lie there before its row does.

@@ -104,7 +104,8 @@ fn pause(pause: &Pause) -> Value {
 pub fn queue(state: &State, hub: &Hub) -> Value {
     let running = state.devices().filter_map(|device| state.job(device.live.as_ref()?.job));
     json!({
-        "paused": state.queue().paused.as_ref().map(pause), "length": state.queued(),
+        "paused": state.queue().stands().map(pause), "disk_full": state.queue().full.as_ref().map(pause),
+        "length": state.queued(),
         "processing": running.map(|found| job_without_params(found, state, hub)).collect::<Vec<_>>(),
         "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": state.mean().map(seconds),
         "estimates": accuracy(state.accuracy()),

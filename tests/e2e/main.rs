@@ -27,6 +27,7 @@ mod ending_jobs; // cancel, retry, delete
 mod idempotency; // the same key, the same job
 mod jobs; // submit, show, list, log, preview
 mod params; // the backend's schema decides; what is not built yet is refused
+mod retention; // what has ended goes, and what is needed stays; a disk that is nearly full
 mod uploads; // bytes that come with a job
 
 // The WebSocket.

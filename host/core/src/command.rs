@@ -1,10 +1,12 @@
 //! What can be asked of the writer. Plain values: they could as well come over a wire.
 
+use crate::device::GUARD;
 use crate::draft::Cold;
 use crate::intent::Which;
 use crate::job::{Artifact, BatchId, Input, JobError, JobId, OnDependencyFailure, Outcome, Timestamp};
 use crate::json::Json;
 use crate::message::MessageId;
+use crate::retention::{self, KeyOf};
 
 /// A job to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,6 +142,13 @@ pub enum Command {
         /// Who wants it.
         by: String,
     },
+    /// Let go of what the configuration does not keep: a slice of it.
+    Prune {
+        /// Ended jobs that may go, the first to go first.
+        jobs: Vec<JobId>,
+        /// Keys of deleted jobs that may be free by now.
+        keys: Vec<KeyOf>,
+    },
     /// Give a queued job another place in the line of its device.
     Move {
         /// Which.
@@ -171,6 +180,11 @@ pub enum Command {
     ResumeQueue {
         /// Who wants it.
         by: String,
+    },
+    /// Claim nothing more on any device while the disk is full, or go on when there is room.
+    Guard {
+        /// Why nothing is to be claimed, if that is so.
+        full: Option<String>,
     },
     /// Claim nothing more on a device.
     PauseDevice {
@@ -281,12 +295,14 @@ impl Command {
                 names.jobs.push(*job);
                 names.jobs.extend(if let MoveTo::Before(other) = to { Some(*other) } else { None });
             }
+            Self::Prune { jobs, .. } => names.jobs.extend(jobs),
             Self::CreateMessage(new) => names.messages.push(new.id),
             Self::PatchMessage { id, .. } | Self::DeleteMessage(id) => names.messages.push(*id),
             Self::CancelMany { .. }
             | Self::Proceed
             | Self::PauseQueue { .. }
             | Self::ResumeQueue { .. }
+            | Self::Guard { .. }
             | Self::PauseDevice { .. }
             | Self::ResumeDevice { .. }
             | Self::Turn { .. }
@@ -323,6 +339,8 @@ impl Command {
             | Self::ResumeQueue { by }
             | Self::PauseDevice { by, .. }
             | Self::ResumeDevice { by, .. } => Some(by),
+            Self::Prune { .. } => Some(retention::BY),
+            Self::Guard { .. } => Some(GUARD),
             _ => None,
         }
     }
@@ -331,7 +349,12 @@ impl Command {
     pub fn urgent(&self) -> bool {
         matches!(
             self,
-            Self::Turn { .. } | Self::Remember { .. } | Self::Settled { .. } | Self::Release { .. } | Self::Recover
+            Self::Turn { .. }
+                | Self::Remember { .. }
+                | Self::Settled { .. }
+                | Self::Release { .. }
+                | Self::Guard { .. }
+                | Self::Recover
         )
     }
 }

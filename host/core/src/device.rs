@@ -36,12 +36,25 @@ pub struct Pause {
     pub unload: bool,
 }
 
+/// Who is said to have stopped the queue when the disk is full.
+pub const GUARD: &str = "easel";
+
 /// The queue's own row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queue {
     /// Whether it is paused as a whole.
     #[serde(default)]
     pub paused: Option<Pause>,
+    /// Whether the disk is so full that nothing is claimed.
+    #[serde(default)]
+    pub full: Option<Pause>,
+}
+
+impl Queue {
+    /// Why nothing is claimed on any device, if that is so: somebody's pause goes before a full disk.
+    pub fn stands(&self) -> Option<&Pause> {
+        self.paused.as_ref().or(self.full.as_ref())
+    }
 }
 
 /// The largest tag of a party that a device has claimed.

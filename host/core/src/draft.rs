@@ -10,9 +10,10 @@ use crate::device::{Device, Queue};
 use crate::event::{Body, Event, MessageChange, Transition};
 use crate::history::History;
 use crate::intent::{Ended, Intent, Purpose};
-use crate::job::{Job, JobId, Timestamp};
+use crate::job::{BatchId, Job, JobId, Timestamp};
 use crate::message::MessageId;
 use crate::reply::{Refusal, Reply};
+use crate::retention::{KeyOf, Remains, Retention};
 use crate::state::State;
 
 /// What an idempotency key stands for.
@@ -59,6 +60,12 @@ pub enum Change {
     Job(Arc<Job>),
     /// A job's row is to go.
     DeleteJob(JobId),
+    /// A job of this batch is gone: with the last of them, so is the batch.
+    LeaveBatch(BatchId),
+    /// A job has ended: a row of what it leaves behind.
+    Remains(Remains),
+    /// That row is to go.
+    DropRemains(Remains),
     /// A device's row, new or in place of the old one.
     Device(Arc<Device>),
     /// The queue's own row, new or in place of the old one.
@@ -69,8 +76,19 @@ pub enum Change {
     Intent(Intent),
     /// That row is to go.
     DropIntent(u64),
-    /// A new idempotency key.
+    /// An idempotency key, new or in place of one that nobody honours any more.
     Key(KeyUse),
+    /// The job of a key is gone, and its key is honoured all the same: a row, for it to be found when it is free.
+    Orphan(KeyOf),
+    /// A key is free: its row is to go, if it still is that job's, and that of an orphan.
+    DropKey(KeyOf),
+    /// The events from one number up to another, that one not included, are to go, as far as they share no commit with it.
+    DropEvents {
+        /// The oldest that there was.
+        from: u64,
+        /// The oldest that is sure to be there from now on.
+        before: u64,
+    },
     /// A new message, created by the event of this number.
     CreateMessage(Box<NewMessage>, u64),
     /// A merge into a message, by the event of this number.
@@ -207,7 +225,8 @@ impl Draft {
 
     /// Records that `job` is now as given, which nobody needs to be told.
     pub fn write(&mut self, job: Job) -> Arc<Job> {
-        let change = if self.job(job.id).is_some() { Change::Job } else { Change::NewJob };
+        let old = self.job(job.id);
+        let change = if old.is_some() { Change::Job } else { Change::NewJob };
         let job = Arc::new(job);
         self.state.put(job.clone());
         if job.status.ended() {
@@ -216,17 +235,48 @@ impl Draft {
             self.cold.jobs.remove(&job.id);
         }
         self.changes.push(change(job.clone()));
+        self.keep(old.and_then(|old| Remains::of(&old)), Remains::of(&job));
         job
     }
 
-    /// Records that an ended job is gone.
-    pub fn delete(&mut self, job: &Job, now: Timestamp) {
+    /// What an ended job leaves behind is as given, and not what it was.
+    fn keep(&mut self, old: Option<Remains>, new: Option<Remains>) {
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            self.state.kept_mut().remove(&old);
+            self.changes.push(Change::DropRemains(old));
+        }
+        if let Some(new) = new {
+            self.state.kept_mut().add(&new);
+            self.changes.push(Change::Remains(new));
+        }
+    }
+
+    /// Records that an ended job is gone. Its key is not, as long as it is honoured.
+    pub fn delete(&mut self, job: &Job, retention: &Retention, now: Timestamp) {
         debug_assert!(job.status.ended(), "only ended jobs are deleted");
         self.cold.jobs.remove(&job.id);
         self.changes.push(Change::DeleteJob(job.id));
+        self.changes.extend(job.batch_id.map(Change::LeaveBatch));
+        self.keep(Remains::of(job), None);
+        match KeyOf::of(job) {
+            Some(key) if retention.frees(key.at, now) => self.drop_key(key),
+            key => self.changes.extend(key.map(Change::Orphan)),
+        }
         let body = Body::Job { event: Transition::Deleted, job: Arc::new(job.without_params()), queue_position: 0 };
         self.say(body, now);
         self.tell_dependents(job.id, Ended::Deleted);
+    }
+
+    /// Records that a key is free, unless somebody else has it by now.
+    pub(crate) fn drop_key(&mut self, key: KeyOf) {
+        let name = (key.owner.clone(), key.key.clone());
+        if self.cold.keys.get(&name).is_some_and(|used| used.job == key.job) {
+            self.cold.keys.remove(&name);
+        }
+        self.changes.push(Change::DropKey(key));
     }
 
     /// Records that `device` is now as given.
@@ -238,7 +288,7 @@ impl Draft {
 
     /// Records that the queue's own row is now as given, and says so.
     pub fn put_queue(&mut self, queue: Queue, now: Timestamp) {
-        let (paused, length) = (queue.paused.clone(), self.state.queued());
+        let (paused, length) = (queue.stands().cloned(), self.state.queued());
         self.state.put_queue(queue.clone());
         self.changes.push(Change::Queue(queue));
         self.say(Body::Queue { paused, length }, now);

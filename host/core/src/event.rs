@@ -72,7 +72,7 @@ pub enum Body {
         /// Whose it is.
         owner: String,
     },
-    /// The queue was paused or resumed.
+    /// The queue stands still, because it was paused or the disk is full, or goes on.
     Queue {
         /// Why, by whom and since when it stands still, if it does.
         paused: Option<Pause>,

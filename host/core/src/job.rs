@@ -283,6 +283,9 @@ pub struct Job {
     /// The batch that it came with.
     #[serde(default)]
     pub batch_id: Option<BatchId>,
+    /// The idempotency key that it came with.
+    #[serde(default)]
+    pub key: Option<String>,
     /// It does not start before these have completed.
     #[serde(default)]
     pub depends_on: Vec<JobId>,

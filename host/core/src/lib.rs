@@ -18,6 +18,7 @@ pub mod order;
 pub mod policy;
 pub mod rank_set;
 pub mod reply;
+pub mod retention;
 pub mod state;
 
 pub use command::{Command, Finished, MoveTo};
@@ -35,4 +36,5 @@ pub use json::Json;
 pub use message::{Message, MessageId};
 pub use rank_set::{Load, RankSet};
 pub use reply::{Claimed, Refusal, Reply};
+pub use retention::{Kept, KeyOf, Remains, Retention};
 pub use state::{State, Waiting};

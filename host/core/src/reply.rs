@@ -36,6 +36,8 @@ pub enum Reply {
     Turn(Option<Box<Claimed>>),
     /// The message; the store knows its text after the merge.
     Message(MessageId),
+    /// These ended jobs are gone: their files may follow.
+    Pruned(Vec<JobId>),
     /// Nothing more to say.
     Done,
 }

@@ -77,6 +77,7 @@ fn job(params: Value) -> Job {
         priority: 0,
         tag: 0,
         batch_id: None,
+        key: None,
         depends_on: Vec::new(),
         on_dependency_failure: Default::default(),
         work: None,

@@ -5,7 +5,7 @@
 //! `rules`: no other module checks a name, a limit or an address again.
 //!
 //! A key whose feature is not built yet parses, but only with its default. Anything else is refused: an operator who
-//! sets `retention.jobs` must not have to find out from a full disk that nothing reads it.
+//! sets `web.base_path` must not have to find out from broken links that nothing reads it.
 
 mod backend;
 mod error;
@@ -177,23 +177,41 @@ impl Default for Queue {
     }
 }
 
-/// How long what has ended is kept. Not supported yet: everything is kept.
+/// How much is kept of what has ended. What a job that has not ended depends on, and what an idempotency key stands for that
+/// is still honoured, is kept in any case.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// How long an ended job is kept.
     #[serde(with = "humantime_serde")]
     pub jobs: Duration,
+    /// How many ended jobs are kept: of more, those that ended first go.
+    pub max_jobs: u64,
     /// How many events the log keeps.
     pub events: u64,
-    /// How many bytes all artifacts may have together.
+    /// How many bytes all artifacts may have together: of more, the jobs with files that ended first go, files and all. A job
+    /// that is complete has each of its files, or is not there.
     #[serde(deserialize_with = "parse::size")]
     pub artifacts: ByteSize,
+    /// How long an idempotency key is honoured since it was first used, and its ended job kept. One whose job has not ended is
+    /// honoured longer. Then it is free again.
+    #[serde(with = "humantime_serde")]
+    pub keys: Duration,
+    /// No job is started while less than this is free on the disk of the data directory or of the store. 0: never mind.
+    #[serde(deserialize_with = "parse::size")]
+    pub disk_reserve: ByteSize,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { jobs: Duration::from_hours(24 * 30), events: 1_000_000, artifacts: ByteSize::gib(50) }
+        Self {
+            jobs: Duration::from_hours(24 * 30),
+            max_jobs: 1_000_000,
+            events: 1_000_000,
+            artifacts: ByteSize::gib(50),
+            keys: Duration::from_hours(24 * 7),
+            disk_reserve: ByteSize::gib(1),
+        }
     }
 }
 

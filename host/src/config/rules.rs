@@ -84,10 +84,10 @@ fn queue(queue: &Queue) -> Checked {
 }
 
 fn retention(retention: &Retention) -> Checked {
-    let default = Retention::default();
-    supported("retention.jobs", retention.jobs == default.jobs)?;
-    supported("retention.events", retention.events == default.events)?;
-    supported("retention.artifacts", retention.artifacts == default.artifacts)
+    some_time("retention.jobs", retention.jobs)?;
+    ensure(retention.max_jobs > 0, "retention.max_jobs", || "must be at least 1".to_owned())?;
+    ensure(retention.events > 0, "retention.events", || "must be at least 1".to_owned())?;
+    some_bytes("retention.artifacts", retention.artifacts)
 }
 
 fn devices(config: &Config) -> Checked {

@@ -32,6 +32,7 @@ pub use unload::{Devices, UnloadError};
 use crate::artifacts::Files;
 use crate::backend::Registry;
 use crate::scheduler::{Rejected, Scheduler};
+use crate::upkeep::Guard;
 
 /// The longest pause between two tries of what cannot be given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,6 +56,8 @@ pub struct Dispatch {
     pub memory: Memory,
     /// Those who run commands.
     pub holders: Holders,
+    /// Sees to it that the disk has room for another job.
+    pub guard: Arc<Guard>,
     /// What operators ask of it.
     pub requests: mpsc::Receiver<Request>,
 }
@@ -83,11 +86,11 @@ impl Dispatch {
             {
                 self.answer(request, &stop).await;
             }
-            let turn = Command::Turn {
-                device: self.device.clone(),
-                finished: finished.clone().map(Box::new),
-                claim: !stop.is_cancelled() && self.requests.is_empty(),
-            };
+            let claim = !stop.is_cancelled() && self.requests.is_empty();
+            if claim {
+                self.guard.look().await;
+            }
+            let turn = Command::Turn { device: self.device.clone(), finished: finished.clone().map(Box::new), claim };
             match self.scheduler.send(turn).await {
                 Ok(Reply::Turn(Some(claimed))) if self.scheduler.state().is_command(&claimed.job) => {
                     finished = self.lend(&claimed.job, &stop).await;

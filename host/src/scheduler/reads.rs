@@ -1,15 +1,17 @@
 //! Reading what was committed: from the state what has not ended, from the store what has.
 //!
-//! A row is in the store a moment before the state and the log have it. Whoever read it there and then asked here would be
-//! told what was before; so nobody is given a row before everybody can know of it.
+//! A row is in the store a moment before the state and the log have it, and gone from it a moment before they know. Whoever
+//! read the one and then asked the other would be told what was before; so nobody is given a row, nor told that there is none,
+//! before everybody can know of it.
 
 use std::sync::Arc;
 
-use easel_core::{BatchId, Job, JobId, KeyUse, Message, MessageId, Ticket};
+use easel_core::{BatchId, Job, JobId, KeyOf, KeyUse, Message, MessageId, Remains, Ticket, Timestamp};
 
 use super::Scheduler;
 use crate::events::Logged;
 use crate::store::{JobFilter, StoreError};
+use crate::time;
 
 impl Scheduler {
     /// A job, ended or not.
@@ -23,14 +25,18 @@ impl Scheduler {
     /// The jobs that match, newest arrival first, of tickets below `before`.
     pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Vec<Job>, StoreError> {
         let jobs = self.shared.store.jobs(filter, before, limit).await?;
-        self.known(jobs.iter().map(|job| job.seq).max()).await;
+        // Some that were between these may be gone.
+        self.all_known().await?;
         Ok(jobs)
     }
 
     /// The jobs of these ids, as far as there are any.
     pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         let jobs = self.shared.store.jobs_by_id(ids).await?;
-        self.known(jobs.iter().map(|job| job.seq).max()).await;
+        match jobs.len() == ids.len() {
+            true => self.known(jobs.iter().map(|job| job.seq).max()).await,
+            false => self.all_known().await?,
+        }
         Ok(jobs)
     }
 
@@ -39,9 +45,25 @@ impl Scheduler {
         self.shared.store.batch(id).await
     }
 
-    /// What an idempotency key stands for.
+    /// What an idempotency key stands for, as long as it is honoured.
     pub async fn key(&self, owner: &str, key: &str) -> Result<Option<KeyUse>, StoreError> {
-        Ok(self.shared.store.keys(&[(owner.to_owned(), key.to_owned())]).await?.pop())
+        let used = self.shared.store.keys(&[(owner.to_owned(), key.to_owned())]).await?.pop();
+        Ok(used.filter(|used| self.state().honours(used, &self.shared.retention, time::now())))
+    }
+
+    /// What ended jobs leave behind, as they ended: `limit` of them, after a time and a job, up to a time.
+    pub async fn remains(
+        &self,
+        after: (Timestamp, Option<JobId>),
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Remains>, StoreError> {
+        self.shared.store.remains(after, until, limit).await
+    }
+
+    /// The keys of deleted jobs that were used up to this time: `limit` of them.
+    pub async fn orphans(&self, until: Timestamp, limit: usize) -> Result<Vec<KeyOf>, StoreError> {
+        self.shared.store.orphans(until, limit).await
     }
 
     /// A message.
@@ -58,16 +80,22 @@ impl Scheduler {
         Ok(messages)
     }
 
-    /// The events after `after`: from memory if they are still there.
-    pub async fn events(&self, after: u64, limit: usize) -> Result<Vec<Arc<Logged>>, StoreError> {
-        match self.hub().since(after, limit) {
-            Ok(events) => Ok(events),
-            Err(_) => {
-                let mut events = self.shared.store.events(after, limit).await?;
-                events.truncate(limit);
-                Ok(events.into_iter().map(Arc::new).collect())
-            }
+    /// The events after `after`: from memory if they are still there. None if the log does not have all of them any more:
+    /// while somebody reads, the oldest may go.
+    pub async fn events(&self, after: u64, limit: usize) -> Result<Option<Vec<Arc<Logged>>>, StoreError> {
+        if let Ok(events) = self.hub().since(after, limit) {
+            return Ok(Some(events));
         }
+        let mut events = self.shared.store.events(after, limit).await?;
+        events.truncate(limit);
+        let whole = events.first().is_some_and(|first| first.event.seq == after + 1);
+        Ok(whole.then(|| events.into_iter().map(Arc::new).collect()))
+    }
+
+    /// Waits until the state and the log have whatever the store had before this was called.
+    async fn all_known(&self) -> Result<(), StoreError> {
+        self.known(self.shared.store.seq().await?).await;
+        Ok(())
     }
 
     /// Waits until the state and the log have the event `seq`, which is committed.
@@ -78,8 +106,8 @@ impl Scheduler {
         }
     }
 
-    /// The number of the oldest event that is kept.
-    pub async fn oldest_event(&self) -> Result<Option<u64>, StoreError> {
-        self.shared.store.oldest_event().await
+    /// Whether the store can be read.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        self.shared.store.seq().await.map(drop)
     }
 }

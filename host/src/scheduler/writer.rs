@@ -64,6 +64,7 @@ impl Writer {
             Command::Submit(new) => (1, job(new)),
             Command::SubmitBatch { jobs, .. } => (jobs.len(), jobs.iter().map(job).sum()),
             Command::CancelMany { .. } | Command::Proceed | Command::Due => (self.limits.slice, 0),
+            Command::Prune { jobs, keys } => (jobs.len() + keys.len() + 1, 0),
             Command::CreateMessage(new) => (1, new.content.len()),
             Command::PatchMessage { content, .. } => (1, content.as_ref().map_or(0, String::len)),
             _ => (1, 0),

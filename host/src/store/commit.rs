@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use easel_core::message::report;
-use easel_core::{BatchId, Change, Draft, Event, Job, JobId, Message};
+use easel_core::{BatchId, Change, Draft, Event, Job, JobId, Message, Remains, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -48,7 +48,7 @@ impl Store {
     async fn run(&self, script: Script, draft: &Draft, commits: u64) -> Result<Vec<Message>, StoreError> {
         let writer = json!({
             "epoch": self.epoch, "commits": commits, "seq": draft.state.seq, "ticket": draft.state.ticket,
-            "floor": draft.state.floor(),
+            "floor": draft.state.floor(), "kept": draft.state.kept(), "oldest": draft.state.oldest_event(),
         });
         let sql = format!(
             "BEGIN;
@@ -92,6 +92,8 @@ impl Script {
     fn of(draft: &Draft) -> Self {
         let mut script = Self::default();
         script.jobs(&draft.changes);
+        script.batches(&draft.changes);
+        script.remains(&draft.changes);
         for change in &draft.changes {
             script.change(change, &draft.events);
         }
@@ -121,16 +123,10 @@ impl Script {
                 order.push((id, new));
             }
         }
-        let mut fresh = Vec::new();
-        let mut batches: BTreeMap<BatchId, Vec<JobId>> = BTreeMap::new();
+        let (mut fresh, mut gone) = (Vec::new(), Vec::new());
         for (id, new) in order {
             match (last.get(&id).copied().flatten(), new) {
-                (Some(job), true) => {
-                    fresh.push(document(job));
-                    if let Some(batch) = job.batch_id {
-                        batches.entry(batch).or_default().push(job.id);
-                    }
-                }
+                (Some(job), true) => fresh.push(document(job)),
                 (Some(job), false) => {
                     let (id, row) = (self.bind(json!(id)), document(job));
                     let row = self.bind(row);
@@ -138,19 +134,86 @@ impl Script {
                 }
                 // Made and deleted in one batch: there never was a row.
                 (None, true) => {}
-                (None, false) => {
-                    let id = self.bind(json!(id));
-                    self.sql += &format!("DELETE type::record('job', {id}) RETURN NONE;\n");
-                }
+                (None, false) => gone.push(json!(id)),
             }
         }
         if !fresh.is_empty() {
             let fresh = self.bind(Value::Array(fresh));
             self.sql += &format!("INSERT INTO job {fresh} RETURN NONE;\n");
         }
-        for (batch, jobs) in batches {
-            let (id, jobs) = (self.bind(json!(batch)), self.bind(json!(jobs)));
-            self.sql += &format!("CREATE type::record('batch', {id}) CONTENT {{ jobs: {jobs} }} RETURN NONE;\n");
+        self.delete("job", gone);
+    }
+
+    /// Rows of a table that are to go, in one statement.
+    fn delete(&mut self, table: &str, ids: Vec<Value>) {
+        if !ids.is_empty() {
+            let ids = self.bind(Value::Array(ids));
+            self.sql += &format!("DELETE {ids}.map(|$id| type::record('{table}', $id)) RETURN NONE;\n");
+        }
+    }
+
+    /// The rows of batches: which jobs each was made of, and how many of those are left. With the last, it goes.
+    fn batches(&mut self, changes: &[Change]) {
+        let (mut made, mut left): (BTreeMap<BatchId, Vec<JobId>>, BTreeMap<BatchId, usize>) = Default::default();
+        for change in changes {
+            match change {
+                Change::NewJob(job) => {
+                    job.batch_id.into_iter().for_each(|batch| made.entry(batch).or_default().push(job.id));
+                }
+                Change::LeaveBatch(batch) => *left.entry(*batch).or_default() += 1,
+                _ => {}
+            }
+        }
+        for (batch, jobs) in made {
+            let rest = jobs.len() - left.remove(&batch).unwrap_or_default().min(jobs.len());
+            if rest > 0 {
+                let (id, jobs) = (self.bind(json!(batch)), self.bind(json!(jobs)));
+                self.sql += &format!(
+                    "CREATE type::record('batch', {id}) CONTENT {{ jobs: {jobs}, left: {rest} }} RETURN NONE;\n"
+                );
+            }
+        }
+        for (batch, gone) in left {
+            let id = self.bind(json!(batch));
+            self.sql += &format!(
+                "UPDATE type::record('batch', {id}) SET left -= {gone} RETURN NONE;
+                 DELETE type::record('batch', {id}) WHERE left <= 0 RETURN NONE;\n"
+            );
+        }
+    }
+
+    /// What ended jobs leave behind: a job that was run again and ended again has only its last end.
+    fn remains(&mut self, changes: &[Change]) {
+        let mut rows: BTreeMap<(Timestamp, JobId), (bool, Option<&Remains>)> = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::Remains(remains) => {
+                    rows.entry((remains.at, remains.job)).or_default().1 = Some(remains);
+                }
+                // The first that is said of a row tells whether there was one.
+                Change::DropRemains(remains) => {
+                    rows.entry((remains.at, remains.job)).or_insert((true, None)).1 = None;
+                }
+                _ => {}
+            }
+        }
+        let (mut fresh, mut gone) = (Vec::new(), Vec::new());
+        for ((at, job), (old, new)) in rows {
+            if old {
+                gone.push(json!([at, job]));
+            }
+            if let Some(remains) = new {
+                let mut row = document(remains);
+                if let Some(row) = row.as_object_mut() {
+                    row.insert("id".into(), json!([at, job]));
+                }
+                fresh.push(row);
+            }
+        }
+        self.delete("remains", gone);
+        if !fresh.is_empty() {
+            let fresh = self.bind(Value::Array(fresh));
+            self.sql += &format!("INSERT INTO remains {fresh} RETURN NONE;\n");
         }
     }
 
@@ -158,6 +221,7 @@ impl Script {
         let at = |seq| events.iter().find(|event| event.seq == seq).map(|event| event.at);
         match change {
             Change::NewJob(_) | Change::Job(_) | Change::DeleteJob(_) => {}
+            Change::LeaveBatch(_) | Change::Remains(_) | Change::DropRemains(_) => {}
             Change::Device(device) => {
                 let (id, row) = (self.bind(json!(device.name)), document(device));
                 let row = self.bind(row);
@@ -191,7 +255,23 @@ impl Script {
                 let row = self.bind(json!({
                     "owner": used.owner, "key": used.key, "digest": used.digest, "job": used.job, "at": used.at,
                 }));
-                self.sql += &format!("CREATE type::record('key', {id}) CONTENT {row} RETURN NONE;\n");
+                self.sql += &format!("UPSERT type::record('key', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::Orphan(of) => {
+                let row = json!({"owner": of.owner, "key": of.key, "job": of.job, "at": of.at});
+                let (id, row) = (self.bind(json!([of.at, of.owner, of.key])), self.bind(row));
+                self.sql += &format!("UPSERT type::record('orphan', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::DropKey(of) => {
+                let (id, job) = (self.bind(json!(key_id(&of.owner, &of.key))), self.bind(json!(of.job)));
+                let orphan = self.bind(json!([of.at, of.owner, of.key]));
+                self.sql += &format!(
+                    "DELETE type::record('key', {id}) WHERE job = {job} RETURN NONE;
+                     DELETE type::record('orphan', {orphan}) RETURN NONE;\n"
+                );
+            }
+            Change::DropEvents { from, before } => {
+                self.sql += &format!("DELETE event:{from}..{before} RETURN NONE;\n");
             }
             Change::CreateMessage(new, seq) => {
                 let now = at(*seq);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use easel_core::{Device, History, Intent, Job, Queue, Ticket};
+use easel_core::{Device, History, Intent, Job, Kept, Queue, Ticket};
 use serde_json::{Value, json};
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
@@ -28,6 +28,10 @@ pub struct Opened {
     pub seq: u64,
     /// The last ticket.
     pub ticket: Ticket,
+    /// What all ended jobs come to.
+    pub kept: Kept,
+    /// The oldest event that the log is sure to have.
+    pub oldest_event: u64,
     /// Commits so far, over all processes.
     pub commits: u64,
     /// Jobs that have not ended.
@@ -55,6 +59,8 @@ impl Store {
         };
         let number = |key: &str| writer.get(key).and_then(Value::as_u64).unwrap_or_default();
         let store = Self { engine, id: id.into(), epoch: number("epoch") };
+        let kept = writer.get("kept").cloned().unwrap_or_else(|| json!(Kept::default()));
+        let kept = serde_json::from_value(kept).map_err(|error| StoreError::Row { table: "meta", error })?;
         let jobs = store.live_jobs(number("floor")).await?;
         let devices = store.devices().await?;
         let queue = store.queue().await?;
@@ -67,6 +73,8 @@ impl Store {
             store,
             seq: number("seq"),
             ticket: number("ticket"),
+            kept,
+            oldest_event: number("oldest"),
             commits: number("commits"),
             jobs,
             devices,
@@ -116,11 +124,13 @@ async fn migrate(db: &Surreal<Db>) -> Result<String, StoreError> {
 
 /// Makes this process the writer; the writer's row.
 async fn take_over(db: &Surreal<Db>) -> Result<Value, StoreError> {
-    let new = json!({"epoch": 0, "commits": 0, "seq": 0, "ticket": 0, "floor": 0});
+    let new = json!({
+        "epoch": 0, "commits": 0, "seq": 0, "ticket": 0, "floor": 0, "kept": Kept::default(), "oldest": 1,
+    });
     let sql = "
         BEGIN;
         IF !record::exists(meta:writer) { CREATE meta:writer CONTENT $new };
-        UPDATE ONLY meta:writer SET epoch += 1 RETURN epoch, commits, seq, ticket, floor;
+        UPDATE ONLY meta:writer SET epoch += 1 RETURN epoch, commits, seq, ticket, floor, kept, oldest;
         COMMIT;
     ";
     let mut response = db.query(sql).bind(("new", new)).await?.check()?;

@@ -1,9 +1,12 @@
 //! Reading rows. Scans of what grows have a floor or a limit, for the tombstones of a busy queue are never few.
 
 use easel_core::draft::MessageHead;
-use easel_core::{BatchId, Device, Event, History, Intent, Job, JobId, KeyUse, Message, MessageId, Queue, Ticket};
+use easel_core::{
+    BatchId, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Queue, Remains, Ticket,
+    Timestamp,
+};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Store, StoreError};
 use crate::events::Logged;
@@ -162,11 +165,33 @@ impl Store {
         Ok(logged)
     }
 
-    /// The number of the oldest event that is kept; none if there are none.
-    pub async fn oldest_event(&self) -> Result<Option<u64>, StoreError> {
-        let found: Option<u64> =
-            self.db().await?.query("SELECT VALUE first FROM event ORDER BY id LIMIT 1").await?.take(0)?;
-        Ok(found)
+    /// The first `limit` of what ended jobs leave behind, as they ended: from one time on, up to another, after a job.
+    pub async fn remains(
+        &self,
+        after: (Timestamp, Option<JobId>),
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Remains>, StoreError> {
+        let (from, until) = (json!(after.0), json!(until.saturating_add(1)));
+        // An array that is the beginning of another one sorts before it.
+        let from = match after.1 {
+            Some(job) => format!("[{from}, '{job}']>"),
+            None => format!("[{from}]"),
+        };
+        let sql = format!("SELECT at, job, bytes, keyed_at FROM remains:{from}..[{until}] LIMIT {limit}");
+        rows("remains", self.db().await?.query(sql).await?.take(0)?)
+    }
+
+    /// The first `limit` of the keys of deleted jobs that were used up to this time.
+    pub async fn orphans(&self, until: Timestamp, limit: usize) -> Result<Vec<KeyOf>, StoreError> {
+        let until = until.saturating_add(1);
+        let sql = format!("SELECT owner, key, job, at FROM orphan:[{}]..[{until}] LIMIT {limit}", Timestamp::MIN);
+        rows("orphan", self.db().await?.query(sql).await?.take(0)?)
+    }
+
+    /// The number of the last event, as far as can be read.
+    pub async fn seq(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.db().await?.query("SELECT VALUE seq FROM ONLY meta:writer").await?.take(0)?)
     }
 
     /// How many commits there have been, as far as can be read.

@@ -16,6 +16,33 @@ pub(super) const STEPS: &[&str] = &[
     "
     DEFINE TABLE history; DEFINE TABLE intent; DEFINE TABLE batch;
 ",
+    // What has ended, in the order in which it did, for whoever looks for what may go: an index on the jobs would cost each
+    // that arrives, a row costs each that ends. How much it is altogether is in the writer's row, which is written anyway.
+    "
+    DEFINE TABLE remains; DEFINE TABLE orphan;
+    FOR $used IN (SELECT owner, key, job, at FROM key) {
+        LET $id = type::record('job', $used.job);
+        IF record::exists($id) {
+            UPDATE $id SET key = $used.key RETURN NONE;
+        } ELSE {
+            CREATE type::record('orphan', [$used.at ?? 0, $used.owner, $used.key])
+                CONTENT { owner: $used.owner, key: $used.key, job: $used.job, at: $used.at ?? 0 } RETURN NONE;
+        };
+    };
+    FOR $job IN (SELECT record::id(id) AS id, ended_at, created_at, artifacts, key FROM job
+                 WHERE status IN ['complete', 'error', 'cancelled']) {
+        CREATE type::record('remains', [$job.ended_at, $job.id]) CONTENT {
+            at: $job.ended_at, job: $job.id, bytes: math::sum($job.artifacts.size),
+            keyed_at: IF $job.key = NONE { NULL } ELSE { $job.created_at },
+        } RETURN NONE;
+    };
+    FOR $batch IN (SELECT id, jobs FROM batch) {
+        UPDATE $batch.id SET left = array::len($batch.jobs.filter(|$id| record::exists(type::record('job', $id)))) RETURN NONE;
+    };
+    DELETE batch WHERE left = 0 RETURN NONE;
+    LET $kept = (SELECT VALUE bytes FROM remains);
+    UPDATE meta:writer SET kept = { jobs: array::len($kept), bytes: math::sum($kept) }, oldest = 1 RETURN NONE;
+",
 ];
 
 /// The schema that this program knows.

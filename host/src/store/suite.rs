@@ -7,8 +7,8 @@ use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
-    BatchId, Cold, Command, Device, Draft, Intent, Job, JobId, Json, Message, MessageId, Outcome, Reply, State, Status,
-    decide,
+    Artifact, BatchId, Cold, Command, Device, Draft, Intent, Job, JobId, Json, Kept, KeyOf, Message, MessageId,
+    Outcome, Reply, Retention, State, Status, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,7 +16,13 @@ use uuid::Uuid;
 use super::{Committed, JobFilter, Location, Opened, Sizes, Store, StoreError};
 
 const SIZES: Sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
-const LIMITS: Limits = Limits { max_waiting: 1000, max_waiting_per_owner: 1000, priority_worth: 10, slice: 256 };
+const LIMITS: Limits = Limits {
+    max_waiting: 1000,
+    max_waiting_per_owner: 1000,
+    priority_worth: 10,
+    slice: 256,
+    retention: Retention::EVERYTHING,
+};
 
 /// A store, the state that goes with it, and what it takes to open both again.
 struct Bench {
@@ -25,6 +31,7 @@ struct Bench {
     store: Store,
     state: State,
     commits: u64,
+    limits: Limits,
     now: i64,
 }
 
@@ -37,16 +44,18 @@ impl Bench {
     }
 
     fn with(location: Location, data: tempfile::TempDir, opened: Opened) -> Self {
-        let Opened { store, seq, ticket, commits, jobs, mut devices, queue, histories, intents } = opened;
+        let Opened { store, seq, ticket, kept, oldest_event, commits, jobs, mut devices, queue, histories, intents } =
+            opened;
         if devices.is_empty() {
             devices.push(Device { name: "gpu0".into(), ..Device::default() });
         }
         let mut state = State::new(seq, ticket, devices, vec![("stub".into(), binding())]);
         state.restore_queue(queue);
+        state.restore_kept(kept, oldest_event);
         state.restore_histories(histories);
         state.restore_intents(intents);
         state.restore(jobs);
-        Self { location, data, store, state, commits, now: 1_000_000 }
+        Self { location, data, store, state, commits, limits: LIMITS, now: 1_000_000 }
     }
 
     async fn reopened(self) -> Self {
@@ -81,7 +90,7 @@ impl Bench {
         let mut draft = Draft::new(self.state.clone(), cold);
         self.now += 1;
         let replies =
-            commands.into_iter().map(|command| decide(&mut draft, command, LIMITS, self.now).unwrap()).collect();
+            commands.into_iter().map(|command| decide(&mut draft, command, self.limits, self.now).unwrap()).collect();
         self.commits += 1;
         let Committed::Yes(logged) = self.store.commit(&draft, self.commits).await.unwrap() else {
             panic!("not committed")
@@ -107,12 +116,31 @@ impl Bench {
             clean: true,
             progress: 99,
             result: Some(Json::of(&json!({"seed": 7}))),
-            artifacts: vec![],
+            artifacts: vec![artifact()],
             error: None,
             retry_after_ms: None,
         };
         self.batch(vec![turn(Some(Box::new(finished)), false)]).await;
         self.store.job(claimed.job.id).await.unwrap().unwrap()
+    }
+
+    /// Proposes jobs and keys for pruning; the jobs that went.
+    async fn prune(&mut self, jobs: Vec<JobId>, keys: Vec<KeyOf>) -> Vec<JobId> {
+        let Some(Reply::Pruned(gone)) = self.batch(vec![Command::Prune { jobs, keys }]).await.pop() else { panic!() };
+        gone
+    }
+
+    /// The jobs that have ended, as they did, with the bytes that they left.
+    async fn remains(&self) -> Vec<(JobId, u64)> {
+        let found = self.store.remains((i64::MIN, None), i64::MAX, 100).await.unwrap();
+        found.into_iter().map(|remains| (remains.job, remains.bytes)).collect()
+    }
+
+    async fn rows(&self, table: &str) -> usize {
+        let sql = format!("SELECT VALUE id FROM {table}");
+        let found: Vec<surrealdb::types::RecordId> =
+            self.store.db().await.unwrap().query(sql).await.unwrap().take(0).unwrap();
+        found.len()
     }
 
     async fn message(&mut self, extra: Value) -> MessageId {
@@ -134,6 +162,15 @@ impl Bench {
         self.batch(vec![Command::PatchMessage { id, content: None, extra_metadata }]).await;
         self.store.message(id).await.unwrap().unwrap()
     }
+}
+
+fn artifact() -> Artifact {
+    let (name, mime, sha256) = ("0.txt".into(), "text/plain".into(), "abc".into());
+    Artifact { name, mime, size: 5, sha256, width: None, height: None, attempt: 1 }
+}
+
+fn keyed(key: &str) -> NewJob {
+    NewJob { key: Some((key.into(), "digest".into())), ..new_job() }
 }
 
 fn binding() -> Binding {
@@ -184,6 +221,8 @@ macro_rules! suite {
         }
     };
 }
+
+mod retained;
 
 suite! {
     a_job_is_read_back_as_it_was_written: |bench| {
@@ -305,7 +344,6 @@ suite! {
             }
             assert_eq!(seen.iter().map(|logged| logged.event.seq).collect::<Vec<_>>(), (after + 1..=12).collect::<Vec<_>>());
         }
-        assert_eq!(bench.store.oldest_event().await.unwrap(), Some(1));
     }
 
     a_batch_is_found_by_its_id_and_its_jobs_are_listed: |bench| {

@@ -19,10 +19,10 @@ pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
     // The store may be ahead of what has been published: what lies beyond the head is for the next reader.
     let head = hub.head();
     let after = match query.one("since")? {
-        Some(text) => since(&host, text, head).await?,
-        None => host.scheduler.oldest_event().await?.map_or(head, |oldest| oldest.saturating_sub(1)),
+        Some(text) => since(&host, text, head)?,
+        None => host.scheduler.state().oldest_event() - 1,
     };
-    let mut events = host.scheduler.events(after, limit).await?;
+    let mut events = host.scheduler.events(after, limit).await?.ok_or_else(gone)?;
     events.retain(|logged| logged.event.seq <= head);
     let last = events.last().map_or(after, |logged| logged.event.seq);
     let cursor = Cursor { log: hub.log(), seq: last }.to_string();
@@ -32,23 +32,20 @@ pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
 }
 
 /// The number behind a cursor, if the log still has what follows it.
-async fn since(host: &Host, text: &str, head: u64) -> Result<u64, Problem> {
+fn since(host: &Host, text: &str, head: u64) -> Result<u64, Problem> {
     let hub = host.scheduler.hub();
     let Some(cursor) = Cursor::parse(text) else {
         return Err(Problem::invalid("since", "since must be a cursor that the host gave out"));
     };
     let here = cursor.log == hub.log() && cursor.seq <= head;
-    let kept = here
-        && (hub.since(cursor.seq, 0).is_ok()
-            || host.scheduler.oldest_event().await?.is_some_and(|oldest| oldest <= cursor.seq + 1));
-    if kept {
-        Ok(cursor.seq)
-    } else {
-        Err(Problem::gone(
-            "the log does not have what follows this cursor: read what there is now (GET /v1/queue and \
-             GET /v1/conversations/ID/messages, or the snapshot of the WebSocket) and go on from the cursor that comes \
-             with it",
-        )
-        .in_field("since"))
-    }
+    let kept = here && (hub.since(cursor.seq, 0).is_ok() || host.scheduler.state().oldest_event() <= cursor.seq + 1);
+    if kept { Ok(cursor.seq) } else { Err(gone()) }
+}
+
+fn gone() -> Problem {
+    Problem::gone(
+        "the log does not have what follows this cursor: read what there is now (GET /v1/queue and \
+         GET /v1/conversations/ID/messages, or the snapshot of the WebSocket) and go on from the cursor that comes with it",
+    )
+    .in_field("since")
 }

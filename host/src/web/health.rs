@@ -21,7 +21,11 @@ pub(super) async fn ready(host: Arc<Host>) -> Answer {
         let detail = format!("the default backend {default} is not there");
         return Err(Problem::unavailable(detail.clone(), detail));
     }
-    match timeout(PATIENCE, host.scheduler.oldest_event()).await {
+    if let Some(full) = &host.scheduler.state().queue().full {
+        let detail = format!("no job is started: {}", full.reason.as_deref().unwrap_or("the disk is full"));
+        return Err(Problem::unavailable(detail.clone(), detail));
+    }
+    match timeout(PATIENCE, host.scheduler.answers()).await {
         Ok(Ok(_)) => Ok(reply::json(&json!({"status": "ready"}))),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(Problem::unavailable("the store does not answer", "the store does not answer a read")),

@@ -14,6 +14,8 @@ pub struct Evidence<'a> {
     pub log: &'a [Value],
     /// The rows by job, none of them newer than the log.
     pub rows: &'a BTreeMap<String, Value>,
+    /// So many events were there before the rows were read.
+    seen: u64,
     /// The job events by job.
     stories: BTreeMap<&'a str, Vec<&'a Value>>,
 }
@@ -37,18 +39,19 @@ fn told(story: &[&Value]) -> String {
 }
 
 impl<'a> Evidence<'a> {
-    pub fn new(ledger: &'a Ledger, log: &'a [Value], rows: &'a BTreeMap<String, Value>) -> Self {
+    pub fn new(ledger: &'a Ledger, log: &'a [Value], rows: &'a BTreeMap<String, Value>, seen: u64) -> Self {
         let mut stories: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
         for frame in log.iter().filter(|frame| frame["type"] == "job") {
             stories.entry(text(&frame["job"]["id"])).or_default().push(frame);
         }
-        Self { ledger, log, rows, stories }
+        Self { ledger, log, rows, seen, stories }
     }
 
     /// All of them.
     pub fn check(&self) {
         self.every_acknowledged_job_exists_and_the_others_once_at_the_most();
         self.rows_are_what_the_log_says();
+        self.what_goes_by_itself_had_ended_and_no_key();
         self.one_key_is_one_job();
         self.attempts_increase_and_one_at_a_time_is_live();
         self.ended_jobs_stay_as_they_are_unless_retried();
@@ -61,6 +64,28 @@ impl<'a> Evidence<'a> {
         self.a_device_runs_one_job_at_a_time();
         self.a_dependent_starts_after_what_it_depends_on_has_completed();
         self.the_log_is_what_everybody_was_told();
+    }
+
+    /// The event by which a job was let go of, because it is not kept.
+    fn went_by_itself(&self, id: &str) -> Option<&Value> {
+        let last = *self.stories.get(id)?.last()?;
+        (event(last) == "deleted" && last["by"] == "retention").then_some(last)
+    }
+
+    /// Invariant 16: What goes without anybody's asking had ended, and no key stands for it; whoever was told that a job is not
+    /// there finds out from the log why.
+    fn what_goes_by_itself_had_ended_and_no_key(&self) {
+        for id in &self.ledger.missing {
+            assert!(self.went_by_itself(id).is_some(), "{id} was not there, and the log does not say why");
+        }
+        for (id, story) in &self.stories {
+            let Some(last) = self.went_by_itself(id) else { continue };
+            let number = last["job"]["metadata"]["client_ref"].as_u64().expect("client_ref") as usize;
+            let one = &self.ledger.submissions[number];
+            assert_eq!(one.key, None, "{id} went, and its key is honoured:{}", told(story));
+            let before = story.iter().rev().nth(1).map(|frame| event(frame));
+            assert!(before.is_some_and(|before| ENDS.contains(&before)), "{id} went before it ended:{}", told(story));
+        }
     }
 
     fn deletes(&self, id: &str) -> (usize, usize) {
@@ -79,7 +104,7 @@ impl<'a> Evidence<'a> {
             assert!(jobs.len() <= 1, "submission {number} became several jobs: {jobs:?}");
             let Some(id) = &one.job else { continue };
             assert!(jobs.contains(id.as_str()), "submission {number} was acknowledged as {id}, the log has {jobs:?}");
-            let gone = self.deletes(id).0 > 0;
+            let gone = self.deletes(id).0 > 0 || self.went_by_itself(id).is_some();
             assert!(gone || self.rows.contains_key(id), "job {id} was acknowledged, and is gone");
         }
         assert!(arrived.is_empty(), "jobs that nobody submitted: {arrived:?}");
@@ -93,7 +118,10 @@ impl<'a> Evidence<'a> {
         let deleted = |story: &[&Value]| story.last().is_some_and(|last| event(last) == "deleted");
         let expected: BTreeSet<_> =
             self.stories.iter().filter(|(_, story)| !deleted(story)).map(|(id, _)| *id).collect();
-        assert_eq!(self.rows.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+        // What was there as the rows were read may have been let go of since.
+        let since = |id: &str| self.went_by_itself(id).is_some_and(|event| event["seq"].as_u64() > Some(self.seen));
+        let rows = self.rows.keys().map(String::as_str).filter(|id| !since(id));
+        assert_eq!(rows.collect::<BTreeSet<_>>(), expected);
         for (id, row) in self.rows {
             let seq = row["seq"].as_u64().expect("a number");
             let said = &self.log[seq as usize - 1];

@@ -249,7 +249,13 @@ impl Round {
         match reply.status {
             200..=299 => self.ledger().of(id).deletes_done += 1,
             409 => {}
-            _ => assert!(reply.status == 404 && sent_before, "job {id}, which was acknowledged: {reply}"),
+            _ if sent_before => assert_eq!(reply.status, 404, "job {id}, which was acknowledged: {reply}"),
+            _ => {
+                let mut ledger = self.ledger();
+                // It was not there to be deleted.
+                ledger.of(id).deletes_sent -= 1;
+                ledger.may_be_missing(id, &reply);
+            }
         }
         Some(())
     }

@@ -41,6 +41,8 @@ pub struct Ledger {
     pub numbers: BTreeMap<u64, String>,
     /// The newest that was told about each job: number and status.
     newest: BTreeMap<String, (u64, String)>,
+    /// Jobs that were not there although nobody asked for that: the log has to say why.
+    pub missing: BTreeSet<String>,
     patches: u64,
 }
 
@@ -175,10 +177,14 @@ impl Ledger {
         self.asked.entry(id.to_owned()).or_default()
     }
 
-    /// A job may only be missing when somebody asked for that.
-    pub fn may_be_missing(&self, id: &str, reply: &Reply) {
+    /// A job may only be missing when somebody asked for that, or when it is not kept; and what a key stands for is kept.
+    pub fn may_be_missing(&mut self, id: &str, reply: &Reply) {
         let deleted = self.asked.get(id).is_some_and(|asked| asked.deletes_sent > 0);
-        assert!(reply.status == 404 && deleted, "job {id}, which was acknowledged: {reply}");
+        let keyed = self.submissions.iter().any(|one| one.key.is_some() && one.job.as_deref() == Some(id));
+        assert!(reply.status == 404 && (deleted || !keyed), "job {id}, which was acknowledged: {reply}");
+        if !deleted {
+            self.missing.insert(id.to_owned());
+        }
     }
 
     /// The number of a new patch.

@@ -74,6 +74,14 @@ impl Story {
         self.log.push(frame);
     }
 
+    /// Job `a`, without a key, is let go of.
+    fn goes(&mut self) {
+        self.ledger.submissions[0].key = None;
+        self.again(8, "deleted");
+        self.log[11]["by"] = json!("retention");
+        self.rows.remove("a");
+    }
+
     /// Makes the numbers and the rows fit the order of the log.
     fn renumber(&mut self) {
         for (index, frame) in self.log.iter_mut().enumerate() {
@@ -84,7 +92,7 @@ impl Story {
 
     /// What the checks complain about, if they do.
     fn complaint(&self) -> Option<String> {
-        let judge = || Evidence::new(&self.ledger, &self.log, &self.rows).check();
+        let judge = || Evidence::new(&self.ledger, &self.log, &self.rows, self.log.len() as u64).check();
         let complaint = catch_unwind(AssertUnwindSafe(judge)).err()?;
         Some(complaint.downcast::<String>().map_or_else(|_| "?".to_owned(), |text| *text))
     }
@@ -101,7 +109,11 @@ fn panics(act: impl FnOnce()) -> bool {
 #[test]
 fn a_history_in_order_passes_and_each_broken_promise_is_found_out() {
     assert_eq!(Story::in_order().complaint(), None);
-    let spoilt: [Spoilt; 22] = [
+    let mut story = Story::in_order();
+    story.goes();
+    story.ledger.missing.insert("a".into());
+    assert_eq!(story.complaint(), None, "a job that is not kept");
+    let spoilt: [Spoilt; 26] = [
         ("1: an acknowledged job is not there", "and is gone", |story| drop(story.rows.remove("c"))),
         ("1: a job that was deleted is there", "and is there", |story| story.ledger.of("b").deletes_done = 1),
         ("1: a job that nobody submitted", "nobody submitted", |story| {
@@ -178,6 +190,24 @@ fn a_history_in_order_passes_and_each_broken_promise_is_found_out() {
                 .insert(2, json!({"type": "queue", "event": "queue", "paused": {"by": "local"}, "job": {"id": "q"}}));
             story.renumber();
             story.rows.remove("q");
+        }),
+        ("16: a job that is not kept and is there", "left == right", |story| {
+            let row = story.rows["a"].clone();
+            story.goes();
+            story.rows.insert("a".into(), row);
+        }),
+        ("16: a job that is not kept although its key is honoured", "its key is honoured", |story| {
+            story.goes();
+            story.ledger.submissions[0].key = Some("key-0".into());
+        }),
+        ("16: a job that goes before it has ended", "before it ended", |story| {
+            story.ledger.submissions[2].key = None;
+            story.again(7, "deleted");
+            story.log[11]["by"] = json!("retention");
+            story.rows.remove("c");
+        }),
+        ("16: a job that is not there for no reason", "does not say why", |story| {
+            story.ledger.missing.insert("a".into());
         }),
         ("14: an event that was told and is not there", "was told, the log has", |story| {
             story.ledger.numbers.insert(99, "a".into());

@@ -15,6 +15,7 @@ const DEPENDENCIES: usize = 1_000;
 pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     if let Some((key, digest)) = &new.key
         && let Some(used) = draft.cold.keys.get(&(new.owner.clone(), key.clone()))
+        && draft.state.honours(used, &limits.retention, now)
     {
         return match draft.job(used.job) {
             Some(job) if used.digest == *digest => {
@@ -48,6 +49,7 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
     let conversation_id = new.conversation_id.or_else(|| message.map(|message| message.conversation_id.clone()));
     draft.state.ticket += 1;
     let ticket = draft.state.ticket;
+    let key = new.key.as_ref().map(|(key, _)| key.clone());
     if let Some((key, digest)) = new.key {
         let used = KeyUse { owner: new.owner.clone(), key: key.clone(), digest, job: new.id, at: now };
         draft.cold.keys.insert((new.owner.clone(), key), used.clone());
@@ -70,6 +72,7 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         conversation_id,
         message_id: new.message_id,
         batch_id: new.batch_id,
+        key,
         depends_on: new.depends_on,
         on_dependency_failure: new.on_dependency_failure,
         work: new.work,
@@ -158,7 +161,7 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
     Ok(arrive(draft, job, limits, now))
 }
 
-pub(super) fn delete(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Reply, Refusal> {
+pub(super) fn delete(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     let job = draft.job(id).ok_or(Refusal::NoJob(id))?;
     if !job.status.ended() {
         return Err(draft.unfit(job, "only a job that has ended can be deleted"));
@@ -169,7 +172,7 @@ pub(super) fn delete(draft: &mut Draft, id: JobId, now: Timestamp) -> Result<Rep
     if let Some(user) = draft.state.running_dependent(id) {
         return Err(Refusal::InUse { by: user.id, job });
     }
-    draft.delete(&job, now);
+    draft.delete(&job, &limits.retention, now);
     Ok(Reply::Done)
 }
 

@@ -11,6 +11,7 @@ mod jobs;
 mod messages;
 mod moves;
 mod pauses;
+mod prune;
 mod turn;
 
 use crate::command::Command;
@@ -18,6 +19,7 @@ use crate::device::Pause;
 use crate::draft::Draft;
 use crate::job::Timestamp;
 use crate::reply::{Refusal, Reply};
+use crate::retention::Retention;
 
 /// Limits that come from the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,8 @@ pub struct Limits {
     pub priority_worth: u32,
     /// Jobs that one command changes at the most: a longer transaction would keep devices waiting.
     pub slice: usize,
+    /// What is kept of what has ended.
+    pub retention: Retention,
 }
 
 /// Decides `command` at `now`, and what follows from it for others.
@@ -48,13 +52,15 @@ fn answer(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -
         Command::CancelMany { which, by } => intents::cancel_many(draft, which, by, limits, now),
         Command::Proceed => Ok(intents::proceed(draft, limits, now)),
         Command::Retry { job, .. } => jobs::retry(draft, job, limits, now),
-        Command::Delete { job, .. } => jobs::delete(draft, job, now),
+        Command::Delete { job, .. } => jobs::delete(draft, job, limits, now),
+        Command::Prune { jobs, keys } => Ok(prune::prune(draft, jobs, keys, limits, now)),
         Command::Move { job, to, .. } => moves::to(draft, job, to, now),
         Command::Reprioritise { job, priority, .. } => moves::reprioritise(draft, job, priority, limits, now),
         Command::PauseQueue { reason, unload, by } => {
             Ok(pauses::queue(draft, Some(Pause { reason, by, since: now, unload }), now))
         }
         Command::ResumeQueue { .. } => Ok(pauses::queue(draft, None, now)),
+        Command::Guard { full } => Ok(pauses::guard(draft, full, now)),
         Command::PauseDevice { device, reason, unload, by } => {
             pauses::device(draft, device, Some(Pause { reason, by, since: now, unload }), now)
         }

@@ -1,6 +1,6 @@
 //! Pausing and resuming: the queue as a whole, or a device. What runs finishes; nothing more is claimed.
 
-use crate::device::{Device, Pause, Queue};
+use crate::device::{Device, GUARD, Pause, Queue};
 use crate::draft::Draft;
 use crate::job::Timestamp;
 use crate::reply::{Refusal, Reply};
@@ -8,7 +8,17 @@ use crate::reply::{Refusal, Reply};
 pub(super) fn queue(draft: &mut Draft, paused: Option<Pause>, now: Timestamp) -> Reply {
     let queue = draft.state.queue().clone();
     if !same(&queue.paused, &paused) {
-        draft.put_queue(Queue { paused }, now);
+        draft.put_queue(Queue { paused, ..queue }, now);
+    }
+    Reply::Done
+}
+
+/// The disk has no room, or has it again. Nobody can resume what this has stopped; what somebody has paused stays so.
+pub(super) fn guard(draft: &mut Draft, full: Option<String>, now: Timestamp) -> Reply {
+    let queue = draft.state.queue().clone();
+    if queue.full.is_some() != full.is_some() {
+        let full = full.map(|reason| Pause { reason: Some(reason), by: GUARD.to_owned(), since: now, unload: false });
+        draft.put_queue(Queue { full, ..queue }, now);
     }
     Reply::Done
 }

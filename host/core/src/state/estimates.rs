@@ -15,7 +15,7 @@ impl State {
         if job.status == Status::Processing {
             return Some((job.started_at?, self.end_of(job, now, progress)?));
         }
-        let stopped = self.queue.paused.is_some() || device.paused.is_some() || self.held.contains_key(&job.backend);
+        let stopped = self.queue.stands().is_some() || device.paused.is_some() || self.held.contains_key(&job.backend);
         if job.status != Status::Queued || stopped {
             return None;
         }

@@ -7,6 +7,7 @@ mod dependencies;
 mod estimates;
 mod lines;
 mod places;
+mod retained;
 mod waiting;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::history::History;
 use crate::intent::Intent;
 use crate::job::{BatchId, Job, JobId, Party, Status, Ticket, Timestamp};
 use crate::policy::Backoff;
+use crate::retention::Kept;
 use lines::{Crowds, Line};
 
 pub(crate) use lines::Place;
@@ -44,6 +46,8 @@ pub struct State {
     /// The last ticket that was given out.
     pub ticket: Ticket,
     queue: Queue,
+    kept: Kept,
+    oldest_event: u64,
     live: OrdMap<Ticket, Arc<Job>>,
     tickets: HashMap<JobId, Ticket>,
     conversations: OrdSet<(String, Ticket)>,
@@ -71,6 +75,7 @@ impl State {
         Self {
             seq,
             ticket,
+            oldest_event: 1,
             devices: devices.into_iter().map(|device| (device.name.clone(), Arc::new(device))).collect(),
             backends: backends.into_iter().collect(),
             ..Self::default()

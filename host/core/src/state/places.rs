@@ -55,7 +55,7 @@ impl State {
 
     /// The job that a device may claim now.
     pub fn claimable(&self, device: &str) -> Option<&Arc<Job>> {
-        let open = |device: &&Device| device.free() && device.paused.is_none() && self.queue.paused.is_none();
+        let open = |device: &&Device| device.free() && device.paused.is_none() && self.queue.stands().is_none();
         self.device(device).filter(open).and_then(|device| self.head(&device.name))
     }
 

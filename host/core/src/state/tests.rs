@@ -5,6 +5,7 @@ use crate::decide::{Limits, decide};
 use crate::draft::{Cold, Draft};
 use crate::job::OnDependencyFailure;
 use crate::policy::Backoff;
+use crate::retention::Retention;
 use uuid::Uuid;
 
 fn job(id: u128) -> NewJob {
@@ -41,7 +42,13 @@ fn a_job_that_has_ended_leaves_nothing_behind_in_memory() {
     let state =
         State::new(0, 0, vec![Device { name: "gpu0".into(), ..Device::default() }], vec![("paint".into(), binding)]);
     let mut draft = Draft::new(state, Cold::default());
-    let limits = Limits { max_waiting: 9, max_waiting_per_owner: 9, priority_worth: 10, slice: 2 };
+    let limits = Limits {
+        max_waiting: 9,
+        max_waiting_per_owner: 9,
+        priority_worth: 10,
+        slice: 2,
+        retention: Retention::EVERYTHING,
+    };
     let mut ask = |command| decide(&mut draft, command, limits, 7).map(drop);
     assert_eq!((1..=3).try_for_each(|id| ask(Command::Submit(Box::new(job(id))))), Ok(()));
     assert_eq!((1..=3).try_for_each(|id| ask(Command::Cancel { job: job(id).id, by: "local".into() })), Ok(()));

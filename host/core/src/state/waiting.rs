@@ -49,7 +49,7 @@ impl State {
         let Some(device) = self.devices.get(&binding.device) else {
             return ("device", format!("no device {} is configured any more", binding.device));
         };
-        if let Some(pause) = &self.queue.paused {
+        if let Some(pause) = self.queue.stands() {
             return ("paused", paused("the queue", pause));
         }
         if let Some(pause) = &device.paused {

@@ -14,6 +14,7 @@ mod many;
 mod messages;
 mod moving;
 mod pausing;
+mod pruning;
 mod retries;
 mod submissions;
 mod turns;
@@ -54,6 +55,11 @@ impl Batch {
 
     fn ask(&mut self, command: Command) -> Result<Reply, Refusal> {
         decide(&mut self.draft, command, self.limits, 7)
+    }
+
+    /// Asks for what is granted, at this time.
+    fn at(&mut self, now: i64, command: Command) -> Reply {
+        decide(&mut self.draft, command, self.limits, now).unwrap()
     }
 
     fn submit(&mut self, new: NewJob) -> Result<Reply, Refusal> {

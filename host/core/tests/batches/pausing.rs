@@ -69,3 +69,26 @@ fn a_pause_that_frees_the_memory_is_another_than_one_that_does_not() {
     batch.ask(unloading(pause_queue(None), true)).unwrap();
     assert!(batch.draft.state.queue().paused.as_ref().unwrap().unload);
 }
+
+#[test]
+fn nothing_starts_while_the_disk_is_full_and_nobody_can_resume_that() {
+    let mut batch = Batch::after(1);
+    batch.ask(pause_queue(Some("a new lamp"))).unwrap();
+    batch.ask(guard(Some("less than 1 GiB is free"))).unwrap();
+    assert_eq!(why(&batch, 1), "paused: the queue was paused by ann: a new lamp");
+    batch.ask(resume_queue()).unwrap();
+    assert_eq!(
+        (batch.claim(), why(&batch, 1)),
+        (None, "paused: the queue was paused by easel: less than 1 GiB is free".into())
+    );
+    batch.submit(new_job(2)).unwrap();
+    batch.unchanged(|batch| batch.ask(guard(Some("less than 1 GiB is free still"))).unwrap());
+    batch.ask(guard(None)).unwrap();
+    assert_eq!(batch.claim(), Some((job_id(1), 1)));
+    let told = batch.draft.events.iter().filter_map(|event| match &event.body {
+        Body::Queue { paused, .. } => Some(paused.as_ref().map(|pause| pause.by.clone())),
+        _ => None,
+    });
+    let ann = || Some("ann".to_owned());
+    assert_eq!(told.collect::<Vec<_>>(), [ann(), ann(), Some("easel".into()), None]);
+}

@@ -6,10 +6,6 @@ use easel_core::{ErrorKind, JobError, Waiting};
 use super::*;
 
 impl Batch {
-    fn at(&mut self, now: i64, command: Command) -> Reply {
-        decide(&mut self.draft, command, self.limits, now).unwrap()
-    }
-
     pub(super) fn fail(&mut self, n: u128, attempt: u32, kind: ErrorKind) {
         let error = Some(error(kind, "it failed"));
         self.turn("gpu0", Some(Finished { error, ..finished(job_id(n), attempt, Outcome::Error) }), false);

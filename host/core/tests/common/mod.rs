@@ -7,12 +7,15 @@ use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
     Artifact, BatchId, Command, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, MoveTo,
-    OnDependencyFailure, Outcome, State,
+    OnDependencyFailure, Outcome, Retention, State,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-pub const LIMITS: Limits = Limits { max_waiting: 8, max_waiting_per_owner: 5, priority_worth: 2, slice: 2 };
+pub const LIMITS: Limits =
+    Limits { max_waiting: 8, max_waiting_per_owner: 5, priority_worth: 2, slice: 2, retention: RETENTION };
+/// So little that a short run gets to the end of each of it: an artifact has three bytes.
+pub const RETENTION: Retention = Retention { jobs: 40, max_jobs: 6, artifacts: 9, keys: 70, events: 30, slice: 2 };
 /// Pauses of a few moments, a moment being a microsecond.
 pub const BACKOFF: Backoff = Backoff { base: 8, max: 20 };
 /// Who asks for things where it does not matter.
@@ -97,6 +100,14 @@ pub fn retry(job: JobId) -> Command {
 
 pub fn delete(job: JobId) -> Command {
     Command::Delete { job, by: BY.into() }
+}
+
+pub fn prune(jobs: Vec<JobId>) -> Command {
+    Command::Prune { jobs, keys: Vec::new() }
+}
+
+pub fn guard(full: Option<&str>) -> Command {
+    Command::Guard { full: full.map(Into::into) }
 }
 
 pub fn move_to(job: JobId, to: MoveTo) -> Command {

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use easel_core::{
-    Attempt, Body, Command, Job, JobId, OnDependencyFailure, Outcome, Purpose, Reply, Status, Ticket, Transition,
+    Attempt, Body, Command, Job, JobId, OnDependencyFailure, Outcome, Purpose, Reply, Status, Ticket, Timestamp,
+    Transition,
 };
 
+use crate::common::RETENTION;
 use crate::naive::Answer;
 use crate::tables::Tables;
 
@@ -15,7 +17,7 @@ use crate::tables::Tables;
 pub struct Audit {
     accepted: BTreeSet<JobId>,
     deleted: BTreeSet<JobId>,
-    by_key: BTreeMap<(String, String), JobId>,
+    by_key: BTreeMap<(String, String), (JobId, Timestamp)>,
     cancelled: BTreeMap<JobId, Ticket>,
 }
 
@@ -26,22 +28,33 @@ impl Audit {
             (Command::Submit(new), Ok(Reply::Job(job, _) | Reply::Known(job, _))) => {
                 self.accepted.insert(job.id);
                 if let Some((key, _)) = &new.key {
-                    let first = *self.by_key.entry((new.owner.clone(), key.clone())).or_insert(job.id);
-                    assert_eq!(first, job.id, "the same key gives the same job");
+                    self.keyed(&new.owner, key, job);
                 }
             }
             (Command::SubmitBatch { jobs: new, .. }, Ok(Reply::Batch(jobs))) => {
                 self.accepted.extend(jobs.iter().map(|(job, _)| job.id));
                 for (new, (job, _)) in new.iter().zip(jobs) {
                     if let Some((key, _)) = &new.key {
-                        self.by_key.entry((new.owner.clone(), key.clone())).or_insert(job.id);
+                        self.keyed(&new.owner, key, job);
                     }
                 }
             }
             (Command::Cancel { job: id, .. }, Ok(Reply::Job(job, _))) => _ = self.cancelled.insert(*id, job.ticket),
             (Command::Delete { job, .. }, Ok(_)) => _ = self.deleted.insert(*job),
+            (Command::Prune { .. }, Ok(Reply::Pruned(gone))) => self.deleted.extend(gone),
             _ => {}
         }
+    }
+
+    /// The same key gives the same job, for as long as it is honoured.
+    fn keyed(&mut self, owner: &str, key: &str, job: &Job) {
+        let now = (job.id, job.created_at);
+        let first = self.by_key.entry((owner.into(), key.into())).or_insert(now);
+        assert!(
+            first.0 == job.id || first.1 + RETENTION.keys <= job.created_at,
+            "{key} gave {first:?}, and now {now:?}"
+        );
+        *first = now;
     }
 
     /// A batch was committed, which led from one set of rows to another.
@@ -51,6 +64,8 @@ impl Audit {
         events_have_no_gap_and_no_repeat(after);
         dependents_start_after_what_they_depend_on(after);
         nothing_starts_before_its_time(after);
+        what_goes_by_itself_is_too_much_and_nobody_needs_it(after);
+        assert!(after.oldest_event <= after.seq.max(1), "the head of the log is never dropped");
         a_device_runs_the_job_that_it_holds_and_no_other(after);
         for job in after.jobs.values() {
             attempts_are_numbered_on_and_have_one_outcome_each(job, after);
@@ -160,6 +175,31 @@ fn dependents_start_after_what_they_depend_on(rows: &Tables) {
             };
             assert!(good, "{id} was {end:?} when {job:?} started");
         }
+    }
+}
+
+/// Told from the log alone: what was there when something went, and who had a use for it.
+fn what_goes_by_itself_is_too_much_and_nobody_needs_it(rows: &Tables) {
+    let mut jobs: BTreeMap<JobId, &Job> = BTreeMap::new();
+    for event in &rows.events {
+        let Body::Job { event: transition, job, .. } = &event.body else { continue };
+        if *transition != Transition::Deleted {
+            jobs.insert(job.id, job);
+            continue;
+        }
+        if event.by.as_deref() == Some("retention") {
+            let bytes = |job: &Job| job.artifacts.iter().map(|artifact| artifact.size).sum::<u64>();
+            let ended = || jobs.values().filter(|job| job.status.ended());
+            let many = ended().count() as u64 > RETENTION.max_jobs;
+            let large = ended().map(|job| bytes(job)).sum::<u64>() > RETENTION.artifacts && bytes(job) > 0;
+            let old = job.ended_at.is_some_and(|at| at + RETENTION.jobs <= event.at);
+            assert!(many || large || old, "{job:?} went at {} for no reason", event.at);
+            let user = jobs.values().find(|other| !other.status.ended() && other.depends_on.contains(&job.id));
+            assert_eq!(user, None, "{job:?} went");
+            let honoured = job.key.is_some() && job.created_at + RETENTION.keys > event.at;
+            assert!(!honoured, "the key of {job:?} is honoured at {}", event.at);
+        }
+        jobs.remove(&job.id);
     }
 }
 

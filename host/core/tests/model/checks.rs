@@ -23,6 +23,7 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
         assert_eq!(state.waiting_for(job).map(|waiting| waiting.reason), naive.why(job), "{job:?}");
     }
     assert_eq!(state.queue(), &naive.rows.queue);
+    assert_eq!((state.kept(), state.oldest_event()), (naive.kept(), naive.rows.oldest_event));
     assert!(state.intents().eq(naive.rows.intents.values()), "intents");
     assert_eq!(state.has_intents(), !naive.rows.intents.is_empty());
     for batch in 0..5 {

@@ -49,6 +49,9 @@ fn random_runs_come_to_every_transition_and_every_answer() {
         seen.extend(world.outlived.then(|| "outlived".into()));
         seen.extend(world.events().iter().filter_map(|event| what_is_special(&event.body)));
         seen.extend(world.events().iter().map(|event| match &event.body {
+            Body::Job { event: Transition::Deleted, .. } if event.by.as_deref() == Some("retention") => {
+                "Deleted-by-itself".into()
+            }
             Body::Job { event, .. } => format!("{event:?}"),
             Body::Message { event, .. } => format!("message {event:?}"),
             Body::Queue { paused, .. } => (if paused.is_some() { "queue-paused" } else { "queue-resumed" }).into(),
@@ -56,11 +59,11 @@ fn random_runs_come_to_every_transition_and_every_answer() {
             Body::Device { paused, .. } => (if paused.is_some() { "device-paused" } else { "device-resumed" }).into(),
         }));
     }
-    let expected = "Cancelled Cancelling Completed Deleted Failed Interrupted Moved Pending Queued Retrying Started accepted \
+    let expected = "Cancelled Cancelling Completed Deleted Deleted-by-itself Failed Interrupted Moved Pending Queued Retrying Started accepted \
         bad-priority batch batch-size cancelled charged-while-away claimed dependency device-paused \
         device-resumed done entry estimated failed held idle in-use invalid key-reused known lost many many-and-more \
         message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
-        no-device no-job no-message other-line outlived outofmemory owner-full queue-full queue-paused queue-resumed \
+        no-device no-job no-message nothing-pruned other-line outlived outofmemory owner-full pruned queue-full queue-paused queue-resumed \
         released stalled timeout trapped unavailable unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
 }
@@ -86,6 +89,8 @@ fn name_of(answer: &naive::Answer) -> String {
         Ok(Reply::Turn(Some(_))) => "claimed",
         Ok(Reply::Turn(None)) => "idle",
         Ok(Reply::Message(_)) => "message",
+        Ok(Reply::Pruned(gone)) if gone.is_empty() => "nothing pruned",
+        Ok(Reply::Pruned(_)) => "pruned",
         Ok(Reply::Done) => "done",
         Err(Refusal::NoJob(_)) => "no-job",
         Err(Refusal::NoMessage(_)) => "no-message",

@@ -18,6 +18,9 @@ pub enum Step {
     Delete(Index),
     /// One that a job depends on which runs on this device.
     DeleteWhatIsUsed(&'static str, Index),
+    /// What a store proposes, or any jobs at all.
+    Prune(Option<Vec<Index>>),
+    Guard(bool),
     Move {
         job: Index,
         queued: bool,
@@ -165,6 +168,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => index().prop_map(Step::Retry),
         1 => index().prop_map(Step::Delete),
         1 => (device(), index()).prop_map(|(device, index)| Step::DeleteWhatIsUsed(device, index)),
+        3 => prop::option::weighted(0.3, prop::collection::vec(index(), 0..5)).prop_map(Step::Prune),
+        2 => prop::bool::weighted(0.25).prop_map(Step::Guard),
         3 => (index(), prop::bool::weighted(0.75), place()).prop_map(|(job, queued, to)| Step::Move { job, queued, to }),
         2 => (index(), priority()).prop_map(|(job, priority)| Step::Reprioritise { job, priority }),
         1 => (paused(), prop::option::of(select(&["dust", "noise"][..])), any::<bool>())
@@ -281,7 +286,7 @@ fn ending(device: &'static str) -> impl Strategy<Value = Ending> {
     let outcome = prop_oneof![
         8 => Just(Outcome::Complete),
         2 => Just(Outcome::Error),
-        1 => Just(Outcome::Timeout),
+        2 => Just(Outcome::Timeout),
         1 => Just(Outcome::Stalled),
         1 => Just(Outcome::Trapped),
         1 => Just(Outcome::Cancelled),

@@ -8,8 +8,8 @@ use easel_core::draft::MessageHead;
 use easel_core::message::report;
 use easel_core::state::Binding;
 use easel_core::{
-    Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, KeyUse, Message, MessageId, Queue, State,
-    Ticket, Timestamp,
+    BatchId, Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, Kept, KeyOf, KeyUse, Message,
+    MessageId, Queue, Remains, State, Ticket, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -23,7 +23,16 @@ pub struct Tables {
     pub queue: Queue,
     pub intents: BTreeMap<u64, Intent>,
     pub histories: BTreeMap<String, History>,
+    /// What ended jobs leave behind, in the order in which they ended.
+    pub remains: BTreeMap<(Timestamp, JobId), Remains>,
+    /// The keys of deleted jobs.
+    pub orphans: BTreeMap<(Timestamp, String, String), KeyOf>,
+    /// How many jobs of each batch are there.
+    pub batches: BTreeMap<BatchId, usize>,
+    /// Also those that the log has dropped, for the audit.
     pub events: Vec<Event>,
+    pub oldest_event: u64,
+    pub kept: Kept,
     pub seq: u64,
     pub ticket: Ticket,
     pub floor: Ticket,
@@ -74,6 +83,7 @@ impl Tables {
         Self {
             devices: devices.into_iter().map(|device| (device.name.clone(), device)).collect(),
             floor: 1,
+            oldest_event: 1,
             ..Self::default()
         }
     }
@@ -115,15 +125,29 @@ impl Tables {
             self.apply(change);
         }
         (self.seq, self.ticket, self.floor) = (draft.state.seq, draft.state.ticket, draft.state.floor());
+        (self.oldest_event, self.kept) = (draft.state.oldest_event(), draft.state.kept());
     }
 
     fn apply(&mut self, change: Change) {
         match change {
-            Change::NewJob(job) => assert!(self.jobs.insert(job.id, Job::clone(&job)).is_none(), "a first row is new"),
+            Change::NewJob(job) => {
+                job.batch_id.into_iter().for_each(|batch| *self.batches.entry(batch).or_default() += 1);
+                assert!(self.jobs.insert(job.id, Job::clone(&job)).is_none(), "a first row is new");
+            }
             Change::Job(job) => {
                 assert!(self.jobs.insert(job.id, Job::clone(&job)).is_some(), "another row replaces one")
             }
             Change::DeleteJob(id) => assert!(self.jobs.remove(&id).is_some(), "what goes was there"),
+            Change::LeaveBatch(batch) => {
+                *self.batches.get_mut(&batch).expect("a batch is there as long as its jobs") -= 1;
+                self.batches.retain(|_, left| *left > 0);
+            }
+            Change::Remains(remains) => {
+                assert_eq!(self.remains.insert((remains.at, remains.job), remains), None, "a job ends once");
+            }
+            Change::DropRemains(remains) => {
+                assert_eq!(self.remains.remove(&(remains.at, remains.job)), Some(remains), "what goes was there");
+            }
             Change::Device(device) => {
                 assert!(self.devices.insert(device.name.clone(), Device::clone(&device)).is_some());
             }
@@ -133,7 +157,22 @@ impl Tables {
             Change::DropIntent(id) => assert!(self.intents.remove(&id).is_some(), "what goes was there"),
             Change::Key(used) => {
                 let key = (used.owner.clone(), used.key.clone());
-                assert!(self.keys.insert(key, used).is_none(), "a key is used once");
+                self.keys.insert(key, used);
+            }
+            Change::Orphan(key) => {
+                let place = (key.at, key.owner.clone(), key.key.clone());
+                assert_eq!(self.orphans.insert(place, key), None, "a job is deleted once");
+            }
+            Change::DropKey(KeyOf { owner, key, job, at }) => {
+                let name = (owner.clone(), key.clone());
+                if self.keys.get(&name).is_some_and(|used| used.job == job) {
+                    self.keys.remove(&name);
+                }
+                self.orphans.remove(&(at, owner, key));
+            }
+            Change::DropEvents { from, before } => {
+                assert_eq!(from, self.oldest_event, "events go from the beginning");
+                self.oldest_event = before;
             }
             Change::CreateMessage(new, seq) => {
                 let note = Note::new(*new, seq, self.at(seq));
@@ -165,6 +204,7 @@ impl Tables {
         state.restore_queue(self.queue.clone());
         state.restore_histories(self.histories.values().cloned());
         state.restore_intents(self.intents.values().cloned());
+        state.restore_kept(self.kept, self.oldest_event);
         // In whatever order: here those come first that depend on others.
         let live = self.jobs.values().rev().filter(|job| job.ticket >= self.floor && !job.status.ended());
         state.restore(live.cloned());

@@ -210,6 +210,14 @@ impl World {
                 let user = self.naive.rows.devices[device].live.as_ref()?.job;
                 delete(any(&self.naive.rows.jobs[&user].depends_on, index)?)
             }
+            Step::Prune(chosen) => {
+                let proposed = || self.rows.remains.values().map(|remains| remains.job).collect();
+                let jobs = chosen.map_or_else(proposed, |chosen| {
+                    chosen.into_iter().filter_map(|index| any(&self.jobs, index)).collect()
+                });
+                Command::Prune { jobs, keys: self.rows.orphans.values().cloned().collect() }
+            }
+            Step::Guard(full) => guard(full.then_some("no room")),
             Step::Move { job, queued, to } => {
                 // Mostly what is queued, for only that can be moved.
                 let waiting: Vec<JobId> = self.naive.queued().into_iter().map(|job| job.id).collect();

@@ -32,8 +32,13 @@ impl Line {
         self.draft.changes.clear();
         self.draft.events.clear();
         self.draft.cold.jobs.clear();
-        let limits =
-            Limits { max_waiting: 1_000_000, max_waiting_per_owner: 1_000_000, priority_worth: self.worth, slice: 256 };
+        let limits = Limits {
+            max_waiting: 1_000_000,
+            max_waiting_per_owner: 1_000_000,
+            priority_worth: self.worth,
+            slice: 256,
+            ..LIMITS
+        };
         decide(&mut self.draft, command, limits, 7).unwrap()
     }
 

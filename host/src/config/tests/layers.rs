@@ -38,6 +38,9 @@ fn the_whole_file_of_the_manual_is_understood() {
         jobs = "30d"
         events = 1000000
         artifacts = "50GiB"
+        max_jobs = 1000000
+        keys = "7d"
+        disk_reserve = "1GiB"
         [[device]]
         name = "gpu0"
         [backend.forge]

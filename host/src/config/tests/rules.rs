@@ -43,9 +43,6 @@ fn what_is_not_built_yet_is_refused_unless_it_is_the_default() {
         ("[web]\ntrusted_proxies = [\"10.0.0.1\"]", "web.trusted_proxies"),
         ("[web]\nbase_path = \"/easel\"", "web.base_path"),
         ("[web]\npublic_url = \"https://a.example\"", "web.public_url"),
-        ("[retention]\njobs = \"1d\"", "retention.jobs"),
-        ("[retention]\nevents = 1", "retention.events"),
-        ("[retention]\nartifacts = \"1GiB\"", "retention.artifacts"),
     ] {
         assert_eq!(refused(toml), format!("{key}: not supported yet: leave it out"));
     }
@@ -145,9 +142,24 @@ fn limits_of_the_host_are_more_than_nothing() {
         ("[web]\nmax_params = 0", "web.max_params"),
         ("[web]\nmax_upload = 0", "web.max_upload"),
         ("[queue]\nmax_waiting = 0", "queue.max_waiting"),
+        ("[retention]\njobs = \"0s\"", "retention.jobs"),
+        ("[retention]\nmax_jobs = 0", "retention.max_jobs"),
+        ("[retention]\nevents = 0", "retention.events"),
+        ("[retention]\nartifacts = 0", "retention.artifacts"),
     ] {
         assert!(refused(toml).starts_with(&format!("{key}: must be ")));
     }
+}
+
+#[test]
+fn what_is_kept_can_be_much_or_little() {
+    let text =
+        "[retention]\njobs = \"1h\"\nmax_jobs = 5\nevents = 1\nartifacts = \"1MiB\"\nkeys = \"0s\"\ndisk_reserve = 0";
+    let retention = load(text).expect("valid").retention;
+    assert_eq!((retention.jobs, retention.keys), (Duration::from_hours(1), Duration::ZERO));
+    assert_eq!((retention.max_jobs, retention.events), (5, 1));
+    assert_eq!((retention.artifacts, retention.disk_reserve), (ByteSize::mib(1), ByteSize(0)));
+    load("[retention]\njobs = \"1000000y\"").expect("valid: for ever");
 }
 
 #[test]

@@ -151,9 +151,7 @@ impl Session {
         let place = since.and_then(Cursor::parse).filter(|cursor| cursor.log == hub.log() && cursor.seq <= state.seq);
         let kept = match place {
             Some(cursor) if hub.since(cursor.seq, 1).is_ok() => true,
-            Some(cursor) if state.seq - cursor.seq <= REPLAY => {
-                self.scheduler().oldest_event().await?.is_some_and(|oldest| oldest <= cursor.seq + 1)
-            }
+            Some(cursor) if state.seq - cursor.seq <= REPLAY => state.oldest_event() <= cursor.seq + 1,
             _ => false,
         };
         match place {
@@ -173,9 +171,12 @@ impl Session {
         }
         let events = match self.scheduler().hub().since(self.seq, EVENTS) {
             Ok(events) => events,
-            // A client that is catching up reads what memory does not hold from the store. One that was live and fell out of
-            // memory does not read: it starts again.
-            Err(Gone) if self.catching_up => self.scheduler().events(self.seq, EVENTS).await?,
+            // A client that is catching up reads what memory does not hold from the store, as long as it is there. One that
+            // was live and fell out of memory does not read: it starts again.
+            Err(Gone) if self.catching_up => match self.scheduler().events(self.seq, EVENTS).await? {
+                Some(events) => events,
+                None => return self.resync().await.map(Some),
+            },
             Err(Gone) => return self.resync().await.map(Some),
         };
         let Some(last) = events.last() else { return Ok(None) };

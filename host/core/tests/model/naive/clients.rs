@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::{
-    Body, Ended, Job, JobId, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Status, Transition,
+    Body, Ended, Job, JobId, KeyOf, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Status, Transition,
 };
 use serde_json::{Map, Value};
 
 use super::{Answer, Naive, party_of};
-use crate::common::LIMITS;
+use crate::common::{LIMITS, RETENTION};
 use crate::tables::Note;
 
 impl Naive {
@@ -17,6 +17,7 @@ impl Naive {
         let named = new.key.clone().map(|(key, digest)| ((new.owner.clone(), key), digest));
         if let Some((name, digest)) = &named
             && let Some(used) = self.rows.keys.get(name)
+            && self.honours(used)
         {
             let known = self.rows.jobs.get(&used.job).filter(|_| used.digest == *digest);
             return known
@@ -58,6 +59,7 @@ impl Naive {
             conversation_id,
             message_id: new.message_id,
             batch_id: new.batch_id,
+            key: new.key.map(|(key, _)| key),
             depends_on: new.depends_on,
             on_dependency_failure: new.on_dependency_failure,
             work: new.work,
@@ -136,11 +138,24 @@ impl Naive {
         if let Some(user) = self.live().into_iter().filter(uses).min_by_key(|other| &other.device) {
             return Err(Refusal::InUse { by: user.id, job: Arc::new(job) });
         }
+        self.remove(job);
+        Ok(Reply::Done)
+    }
+
+    /// An ended job is gone. Its key stays for its time.
+    pub(super) fn remove(&mut self, job: Job) {
+        let id = job.id;
         self.rows.jobs.remove(&id);
+        if let Some(key) = job.key.clone() {
+            let key = KeyOf { owner: job.owner.clone(), key, job: id, at: job.created_at };
+            match key.at + RETENTION.keys <= self.now {
+                true => self.free(key),
+                false => _ = self.rows.orphans.insert((key.at, key.owner.clone(), key.key.clone()), key),
+            }
+        }
         let job = Arc::new(job.without_params());
         self.say(Body::Job { event: Transition::Deleted, job, queue_position: 0 });
         self.intend_to_tell(id, Ended::Deleted);
-        Ok(Reply::Done)
     }
 
     pub(super) fn create(&mut self, new: NewMessage) -> Answer {

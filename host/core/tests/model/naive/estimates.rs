@@ -69,11 +69,7 @@ impl Naive {
         if job.status == Status::Processing {
             return Some((job.started_at.unwrap(), self.end_of(job, now, progress)?));
         }
-        if job.status != Status::Queued
-            || self.is_held(job)
-            || device.paused.is_some()
-            || self.rows.queue.paused.is_some()
-        {
+        if job.status != Status::Queued || self.is_held(job) || device.paused.is_some() || self.stands() {
             return None;
         }
         let mut start = match &device.live {

@@ -4,6 +4,7 @@ mod clients;
 mod dependencies;
 mod estimates;
 mod order;
+mod retention;
 mod times;
 mod turns;
 
@@ -103,12 +104,14 @@ impl Naive {
             Command::Cancel { job, .. } => self.cancel(job),
             Command::Retry { job, .. } => self.retry(job),
             Command::Delete { job, .. } => self.delete(job),
+            Command::Prune { jobs, keys } => Ok(self.prune(jobs, keys)),
             Command::Move { job, to, .. } => self.move_to(job, to),
             Command::Reprioritise { job, priority, .. } => self.reprioritise(job, priority),
             Command::PauseQueue { reason, unload, by } => {
                 Ok(self.pause(Some(Pause { reason, by, since: now, unload })))
             }
             Command::ResumeQueue { .. } => Ok(self.pause(None)),
+            Command::Guard { full } => Ok(self.guard(full)),
             Command::PauseDevice { device, reason, unload, by } => {
                 self.pause_device(device, Some(Pause { reason, by, since: now, unload }))
             }
@@ -140,6 +143,7 @@ impl Naive {
             Command::DeleteMessage(id) => self.forget(id),
         };
         self.work();
+        self.derive();
         self.rows.floor = self.live().first().map_or(self.rows.ticket + 1, |job| job.ticket);
         answer
     }

@@ -44,7 +44,7 @@ impl Naive {
                     "time"
                 }
             }
-            Some(device) if self.rows.queue.paused.is_some() || device.paused.is_some() => "paused",
+            Some(device) if self.stands() || device.paused.is_some() => "paused",
             Some(_) if self.is_held(job) => "backend",
             Some(device) if device.live.is_none() && device.dirty.is_some() => "device",
             Some(_) => "turn",
@@ -143,11 +143,30 @@ impl Naive {
 
     pub(super) fn pause(&mut self, paused: Option<Pause>) -> Reply {
         if said(&self.rows.queue.paused) != said(&paused) {
-            self.rows.queue = Queue { paused: paused.clone() };
-            let length = self.queued().len() as u64;
-            self.say(Body::Queue { paused, length });
+            self.rows.queue.paused = paused;
+            self.say_queue();
         }
         Reply::Done
+    }
+
+    pub(super) fn guard(&mut self, full: Option<String>) -> Reply {
+        if self.rows.queue.full.is_some() != full.is_some() {
+            let by = "easel".to_owned();
+            self.rows.queue.full =
+                full.map(|reason| Pause { reason: Some(reason), by, since: self.now, unload: false });
+            self.say_queue();
+        }
+        Reply::Done
+    }
+
+    pub(super) fn stands(&self) -> bool {
+        self.rows.queue.paused.is_some() || self.rows.queue.full.is_some()
+    }
+
+    fn say_queue(&mut self) {
+        let Queue { paused, full } = self.rows.queue.clone();
+        let length = self.queued().len() as u64;
+        self.say(Body::Queue { paused: paused.or(full), length });
     }
 
     pub(super) fn pause_device(&mut self, name: String, paused: Option<Pause>) -> Answer {

@@ -14,7 +14,7 @@ const LOST: &str = "Easel was stopped or crashed during each attempt at this job
 impl Naive {
     pub(super) fn claim(&mut self, name: &str) -> Option<Claimed> {
         let Device { live: None, dirty: None, paused: None, .. } = &self.rows.devices[name] else { return None };
-        if self.rows.queue.paused.is_some() {
+        if self.stands() {
             return None;
         }
         let mut job: Job = self.line(name).into_iter().find(|job| !self.is_held(job))?.clone();

@@ -1,0 +1,150 @@
+//! What a store must know of what has ended: what it left behind, and what is left of it when it goes.
+
+use super::*;
+
+suite! {
+    what_ended_jobs_leave_behind_is_read_in_the_order_in_which_they_ended_and_in_pages: |bench| {
+        let mut jobs = Vec::new();
+        for _ in 0..4 { jobs.push(bench.submit(new_job()).await.id); }
+        bench.batch(vec![cancel(jobs[3])]).await;
+        let ran = bench.run_one().await;
+        // At the same moment, and so in the order of their ids.
+        bench.batch(vec![cancel(jobs[1]), cancel(jobs[2])]).await;
+        assert_eq!(bench.remains().await, [(jobs[3], 0), (ran.id, 5), (jobs[1], 0), (jobs[2], 0)]);
+        assert_eq!(bench.state.kept(), Kept { jobs: 4, bytes: 5 });
+
+        let ran_at = ran.ended_at.unwrap();
+        let page = async |after, until| bench.store.remains(after, until, 2).await.unwrap().into_iter().map(|remains| remains.job).collect::<Vec<_>>();
+        assert_eq!(page((i64::MIN, None), i64::MAX).await, [jobs[3], ran.id]);
+        assert_eq!(page((ran_at, None), i64::MAX).await, [ran.id, jobs[1]]);
+        assert_eq!(page((ran_at, Some(ran.id)), i64::MAX).await, [jobs[1], jobs[2]]);
+        assert_eq!(page((bench.now, Some(jobs[1])), i64::MAX).await, [jobs[2]]);
+        assert_eq!(page((i64::MIN, None), ran_at - 1).await, [jobs[3]]);
+    }
+
+    a_job_that_is_run_again_leaves_nothing_behind_until_it_ends_again: |bench| {
+        let job = bench.submit(new_job()).await;
+        let retry = || Command::Retry { job: job.id, by: "local".into() };
+        bench.batch(vec![cancel(job.id)]).await;
+        bench.batch(vec![retry()]).await;
+        assert_eq!((bench.remains().await, bench.state.kept()), (vec![], Kept::default()));
+        bench.batch(vec![cancel(job.id), retry(), cancel(job.id)]).await;
+        assert_eq!(bench.remains().await, [(job.id, 0)]);
+        // Ended, run again and ended again, all in one commit and one moment.
+        bench.batch(vec![retry(), cancel(job.id), retry(), cancel(job.id)]).await;
+        assert_eq!(bench.remains().await, [(job.id, 0)]);
+        bench.batch(vec![delete(job.id)]).await;
+        assert_eq!((bench.remains().await, bench.state.kept()), (vec![], Kept::default()));
+    }
+
+    what_is_pruned_takes_its_key_and_what_it_left_behind_with_it: |bench| {
+        bench.limits.retention = Retention { jobs: 0, keys: 0, ..Retention::EVERYTHING };
+        let (one, two) = (bench.submit(keyed("k1")).await.id, bench.submit(keyed("k2")).await.id);
+        bench.run_one().await;
+        assert_eq!(bench.prune(vec![one, two], vec![]).await, [one]);
+        assert_eq!(bench.store.job(one).await.unwrap(), None);
+        assert!(bench.store.job(two).await.unwrap().is_some());
+        let used = bench.store.keys(&[("local".into(), "k1".into()), ("local".into(), "k2".into())]).await.unwrap();
+        assert_eq!(used.iter().map(|used| used.job).collect::<Vec<_>>(), [two]);
+        assert_eq!(bench.remains().await, []);
+        let told = bench.store.events(0, 100).await.unwrap().pop().unwrap();
+        assert_eq!(told.event.by.as_deref(), Some("retention"));
+    }
+
+    a_free_key_is_another_jobs_and_stays_when_the_first_one_goes: |bench| {
+        bench.limits.retention = Retention { jobs: 0, keys: 0, ..Retention::EVERYTHING };
+        let one = bench.submit(keyed("k")).await.id;
+        bench.batch(vec![cancel(one)]).await;
+        let two = bench.submit(keyed("k")).await.id;
+        assert_eq!(bench.prune(vec![one], vec![]).await, [one]);
+        assert_eq!(bench.store.keys(&[("local".into(), "k".into())]).await.unwrap()[0].job, two);
+    }
+
+    the_key_of_a_deleted_job_is_found_when_it_is_free: |bench| {
+        bench.limits.retention = Retention { keys: 100, ..Retention::EVERYTHING };
+        let job = bench.submit(keyed("k")).await;
+        bench.batch(vec![cancel(job.id), delete(job.id)]).await;
+        let orphan = KeyOf { owner: "local".into(), key: "k".into(), job: job.id, at: job.created_at };
+        assert_eq!(bench.store.orphans(job.created_at - 1, 9).await.unwrap(), []);
+        assert_eq!(bench.store.orphans(job.created_at, 9).await.unwrap(), std::slice::from_ref(&orphan));
+        bench.prune(vec![], vec![orphan.clone()]).await;
+        assert_eq!(bench.rows("key").await, 1, "it is honoured");
+        bench.now += 100;
+        bench.prune(vec![], vec![orphan]).await;
+        assert_eq!((bench.rows("key").await, bench.rows("orphan").await), (0, 0));
+    }
+
+    a_batch_goes_with_the_last_of_its_jobs: |bench| {
+        let batch = BatchId(Uuid::now_v7());
+        let jobs: Vec<NewJob> = (0..3).map(|_| new_job()).collect();
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        // One is gone before the batch is written.
+        bench.batch(vec![Command::SubmitBatch { batch, jobs }, cancel(ids[0]), delete(ids[0])]).await;
+        bench.batch(vec![cancel(ids[1]), cancel(ids[2]), delete(ids[1])]).await;
+        assert_eq!(bench.store.batch(batch).await.unwrap(), Some(ids.clone()));
+        bench.batch(vec![delete(ids[2])]).await;
+        assert_eq!(bench.store.batch(batch).await.unwrap(), None);
+
+        let (batch, new) = (BatchId(Uuid::now_v7()), new_job());
+        let id = new.id;
+        bench.batch(vec![Command::SubmitBatch { batch, jobs: vec![new] }, cancel(id), delete(id)]).await;
+        assert_eq!(bench.rows("batch").await, 0);
+    }
+
+    the_log_loses_its_oldest_commits_and_what_is_kept_has_no_gap: |bench| {
+        bench.limits.retention = Retention { events: 4, slice: 5, ..Retention::EVERYTHING };
+        for _ in 0..3 { bench.batch((0..4).map(|_| Command::Submit(Box::new(new_job()))).collect()).await; }
+        let mut oldest = Vec::new();
+        while bench.state.log_is_long(&bench.limits.retention) {
+            bench.prune(vec![], vec![]).await;
+            oldest.push((bench.state.oldest_event(), bench.rows("event").await));
+        }
+        assert_eq!(oldest, [(6, 2), (9, 1)]);
+        let kept = bench.store.events(8, 100).await.unwrap();
+        assert_eq!(kept.iter().map(|logged| logged.event.seq).collect::<Vec<_>>(), [9, 10, 11, 12]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_kept_and_where_the_log_begins_is_known_to_a_store_that_is_opened_again() {
+    let mut bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    bench.limits.retention = Retention { events: 3, ..Retention::EVERYTHING };
+    for _ in 0..2 {
+        bench.submit(new_job()).await;
+        bench.run_one().await;
+    }
+    bench.prune(vec![], vec![]).await;
+    let bench = bench.reopened().await;
+    assert_eq!((bench.state.kept(), bench.state.oldest_event()), (Kept { jobs: 2, bytes: 10 }, 4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_from_before_anything_was_pruned_learns_what_it_has() {
+    let mut bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    let batch = BatchId(Uuid::now_v7());
+    let mut jobs = vec![keyed("of a deleted one"), keyed("of one that waits"), keyed("of one that ended"), new_job()];
+    jobs.extend((0..2).map(|_| new_job()));
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    bench.batch(vec![Command::SubmitBatch { batch, jobs }]).await;
+    bench.batch(vec![cancel(ids[0])]).await;
+    bench.batch(vec![delete(ids[0]), cancel(ids[2])]).await;
+    let (ran, kept, remains) = (bench.run_one().await, bench.state.kept(), bench.remains().await);
+    assert_eq!((ran.id, kept), (ids[1], Kept { jobs: 2, bytes: 5 }));
+    let orphans = bench.store.orphans(i64::MAX, 9).await.unwrap();
+    let old = "UPDATE meta:store SET schema = 2; REMOVE TABLE remains; REMOVE TABLE orphan; UPDATE job SET key = NONE;
+               UPDATE batch SET left = NONE; UPDATE meta:writer SET kept = NONE, oldest = NONE;";
+    bench.store.db().await.unwrap().query(old).await.unwrap().check().unwrap();
+
+    let mut bench = bench.reopened().await;
+
+    assert_eq!((bench.state.kept(), bench.state.oldest_event(), bench.remains().await), (kept, 1, remains));
+    assert_eq!((orphans.len(), bench.store.orphans(i64::MAX, 9).await.unwrap()), (1, orphans));
+    assert_eq!(bench.store.job(ids[2]).await.unwrap().unwrap().key.as_deref(), Some("of one that ended"));
+    for id in &ids[3..] {
+        bench.batch(vec![cancel(*id), delete(*id)]).await;
+    }
+    bench.batch(vec![delete(ids[1])]).await;
+    assert!(bench.store.batch(batch).await.unwrap().is_some());
+    bench.batch(vec![delete(ids[2])]).await;
+    assert_eq!(bench.store.batch(batch).await.unwrap(), None);
+}

@@ -1,0 +1,193 @@
+//! Nothing is begun while the disk is nearly full: a job that cannot write its files, or an outcome that cannot be committed,
+//! would be worse than one that waits.
+//!
+//! What runs goes on, and what arrives is accepted: the reserve is for both.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use easel_core::Command;
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::scheduler::{Rejected, Scheduler};
+
+/// How often it is looked, besides before each claim.
+const OFTEN: Duration = Duration::from_secs(2);
+/// This part of the reserve has to be free beyond it before jobs are started again, so that they do not stop at once.
+const MARGIN: u64 = 16;
+
+/// How many bytes are free where a path lies.
+type Free = dyn Fn(&Path) -> io::Result<u64> + Send + Sync;
+
+/// Watches the disks.
+pub struct Guard {
+    scheduler: Scheduler,
+    places: Vec<PathBuf>,
+    reserve: ByteSize,
+    free: Box<Free>,
+    /// One at a time says what it has found.
+    saying: Mutex<()>,
+}
+
+impl Guard {
+    /// A guard of the file systems that these directories lie on: `reserve` is to stay free on each.
+    pub fn new(scheduler: Scheduler, places: Vec<PathBuf>, reserve: ByteSize) -> Self {
+        Self::with(scheduler, places, reserve, Box::new(free))
+    }
+
+    fn with(scheduler: Scheduler, places: Vec<PathBuf>, reserve: ByteSize, free: Box<Free>) -> Self {
+        Self { scheduler, places, reserve, free, saying: Mutex::default() }
+    }
+
+    /// Looks from time to time, until `stop`.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            self.look().await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(OFTEN) => {}
+            }
+        }
+    }
+
+    /// Looks at the disks, and stops claims or lets them go on. When this returns, that is committed.
+    pub async fn look(&self) {
+        match self.short(self.stands()) {
+            Ok(short) if short.is_some() != self.stands() => {}
+            Ok(_) => return,
+            Err((place, error)) => {
+                return tracing::warn!("cannot tell how much is free on the disk of {}: {error}", place.display());
+            }
+        }
+        let _one = self.saying.lock().await;
+        // Somebody else may have said it meanwhile.
+        let (stands, short) = (self.stands(), self.short(self.stands()).unwrap_or_default());
+        if short.is_some() == stands {
+            return;
+        }
+        let reserve = self.reserve;
+        match &short {
+            Some((place, free)) => tracing::warn!(
+                "only {free} is free on the disk of {}, less than the {reserve} of retention.disk_reserve: no job is started \
+                 until there is more. Make room there, or keep less (retention.jobs, retention.artifacts)",
+                place.display()
+            ),
+            None => tracing::info!("the disk has room again: jobs are started"),
+        }
+        let full = short.map(|_| format!("the disk is nearly full, less than {reserve} is free"));
+        match self.scheduler.send(Command::Guard { full }).await {
+            Ok(_) | Err(Rejected::Closing) => {}
+            Err(error) => tracing::error!("cannot write that the disk has room or not, trying again: {error}"),
+        }
+    }
+
+    fn stands(&self) -> bool {
+        self.scheduler.state().queue().full.is_some()
+    }
+
+    /// The place that has too little, if one has, and how much that is. A queue that stands needs more in order to go on.
+    fn short(&self, stands: bool) -> Result<Option<(PathBuf, ByteSize)>, (PathBuf, io::Error)> {
+        let reserve = self.reserve.as_u64();
+        let needed = if stands { reserve.saturating_add(reserve / MARGIN) } else { reserve };
+        for place in self.places.iter().filter(|_| needed > 0) {
+            let free = (self.free)(place).map_err(|error| (place.clone(), error))?;
+            if free < needed {
+                return Ok(Some((place.clone(), ByteSize(free))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn free(place: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(place)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use easel_core::decide::Limits;
+    use easel_core::policy::Backoff;
+    use easel_core::state::Binding;
+    use easel_core::{Reply, Retention};
+
+    use super::*;
+    use crate::scheduler::Setup;
+    use crate::store::{Location, Sizes, Store};
+
+    /// A guard of a disk that has as much free as the number says, and the scheduler that it talks to.
+    async fn guarded(free: &Arc<AtomicU64>) -> (Guard, Scheduler) {
+        let data = tempfile::tempdir().unwrap();
+        let sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
+        let opened = Store::open(&Location::Memory, sizes, data.path()).await.unwrap();
+        let backoff = Backoff { base: 0, max: 0 };
+        let binding = Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff, commands: false };
+        let retention = Retention::EVERYTHING;
+        let limits = Limits { max_waiting: 9, max_waiting_per_owner: 9, priority_worth: 1, slice: 9, retention };
+        let setup = Setup { devices: vec!["gpu0".into()], backends: vec![("stub".into(), binding)], limits };
+        let (scheduler, _) = Scheduler::start(opened, setup);
+        let free = free.clone();
+        let look = move |_: &Path| Ok(free.load(Ordering::SeqCst));
+        let guard = Guard::with(scheduler.clone(), vec!["data".into()], ByteSize(160), Box::new(look));
+        (guard, scheduler)
+    }
+
+    async fn stands(guard: &Guard, scheduler: &Scheduler, free: &AtomicU64, bytes: u64) -> bool {
+        free.store(bytes, Ordering::SeqCst);
+        guard.look().await;
+        scheduler.state().queue().full.is_some()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_queue_stands_while_less_than_the_reserve_is_free_and_goes_on_with_a_little_more() {
+        let free = Arc::new(AtomicU64::new(0));
+        let (guard, scheduler) = guarded(&free).await;
+        let mut seen = Vec::new();
+        for bytes in [160, 159, 160, 169, 170, 160, 0] {
+            seen.push((bytes, stands(&guard, &scheduler, &free, bytes).await));
+        }
+        assert_eq!(seen, [(160, false), (159, true), (160, true), (169, true), (170, false), (160, false), (0, true)]);
+        assert_eq!(scheduler.hub().head(), 3, "each change is told once");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_who_look_at_once_say_it_once() {
+        let free = Arc::new(AtomicU64::new(1));
+        let (guard, scheduler) = guarded(&free).await;
+        futures_util::future::join_all((0..20).map(|_| guard.look())).await;
+        assert_eq!(scheduler.hub().head(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn without_a_reserve_a_queue_that_stood_goes_on() {
+        let free = Arc::new(AtomicU64::new(0));
+        let (mut guard, scheduler) = guarded(&free).await;
+        let full = Some("it was full when the last process ended".into());
+        assert!(matches!(scheduler.send(Command::Guard { full }).await, Ok(Reply::Done)));
+        guard.reserve = ByteSize(0);
+        assert!(!stands(&guard, &scheduler, &free, 0).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_disk_that_does_not_tell_changes_nothing() {
+        let free = Arc::new(AtomicU64::new(1));
+        let (mut guard, scheduler) = guarded(&free).await;
+        guard.look().await;
+        guard.free = Box::new(|_| Err(io::Error::other("no such thing")));
+        guard.look().await;
+        assert!(scheduler.state().queue().full.is_some());
+    }
+
+    #[test]
+    fn a_real_disk_has_some_room_and_what_is_not_there_does_not_tell() {
+        assert!(free(Path::new("/")).unwrap() > 0);
+        free(Path::new("/no/such/place")).unwrap_err();
+    }
+}

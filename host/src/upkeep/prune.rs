@@ -1,0 +1,162 @@
+//! Finding what may go, and removing the files of what has gone.
+//!
+//! A round reads what ended jobs leave behind in the order in which they ended, and has those deleted that are too old, too
+//! many or too large, in commands so small that nobody waits for one. Files go after the commit: whatever a crash leaves
+//! behind is swept at the next start, and nothing that a row names is ever missing.
+
+use std::time::Duration;
+
+use easel_core::{Command, JobId, Remains, Reply, Retention, State, Timestamp};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::artifacts::Files;
+use crate::scheduler::{Rejected, Scheduler};
+use crate::store::StoreError;
+use crate::time;
+
+/// The pauses between two rounds. The shorter one also lets a round do for many what would else be a commit for each.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How many rows are read at once.
+const PAGE: usize = 256;
+/// Rounds until everything is looked at from the very beginning: a clock that was set back puts rows where none are expected.
+const FRESH: u32 = 100;
+
+/// Lets go of what is not kept.
+pub struct Pruner {
+    /// Who decides.
+    pub scheduler: Scheduler,
+    /// The files of what goes.
+    pub files: Files,
+    /// What is kept.
+    pub retention: Retention,
+}
+
+/// Why a round broke off.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("{0}")]
+    Read(#[from] StoreError),
+    #[error("{0}")]
+    Write(#[from] Rejected),
+    /// The host stops.
+    #[error("the host stops")]
+    Stopped,
+}
+
+impl Pruner {
+    /// Runs until `stop`; a transaction that is under way is finished, and the files of its jobs removed.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut head = self.scheduler.hub().watch_head();
+        let (shortest, longest) = PAUSES;
+        // What becomes too old need not be found at once, but soon compared with how old it is.
+        let times = [self.retention.jobs, self.retention.keys].into_iter().filter(|time| *time > 0);
+        let shortest_time =
+            times.min().and_then(|time| u64::try_from(time).ok()).map_or(longest, Duration::from_micros);
+        let aging = (shortest_time / 10).clamp(shortest, longest);
+        let (mut floor, mut rounds, mut pause) = (Timestamp::MIN, 0, shortest);
+        loop {
+            let gone = match self.round(&mut floor, &stop).await {
+                Ok(gone) => gone,
+                Err(Broken::Stopped | Broken::Write(Rejected::Closing)) => return,
+                Err(error) => {
+                    tracing::error!("cannot let go of what is not kept any more, trying again: {error}");
+                    0
+                }
+            };
+            if gone > 0 {
+                tracing::info!(jobs = gone, "removed ended jobs that are not kept any more");
+            }
+            rounds += 1;
+            if rounds % FRESH == 0 {
+                floor = Timestamp::MIN;
+            }
+            // What is needed all the same is not looked at in vain again and again.
+            pause =
+                if gone == 0 && self.is_over(&self.scheduler.state()) { (pause * 2).min(longest) } else { shortest };
+            let due = tokio::time::Instant::now() + aging.max(pause);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(pause) => {}
+            }
+            while !self.is_over(&self.scheduler.state()) {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep_until(due) => break,
+                    changed = head.changed() => if changed.is_err() { return },
+                }
+            }
+        }
+    }
+
+    /// Whether there is more of something than is to be kept.
+    fn is_over(&self, state: &State) -> bool {
+        let (kept, retention) = (state.kept(), &self.retention);
+        kept.jobs > retention.max_jobs || kept.bytes > retention.artifacts || state.log_is_long(retention)
+    }
+
+    /// Lets go of all that may go by now: how many jobs. No remains are older than `floor`.
+    async fn round(&self, floor: &mut Timestamp, stop: &CancellationToken) -> Result<usize, Broken> {
+        let gone = self.jobs(floor, stop).await?;
+        self.keys(stop).await?;
+        while self.scheduler.state().log_is_long(&self.retention) {
+            self.prune(Command::Prune { jobs: Vec::new(), keys: Vec::new() }, stop).await?;
+        }
+        Ok(gone)
+    }
+
+    async fn jobs(&self, floor: &mut Timestamp, stop: &CancellationToken) -> Result<usize, Broken> {
+        let (mut after, mut gone, mut first) = ((*floor, None), 0, true);
+        loop {
+            let until = self.retention.horizon(self.scheduler.state().kept(), time::now());
+            let page = self.scheduler.remains(after, until, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(gone) };
+            if let Some(oldest) = page.first().filter(|_| std::mem::take(&mut first)) {
+                *floor = oldest.at;
+            }
+            after = (last.at, Some(last.job));
+            for slice in page.chunks(self.retention.slice.max(1)) {
+                gone += self.slice(slice, stop).await?;
+            }
+        }
+    }
+
+    /// Has those of a slice deleted that may go.
+    async fn slice(&self, slice: &[Remains], stop: &CancellationToken) -> Result<usize, Broken> {
+        let (kept, now) = (self.scheduler.state().kept(), time::now());
+        let may_go = slice.iter().filter(|remains| self.retention.lets_go(remains, kept, now));
+        let jobs: Vec<JobId> = may_go.map(|remains| remains.job).collect();
+        if jobs.is_empty() {
+            return Ok(0);
+        }
+        let gone = self.prune(Command::Prune { jobs, keys: Vec::new() }, stop).await?;
+        for job in &gone {
+            if let Err(error) = self.files.forget(*job).await {
+                tracing::error!(%job, "cannot remove the files of a job that is not kept, the next start will: {error}");
+            }
+        }
+        Ok(gone.len())
+    }
+
+    /// Keys of jobs that somebody deleted.
+    async fn keys(&self, stop: &CancellationToken) -> Result<(), Broken> {
+        loop {
+            let until = time::now().saturating_sub(self.retention.keys);
+            let keys = self.scheduler.orphans(until, self.retention.slice.max(1)).await?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            self.prune(Command::Prune { jobs: Vec::new(), keys }, stop).await?;
+        }
+    }
+
+    async fn prune(&self, command: Command, stop: &CancellationToken) -> Result<Vec<JobId>, Broken> {
+        if stop.is_cancelled() {
+            return Err(Broken::Stopped);
+        }
+        match self.scheduler.send(command).await? {
+            Reply::Pruned(gone) => Ok(gone),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
