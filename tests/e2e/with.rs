@@ -185,9 +185,14 @@ async fn an_interrupt_from_the_terminal_is_the_commands_own_and_a_second_kills_i
     assert!(with.has_said("interrupted"));
     assert_eq!(commands(&host).await[0]["status"], "cancelled");
 
-    let mut with = With::start(&host, &[], &locked(&host, "trap '' INT TERM; echo begun; sleep 600"));
+    let mut with = With::start(
+        &host,
+        &[],
+        &locked(&host, "trap '' INT; trap 'echo asked' TERM; echo begun; sleep 600 & while :; do wait; done"),
+    );
     with.says("begun").await;
     with.interrupt_until_it_ends().await;
+    assert!(!with.has_said("asked"), "it is killed, and not asked to end");
     nothing_is_left(&host).await;
 }
 

@@ -281,3 +281,51 @@ fn outcome(ended: io::Result<ExitStatus>, why: Option<Why>, job: Option<&Job>, a
         code => Err(Ended(code).into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::super::fake_host::FakeHost;
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(line: &[&str]) -> Args {
+        Line::parse_from([&["with"], line].concat()).args
+    }
+
+    async fn as_attempt(connections: Vec<Vec<&'static str>>) -> Result<u32, String> {
+        let host = FakeHost::start(connections).await;
+        let args = args(&["gpu0", "--", "true"]);
+        let mut lease = Lease::ask(host.client(), &args, &program(&args)).map_err(|error| error.to_string())?;
+        let granted = in_line(&mut lease, &mut Signals::none(), &host.client()).await;
+        granted.map_err(|error| error.to_string())
+    }
+
+    const HELLO: &str = r#"{"type":"hello","job_id":"J","grace_ms":60000,"ending_ms":10}"#;
+    const LATE: &str = r#"{"type":"hello","job_id":"J","grace_ms":0,"ending_ms":10}"#;
+    const GRANTED: &str = r#"{"type":"granted","job_id":"J","attempt":3,"device":"gpu0","warning":null}"#;
+    const LOST: &str = r#"{"type":"ended","job":{"id":"J","status":"cancelled"}}"#;
+
+    #[tokio::test]
+    async fn the_device_is_ours_when_it_is_granted_through_a_broken_connection_too() {
+        assert_eq!(as_attempt(vec![vec![HELLO], vec![HELLO, GRANTED]]).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn what_is_granted_after_the_lease_has_expired_is_not_ours() {
+        let outcome = as_attempt(vec![vec![LATE, GRANTED], vec![HELLO, LOST]]).await;
+        assert_eq!(outcome, Err("job J was cancelled before its command could begin".to_owned()));
+    }
+
+    #[test]
+    fn of_a_command_its_programs_name_is_told_and_nothing_else() {
+        assert_eq!(program(&args(&["gpu0", "--", "/opt/venv/bin/python", "train.py", "--token=x"])), "python");
+        assert_eq!(program(&args(&["gpu0", "--", "sh", "-c", "exit"])), "sh");
+    }
+}

@@ -27,6 +27,8 @@ use super::Args;
 const ASK: Duration = Duration::from_secs(5);
 /// The most often.
 const SHORTEST: Duration = Duration::from_millis(100);
+/// A host that is silent for half of the grace is not there, but nobody is gone sooner than this.
+const SILENCE: Duration = Duration::from_millis(500);
 /// What the host's first word may take.
 const GREETING: Duration = Duration::from_secs(20);
 /// Connecting is given up by others, who know what depends on it.
@@ -115,6 +117,12 @@ impl Lease {
         url.query_pairs_mut().extend_pairs(wish);
         let key = HeaderValue::from_str(&Uuid::now_v7().to_string())?;
 
+        let (lease, keeper) = Self::new();
+        tokio::spawn(keeper.keep(client, url, key));
+        Ok(lease)
+    }
+
+    fn new() -> (Self, Keeper) {
         let (tell, news) = mpsc::channel(16);
         let (report, reports) = watch::channel(None);
         let (agree, terms) = watch::channel(None);
@@ -128,8 +136,7 @@ impl Lease {
             asked: VecDeque::new(),
             number: 0,
         };
-        tokio::spawn(keeper.keep(client, url, key));
-        Ok(Self { news, report, terms, expires })
+        (Self { news, report, terms, expires }, keeper)
     }
 
     /// The next news. Nothing is lost when this is dropped half way.
@@ -254,7 +261,7 @@ impl Keeper {
             let news = match serde_json::from_str(&text).map_err(|error| garbled(error.to_string()))? {
                 Frame::Hello { job_id, grace_ms, ending_ms } => {
                     let (grace, ending) = (Duration::from_millis(grace_ms), Duration::from_millis(ending_ms));
-                    (silence, asking) = (grace / 2, interval(ASK.min(grace / 6).max(SHORTEST)));
+                    (silence, asking) = ((grace / 2).max(SILENCE), interval(ASK.min(grace / 6).max(SHORTEST)));
                     asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
                     let again = self.terms.send_replace(Some(Terms { job: job_id, ending, grace })).is_some();
                     self.answered(0);
@@ -295,5 +302,26 @@ impl Keeper {
     /// Whether anybody listens.
     async fn tell(&self, news: News) -> bool {
         self.tell.send(news).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_lasts_from_when_it_was_asked_for_and_not_from_when_the_answer_came() {
+        let (lease, mut keeper) = Lease::new();
+        let (grace, ending, now) = (Duration::from_secs(30), Duration::ZERO, Instant::now());
+        keeper.terms.send_replace(Some(Terms { job: Text::of("J"), ending, grace }));
+        assert!(!lease.is_valid(), "nothing was answered");
+        keeper.asked = VecDeque::from([(1, now - Duration::from_secs(31)), (2, now - Duration::from_secs(20))]);
+        keeper.answered(1);
+        assert!(!lease.is_valid(), "it was asked for too long ago");
+        keeper.answered(2);
+        assert_eq!(*lease.expires.borrow(), Some(now + Duration::from_secs(10)));
+        keeper.answered(2);
+        keeper.answered(9);
+        assert_eq!(*lease.expires.borrow(), Some(now + Duration::from_secs(10)), "an answer counts once");
     }
 }

@@ -44,6 +44,12 @@ impl Signals {
         })
     }
 
+    /// None at all: tests of this process are interrupted as ever.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self { interrupt: None, quit: None, suspend: None, terminate: None, hang_up: None }
+    }
+
     /// The next signal.
     pub(super) async fn next(&mut self) -> Heard {
         tokio::select! {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use easel_core::{Job, Status};
+use easel_core::Job;
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
@@ -179,7 +179,7 @@ impl Session {
     /// Only who was given the device can give it back.
     fn done(&self, report: Report) -> Vec<Value> {
         let id = self.attendance.job().id;
-        let runs = |job: &Arc<Job>| job.status == Status::Processing && job.attempt == report.attempt;
+        let runs = |job: &Arc<Job>| job.runs(report.attempt);
         let granted = self.granted.borrow().as_ref().is_some_and(|grant| grant.attempt == report.attempt);
         if !granted || !self.host.scheduler.state().job(id).is_some_and(runs) {
             return vec![error(&format!("attempt {} does not hold the device", report.attempt))];
