@@ -74,8 +74,16 @@ fn program(args: &Args) -> String {
 /// Waits for the device; as which attempt it is ours.
 async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> anyhow::Result<u32> {
     let mut bar = Bar::new();
-    let mut away_since = None;
+    let (mut away_since, mut granted, mut expiry) = (None, None, lease.expiry());
     loop {
+        // What is granted too late is void, until the host answers again: it would have said by now if it were not ours.
+        if let Some((attempt, warning)) = granted.take_if(|_| lease.is_valid()) {
+            drop(bar);
+            if let Some(warning) = warning {
+                eprintln!("easel: {warning}");
+            }
+            return Ok(attempt);
+        }
         let news = tokio::select! {
             news = lease.next() => news,
             heard = signals.next() => match heard {
@@ -84,26 +92,21 @@ async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> a
                 Heard::Quit => return Err(leave(lease, client, Signal::QUIT).await),
                 Heard::End(signal) => return Err(leave(lease, client, signal).await),
             },
+            () = expiry.renewed(), if granted.is_some() => continue,
             () = patience(away_since) => bail!("the host was away for too long, and the place in line may be lost"),
         };
         match news {
             News::Waiting(job) => bar.job(&job),
-            // Where it is too late by now, the host knows or will know, and says so.
-            News::Granted { attempt, warning } if lease.is_valid() => {
-                drop(bar);
-                if let Some(warning) = warning {
-                    eprintln!("easel: {warning}");
-                }
-                return Ok(attempt);
-            }
+            News::Granted { attempt, warning } => granted = Some((attempt, warning)),
             News::Away(error) => {
+                granted = None;
                 away_since = away_since.or(Some(Instant::now()));
                 bar.wait(format!("{error}, trying to get it back"));
             }
             News::Back => away_since = None,
             News::Ended(job) => return Err(lost(&job)),
             News::Failed(error) => return Err(error.into()),
-            News::Granted { .. } | News::End => {}
+            News::End => {}
         }
     }
 }

@@ -177,6 +177,13 @@ impl Lease {
 pub(super) struct Expiry(watch::Receiver<Option<Instant>>);
 
 impl Expiry {
+    /// Waits until it is put off.
+    pub(super) async fn renewed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Waits until it has expired.
     pub(super) async fn passed(&mut self) {
         loop {
