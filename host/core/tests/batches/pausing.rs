@@ -84,6 +84,7 @@ fn nothing_starts_while_the_disk_is_full_and_nobody_can_resume_that() {
     batch.submit(new_job(2)).unwrap();
     batch.unchanged(|batch| batch.ask(guard(Some("less than 1 GiB is free still"))).unwrap());
     batch.ask(guard(None)).unwrap();
+    assert_eq!(batch.draft.events.last().unwrap().by.as_deref(), Some("easel"));
     assert_eq!(batch.claim(), Some((job_id(1), 1)));
     let told = batch.draft.events.iter().filter_map(|event| match &event.body {
         Body::Queue { paused, .. } => Some(paused.as_ref().map(|pause| pause.by.clone())),

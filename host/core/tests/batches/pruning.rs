@@ -1,5 +1,6 @@
 //! What is let go of, and what it meets. Time is said, so a month passes at once.
 
+use easel_core::retention::Kept;
 use easel_core::{KeyOf, Retention};
 
 use super::*;
@@ -35,6 +36,15 @@ fn an_ended_job_goes_when_its_time_is_over_and_not_a_moment_earlier() {
     assert_eq!(batch.prune(105, &[1]), [job_id(1)]);
     assert_eq!(batch.draft.events.last().unwrap().by.as_deref(), Some("retention"));
     assert_eq!(batch.unchanged(|batch| batch.prune(106, &[1])), [], "once");
+}
+
+#[test]
+fn those_are_looked_at_whose_time_is_over_and_all_while_there_is_too_much() {
+    let keep = Retention { jobs: 100, max_jobs: 2, artifacts: 10, ..Retention::EVERYTHING };
+    let horizon = |jobs, bytes| keep.horizon(Kept { jobs, bytes }, 1_000);
+    assert_eq!((horizon(0, 0), horizon(2, 10)), (900, 900));
+    assert_eq!((horizon(3, 10), horizon(2, 11), horizon(3, 11)), (1_000, 1_000, 1_000));
+    assert_eq!(Retention::EVERYTHING.horizon(Kept::default(), 1_000), 1_000 - Retention::EVERYTHING.jobs);
 }
 
 #[test]
