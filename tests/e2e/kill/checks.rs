@@ -60,6 +60,7 @@ impl<'a> Evidence<'a> {
         self.only_a_kind_stop_is_not_charged();
         self.attempts_are_never_more_than_allowed();
         self.nothing_starts_while_the_queue_is_paused();
+        self.who_starts_is_next();
         self.a_cancelled_job_does_not_go_on();
         self.a_device_runs_one_job_at_a_time();
         self.a_dependent_starts_after_what_it_depends_on_has_completed();
@@ -322,6 +323,15 @@ impl<'a> Evidence<'a> {
         }
     }
 
+    /// Invariant 15: Whoever starts stood first in the line, and its time had come.
+    fn who_starts_is_next(&self) {
+        self.line(self.log.len() as u64);
+        for frame in self.log.iter().filter(|frame| frame["type"] == "job" && event(frame) == "started") {
+            let (asked, at) = (frame["job"]["not_before"].as_str(), frame["at"].as_str());
+            assert!(asked <= at, "started too early: {frame}");
+        }
+    }
+
     /// An acknowledged pause holds, across every kill, until somebody ends it.
     fn nothing_starts_while_the_queue_is_paused(&self) {
         let mut paused = false;
@@ -352,6 +362,9 @@ impl<'a> Evidence<'a> {
         let mut arrived: BTreeMap<&str, u64> = BTreeMap::new();
         for frame in self.log[..seq as usize].iter().filter(|frame| frame["type"] == "job") {
             let (id, job) = (text(&frame["job"]["id"]), &frame["job"]);
+            if event(frame) == "started" {
+                assert_eq!(line.first(), Some(&id), "the first of the line did not start: {frame}");
+            }
             line.retain(|other| *other != id);
             if last.get(id).is_none_or(|before| ended(before)) {
                 arrived.insert(id, frame["seq"].as_u64().expect("a number"));

@@ -75,6 +75,10 @@ impl Ledger {
         if random.once_in(4) {
             body["priority"] = json!(random.below(11) as i64 - 5);
         }
+        if random.once_in(8) {
+            let later = chrono::Utc::now() + chrono::TimeDelta::milliseconds(random.below(1_500) as i64);
+            body["not_before"] = json!(later.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
+        }
         let key = (!random.once_in(3)).then(|| format!("key-{number}"));
         self.submissions.push(Submission { body, key, job: None, created: 0 });
         number

@@ -57,8 +57,11 @@ impl Story {
         let all = attempts.as_array().expect("attempts");
         let used = all.iter().filter(|one| one["charged"] == true).count();
         let device = if all.is_empty() { Value::Null } else { json!("gpu0") };
+        // `a` goes first, the others as they came.
+        let queued = self.rows.values().filter(|row| row["status"] == "queued" && row["id"] != id).count();
+        let place = if id == "a" { 1 } else { queued + 1 };
         let job = json!({
-            "id": id, "seq": seq, "status": status, "metadata": {"client_ref": number}, "attempt": all.len(),
+            "id": id, "seq": seq, "status": status, "queue_position": if status == "queued" { place } else { 0 }, "metadata": {"client_ref": number}, "attempt": all.len(),
             "attempts": attempts, "attempts_used": used, "max_attempts": 3, "device": device,
         });
         self.rows.insert(id.to_owned(), job.clone());
@@ -113,7 +116,7 @@ fn a_history_in_order_passes_and_each_broken_promise_is_found_out() {
     story.goes();
     story.ledger.missing.insert("a".into());
     assert_eq!(story.complaint(), None, "a job that is not kept");
-    let spoilt: [Spoilt; 26] = [
+    let spoilt: [Spoilt; 28] = [
         ("1: an acknowledged job is not there", "and is gone", |story| drop(story.rows.remove("c"))),
         ("1: a job that was deleted is there", "and is there", |story| story.ledger.of("b").deletes_done = 1),
         ("1: a job that nobody submitted", "nobody submitted", |story| {
@@ -208,6 +211,13 @@ fn a_history_in_order_passes_and_each_broken_promise_is_found_out() {
         }),
         ("16: a job that is not there for no reason", "does not say why", |story| {
             story.ledger.missing.insert("a".into());
+        }),
+        ("15: a start of one who was not first", "the first of the line", |story| {
+            story.log[6]["job"]["queue_position"] = json!(1);
+        }),
+        ("15: a start before its time", "too early", |story| {
+            story.log[8]["job"]["not_before"] = json!("2999-01-01T00:00:00.000000Z");
+            story.log[8]["at"] = json!("2026-01-01T00:00:00.000000Z");
         }),
         ("14: an event that was told and is not there", "was told, the log has", |story| {
             story.ledger.numbers.insert(99, "a".into());
