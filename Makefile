@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # A rustc that can build the plugins; the script gets one where it is missing.
 GUESTS = EASEL_GUEST_RUSTC="$$(sh scripts/wasm-target.sh)"
 
-.PHONY: serve test lint install-target test-engine mutants
+.PHONY: serve test lint bench install-target test-engine mutants
 
 ## Build what is missing, and run the host with the embedded backends.
 serve:
@@ -21,6 +21,11 @@ lint:
 	cd plugins && cargo fmt --all --check
 	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo clippy --workspace --all-targets -- -D warnings
 	cd plugins && cargo clippy --workspace --all-targets --locked --target-dir "$(TARGET)/plugins" -- -D warnings
+
+## Measures what docs/performance.md shows, on the release build, and prints it (ONLY="--only enqueue" for one thing).
+bench:
+	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo build --release -p easel -p easel-bench
+	"$(TARGET)/release/easel-bench" $(ONLY)
 
 ## Breaks the core in every place and looks whether a test notices (cargo install cargo-mutants).
 mutants:

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::{Store, StoreError};
 use crate::events::Logged;
 
+/// How many jobs are read at once when all are.
+const SLICE: usize = 1000;
+
 /// What a list of jobs is to hold. Empty lists hold everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
@@ -76,10 +79,23 @@ impl Store {
         rows("job", query.await?.take(0)?)
     }
 
-    /// The jobs that have not ended; none has a ticket below `floor`.
+    /// The jobs that have not ended; none has a ticket below `floor`. They are read in slices: a long line at once would be in
+    /// memory several times over (as the database's values, as ours, as JSON), and the time goes into getting that memory.
     pub(super) async fn live_jobs(&self, floor: Ticket) -> Result<Vec<Job>, StoreError> {
-        let sql = "SELECT *, record::id(id) AS id FROM job WHERE ticket >= $floor AND status IN ['pending', 'queued', 'processing']";
-        rows("job", self.db().await?.query(sql).bind(("floor", floor)).await?.take(0)?)
+        let sql = "SELECT *, record::id(id) AS id FROM job WHERE ticket >= $floor
+                   AND status IN ['pending', 'queued', 'processing'] ORDER BY ticket LIMIT $limit";
+        let (mut jobs, mut floor): (Vec<Job>, _) = (Vec::new(), floor);
+        loop {
+            let query =
+                self.db().await?.query(sql).bind(("floor", floor)).bind(("limit", SLICE as u64)).await?.take(0)?;
+            let slice: Vec<Job> = rows("job", query)?;
+            let read = slice.len();
+            floor = slice.last().map_or(floor, |job| job.ticket + 1);
+            jobs.extend(slice);
+            if read < SLICE {
+                return Ok(jobs);
+            }
+        }
     }
 
     pub(super) async fn devices(&self) -> Result<Vec<Device>, StoreError> {

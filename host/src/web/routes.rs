@@ -19,7 +19,7 @@ use super::body::{json, json_batch, json_or_nothing};
 use super::query::query;
 use super::{
     Answer, Host, Problem, artifacts, backends, batches, events, health, jobs, lease, messages, probes, problem, queue,
-    submit, upgrade, uploads,
+    socket, submit, upgrade, uploads,
 };
 
 /// The table as a filter: it answers every request.
@@ -54,6 +54,7 @@ fn answer(answer: Answer) -> Response {
 /// Everything that there is.
 pub(super) fn routes(host: &Arc<Host>) -> Routes {
     let probes = with(probes::Probes::default());
+    let crowd = with(Arc::<socket::Crowd>::default());
     let headers = warp::header::headers_cloned;
     let table = table! { host:
         path!("v1" / "jobs") => {
@@ -83,7 +84,7 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         }
         path!("v1" / "conversations" / Segment / "messages") => { GET messages::conversation, query(); }
 
-        path!("v1" / "ws") => { GET upgrade::upgrade, warp::ws(), query(), headers(), warp::ext::get(); }
+        path!("v1" / "ws") => { GET upgrade::upgrade, warp::ws(), query(), headers(), warp::ext::get(), crowd; }
         path!("v1" / "events") => { GET events::list, query(); }
 
         path!("v1" / "queue") => { GET queue::queue; }

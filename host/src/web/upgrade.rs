@@ -14,7 +14,14 @@ use super::{Answer, Host, Problem, socket};
 /// The subprotocol; a client that asks for one must be given one.
 const PROTOCOL: &str = "easel.v1";
 
-pub(super) async fn upgrade(host: Arc<Host>, ws: Ws, query: Query, headers: HeaderMap, held: Connection) -> Answer {
+pub(super) async fn upgrade(
+    host: Arc<Host>,
+    ws: Ws,
+    query: Query,
+    headers: HeaderMap,
+    held: Connection,
+    crowd: Arc<socket::Crowd>,
+) -> Answer {
     let query = socket::Query::parse(query.pairs()).map_err(|rule| Problem::invalid("query", rule))?;
     let asked = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|names| names.to_str().ok());
     let ours = asked.flat_map(|names| names.split(',')).any(|name| name.trim() == PROTOCOL);
@@ -22,7 +29,7 @@ pub(super) async fn upgrade(host: Arc<Host>, ws: Ws, query: Query, headers: Head
     let ws = ws.max_message_size(socket::MAX_FRAME).max_frame_size(socket::MAX_FRAME);
     let upgraded = ws.on_upgrade(async move |socket| {
         let stop = held.stop.clone();
-        socket::talk(socket, host, query, stop).await;
+        socket::talk(socket, host, crowd, query, stop).await;
         // The place is taken until here.
         drop(held);
     });

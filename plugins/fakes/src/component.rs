@@ -7,7 +7,7 @@ use bindings::easel::backend::host::{self, Artifact, ArtifactError, Attempt, Blo
 use bindings::easel::backend::types::{Description, EngineInfo, Failure, FailureKind, Lost};
 use serde_json::{Value, json};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub mod bindings {
     #![allow(missing_docs, clippy::all, reason = "generated")]
@@ -45,6 +45,7 @@ impl bindings::Guest for Fakes {
     }
 
     fn run(attempt: Attempt) -> Result<String, Failure> {
+        let began = now();
         let params: Params = serde_json::from_str(&attempt.params())
             .map_err(|error| failure(FailureKind::Invalid, format!("params: {error}")))?;
         if let Some(what) = params.hostile {
@@ -77,6 +78,8 @@ impl bindings::Guest for Fakes {
                     "inputs": inputs,
                     "dependencies": serde_json::from_str::<serde_json::Value>(&attempt.dependencies()).ok(),
                     "attempt": attempt.number(),
+                    "began_us": began,
+                    "ended_us": now(),
                 })
                 .to_string())
             }
@@ -102,6 +105,12 @@ impl bindings::Guest for Fakes {
     fn unload() -> Result<(), Failure> {
         answer(config()?.unload, "unload failed as told")
     }
+}
+
+/// Microseconds since the Unix epoch: from outside one sees when a device is claimed, and only in here when it is used.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn take_steps(attempt: &Attempt, params: &Params) -> Result<(), Failure> {

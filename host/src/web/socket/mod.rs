@@ -4,6 +4,7 @@
 //! that does not read costs one frame of memory, and finds a `resync` when it reads again.
 
 mod frames;
+mod places;
 mod scope;
 mod session;
 mod snapshot;
@@ -17,6 +18,7 @@ use warp::ws::{Message, WebSocket};
 
 use super::Host;
 use frames::ClientFrame;
+pub(super) use places::Crowd;
 pub(super) use scope::Query;
 use session::Session;
 
@@ -32,9 +34,9 @@ const GOING_AWAY: u16 = 1001;
 const TRY_AGAIN: u16 = 1013;
 
 /// Talks to one client until it goes, or the host does.
-pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, query: Query, stop: CancellationToken) {
+pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, crowd: Arc<Crowd>, query: Query, stop: CancellationToken) {
     let (mut sink, mut stream) = socket.split();
-    let mut session = Session::new(host, query);
+    let mut session = Session::new(host, crowd, query);
     let code = loop {
         let frames = tokio::select! {
             () = stop.cancelled() => break GOING_AWAY,

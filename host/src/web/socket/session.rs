@@ -4,14 +4,15 @@
 //! what merely is (progress, places in line): so nothing that it hears about an attempt comes after that attempt's outcome.
 //! Every await here waits for something to happen and changes nothing, so the socket may drop `next` at any time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State, Status, Timestamp};
+use easel_core::JobId;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep_until};
 
+use super::places::{self, Crowd, Told};
 use super::scope::{Filter, Query, Scope};
 use super::{ClientFrame, frames, snapshot};
 use crate::events::{Cursor, Gone};
@@ -24,8 +25,6 @@ use crate::{time, view};
 const PROGRESS: Duration = Duration::from_millis(100);
 /// Four frames of places a second for a device at the most.
 const POSITIONS: Duration = Duration::from_millis(250);
-/// How many places a frame holds.
-const PLACES: usize = 200;
 /// The heartbeat.
 const MARK: Duration = Duration::from_secs(5);
 /// Events that are passed on at a time.
@@ -33,11 +32,9 @@ const EVENTS: usize = 256;
 /// How far behind a returning client may be and still get a replay rather than a snapshot.
 const REPLAY: u64 = 100_000;
 
-/// A place, and when that job is to end.
-type Told = (u64, Option<Timestamp>);
-
 pub(super) struct Session {
     host: Arc<Host>,
+    crowd: Arc<Crowd>,
     scope: Scope,
     /// Where to begin; taken by the first `next`.
     since: Option<Option<String>>,
@@ -47,7 +44,7 @@ pub(super) struct Session {
     head: watch::Receiver<u64>,
     live: watch::Receiver<u64>,
     told_progress: HashMap<JobId, u64>,
-    told_places: HashMap<JobId, Told>,
+    told_places: Arc<Told>,
     places_as_of: u64,
     progress_at: Instant,
     places_at: Instant,
@@ -55,11 +52,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(host: Arc<Host>, query: Query) -> Self {
+    pub(super) fn new(host: Arc<Host>, crowd: Arc<Crowd>, query: Query) -> Self {
         let now = Instant::now();
         let (head, live) = (host.scheduler.hub().watch_head(), host.scheduler.hub().watch_live());
         Self {
             host,
+            crowd,
             scope: query.scope,
             since: Some(query.since),
             seq: 0,
@@ -67,7 +65,7 @@ impl Session {
             head,
             live,
             told_progress: HashMap::new(),
-            told_places: HashMap::new(),
+            told_places: Arc::default(),
             places_as_of: 0,
             progress_at: now,
             places_at: now,
@@ -214,7 +212,7 @@ impl Session {
         }
         if heartbeat || (now >= self.places_at && self.places_as_of != self.seq) {
             self.places_at = now + POSITIONS;
-            self.positions(&mut frames, heartbeat);
+            self.positions(&mut frames, heartbeat, now);
         }
         (!frames.is_empty()).then_some(frames)
     }
@@ -236,52 +234,20 @@ impl Session {
         }
     }
 
-    /// The places that changed: of the waiting jobs that this client follows, or of the head of each line. A place stays as
-    /// it is while what runs is slower than it was thought to be; so now and then, what is `expected` is looked at as well.
-    fn positions(&mut self, frames: &mut Vec<String>, expected: bool) {
+    /// The places that changed: of the waiting jobs that this client follows, or of the head of each line.
+    fn positions(&mut self, frames: &mut Vec<String>, expected: bool, now: Instant) {
         let state = self.scheduler().state();
         // Events that this client has not seen may be in it: the next round is for those.
         self.places_as_of = self.seq;
-        let (mut told, now) = (HashMap::new(), time::now());
-        for device in state.devices() {
-            let mut places = BTreeMap::new();
-            let progress = self.scheduler().hub().progress_on(device);
-            for job in self.followed(&state, &device.name) {
-                let place = state.position(&job);
-                let before = self.told_places.get(&job.id).copied().filter(|(told, _)| *told == place);
-                if let Some(before) = before
-                    && (!expected || same_end(before.1, state.estimate(&job, now, progress), now))
-                {
-                    told.insert(job.id, before);
-                    continue;
-                }
-                let estimate = state.estimate(&job, now, progress);
-                told.insert(job.id, (place, estimate.map(|(_, end)| end)));
-                places.insert(job.id, (place, estimate));
+        let at = (&*state, &**self.scheduler().hub());
+        let step = match &self.scope {
+            Scope::Everything => self.crowd.step(&self.told_places, at, expected, now),
+            Scope::Only(filters) => {
+                places::step(&self.told_places, at, expected, |device| places::named(filters, &state, device))
             }
-            if !places.is_empty() {
-                frames.push(frames::positions(state.seq, &device.name, state.length(&device.name), &places));
-            }
-        }
-        self.told_places = told;
-    }
-
-    fn followed(&self, state: &State, device: &str) -> Vec<Arc<Job>> {
-        let Scope::Only(filters) = &self.scope else { return state.line(device, PLACES) };
-        let mut jobs: Vec<Arc<Job>> = Vec::new();
-        for filter in filters {
-            match filter {
-                Filter::Conversation(id) => jobs.extend(state.jobs_of(id).cloned()),
-                Filter::Job(id) => jobs.extend(state.job(*id).cloned()),
-                Filter::Batch(id) => jobs.extend(state.jobs_of_batch(*id).cloned()),
-            }
-        }
-        let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);
-        jobs.retain(|job| job.status == Status::Queued && here(job));
-        jobs.sort_by_key(|job| state.position(job));
-        jobs.dedup_by_key(|job| job.id);
-        jobs.truncate(PLACES);
-        jobs
+        };
+        frames.extend(step.frames);
+        self.told_places = step.told;
     }
 
     fn cursor(&self, seq: u64) -> String {
@@ -290,13 +256,5 @@ impl Session {
 
     fn scheduler(&self) -> &Scheduler {
         &self.host.scheduler
-    }
-}
-
-/// Whether an expectation is still what a client was told: to the second, or, of what is far away, to a tenth.
-fn same_end(told: Option<Timestamp>, expected: Option<(Timestamp, Timestamp)>, now: Timestamp) -> bool {
-    match (told, expected) {
-        (Some(told), Some((_, end))) => told.abs_diff(end) <= end.abs_diff(now).max(10_000_000) / 10,
-        (told, expected) => told.is_none() && expected.is_none(),
     }
 }

@@ -1,0 +1,67 @@
+//! The queue as a library: no process, no disk, no clock.
+
+use easel_core::command::NewJob;
+use easel_core::decide::Limits;
+use easel_core::policy::Backoff;
+use easel_core::state::Binding;
+use easel_core::{Command, Device, Draft, JobId, Json, OnDependencyFailure, Refusal, Reply, Retention, State, decide};
+use uuid::Uuid;
+
+use crate::line;
+
+pub const DEVICE: &str = "gpu0";
+const BACKEND: &str = "flux-stub";
+/// How many owners the jobs have.
+const OWNERS: u64 = 100;
+const LIMITS: Limits = Limits {
+    max_waiting: u64::MAX,
+    max_waiting_per_owner: u64::MAX,
+    priority_worth: 10,
+    slice: 256,
+    retention: Retention::EVERYTHING,
+};
+
+/// A queue with a device, a backend and no job.
+pub fn empty() -> State {
+    let backoff = Backoff { base: 1, max: 1 };
+    let binding = Binding { device: DEVICE.into(), digest: String::new(), backoff, commands: false };
+    let device = Device { name: DEVICE.into(), ..Device::default() };
+    State::new(0, 0, vec![device], vec![(BACKEND.into(), binding)])
+}
+
+/// Has a command decided, at a time that grows.
+pub fn decide_on(draft: &mut Draft, command: Command) -> Result<Reply, Refusal> {
+    let now = i64::try_from(draft.state.seq).unwrap_or_default();
+    decide(draft, command, LIMITS, now)
+}
+
+/// The identity of the job of this number.
+pub fn id(number: u64) -> JobId {
+    JobId(Uuid::from_u128(number.into()))
+}
+
+/// The job that front ends are taken to submit, of one of many owners.
+pub fn new_job(number: u64) -> NewJob {
+    let picture = line::picture(number % 1000);
+    let part = |name: &str| Json::of(picture.get(name).unwrap_or(&serde_json::Value::Null));
+    NewJob {
+        id: id(number),
+        backend: BACKEND.to_owned(),
+        owner: format!("owner-{}", number % OWNERS),
+        user: None,
+        priority: 0,
+        params: part("params"),
+        inputs: Vec::new(),
+        metadata: part("metadata"),
+        conversation_id: Some(format!("conversation-{}", number % 1000)),
+        message_id: None,
+        max_attempts: 3,
+        not_before: None,
+        timeout_s: None,
+        batch_id: None,
+        depends_on: Vec::new(),
+        on_dependency_failure: OnDependencyFailure::Fail,
+        work: Some(2880),
+        key: None,
+    }
+}
