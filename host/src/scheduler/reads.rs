@@ -89,6 +89,7 @@ impl Scheduler {
         let mut events = self.shared.store.events(after, limit).await?;
         events.truncate(limit);
         let whole = events.first().is_some_and(|first| first.event.seq == after + 1);
+        self.known(events.last().map(|last| last.event.seq)).await;
         Ok(whole.then(|| events.into_iter().map(Arc::new).collect()))
     }
 

@@ -77,7 +77,12 @@ impl<'a> Evidence<'a> {
     /// there finds out from the log why.
     fn what_goes_by_itself_had_ended_and_no_key(&self) {
         for id in &self.ledger.missing {
-            assert!(self.went_by_itself(id).is_some(), "{id} was not there, and the log does not say why");
+            let story = self.stories.get(id.as_str()).map(|story| told(story)).unwrap_or_default();
+            let row = self.rows.get(id);
+            assert!(
+                self.went_by_itself(id).is_some(),
+                "{id} was not there, and the log does not say why: {row:?}, {story}"
+            );
         }
         for (id, story) in &self.stories {
             let Some(last) = self.went_by_itself(id) else { continue };
