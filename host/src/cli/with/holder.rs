@@ -18,6 +18,7 @@ use super::super::exit::Ended;
 use super::super::view::Job;
 use super::lease::{Lease, News};
 use super::running::{self, Running};
+use super::say::{self, say};
 use super::signals::{Heard, Signals};
 use super::{Args, tree};
 
@@ -49,19 +50,29 @@ pub(super) async fn hold(remote: &Remote, args: Args, guardian: Pid) -> anyhow::
     let client = Client::new(remote)?;
     let mut lease = Lease::ask(Client::new(remote)?, &args, &program(&args))?;
 
-    let attempt = in_line(&mut lease, &mut signals, &client).await?;
+    let outcome = hold_lease(&mut lease, &mut signals, &client, &args).await;
+    if outcome.is_err() {
+        // Whatever went wrong: whoever does not hold the device runs nothing on it.
+        tree::end_now().await?;
+    }
+    say::finish();
+    outcome
+}
+
+async fn hold_lease(lease: &mut Lease, signals: &mut Signals, client: &Client, args: &Args) -> anyhow::Result<()> {
+    let attempt = in_line(lease, signals, client).await?;
     let terms = lease.terms().context("the host has not said for how long the device is lent")?;
-    eprintln!("easel: {} is yours, as job {}", args.device, terms.job);
+    say(format!("easel: {} is yours, as job {}", args.device, terms.job));
     let (ended, why) = match Running::start(&args.command, &terms.job, &args.device) {
         Ok(running) => {
-            let (ended, why) = run(running, &mut lease, &mut signals, &args, terms.ending).await?;
+            let (ended, why) = run(running, lease, signals, args, terms.ending).await?;
             (Ok(ended), why)
         }
         Err(error) => (Err(error), None),
     };
     lease.report(report(attempt, &ended, why));
-    let job = told(&mut lease, &mut signals).await;
-    outcome(ended, why, job.as_ref(), &args)
+    let job = told(lease, signals).await;
+    outcome(ended, why, job.as_ref(), args)
 }
 
 /// The program's own name. Its arguments are nobody's business: they may hold secrets.
@@ -73,14 +84,14 @@ fn program(args: &Args) -> String {
 
 /// Waits for the device; as which attempt it is ours.
 async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> anyhow::Result<u32> {
-    let mut bar = Bar::new();
+    // None when there is nothing to show.
+    let mut bar = Some(line());
     let (mut away_since, mut granted, mut expiry) = (None, None, lease.expiry());
     loop {
         // What is granted too late is void, until the host answers again: it would have said by now if it were not ours.
         if let Some((attempt, warning)) = granted.take_if(|_| lease.is_valid()) {
-            drop(bar);
             if let Some(warning) = warning {
-                eprintln!("easel: {warning}");
+                say(format!("easel: {warning}"));
             }
             return Ok(attempt);
         }
@@ -96,12 +107,16 @@ async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> a
             () = patience(away_since) => bail!("the host was away for too long, and the place in line may be lost"),
         };
         match news {
-            News::Waiting(job) => bar.job(&job),
-            News::Granted { attempt, warning } => granted = Some((attempt, warning)),
+            News::Waiting(job) => bar.get_or_insert_with(line).job(&job),
+            News::Granted { attempt, warning } => {
+                // A terminal may take its time to clear it, and the lease must be valid after that.
+                bar = None;
+                granted = Some((attempt, warning));
+            }
             News::Away(error) => {
                 granted = None;
                 away_since = away_since.or(Some(Instant::now()));
-                bar.wait(format!("{error}, trying to get it back"));
+                bar.get_or_insert_with(line).wait(format!("{error}, trying to get it back"));
             }
             News::Back => away_since = None,
             News::Ended(job) => return Err(lost(&job)),
@@ -109,6 +124,11 @@ async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> a
             News::End => {}
         }
     }
+}
+
+/// How the place in line is shown.
+fn line() -> Bar {
+    Bar::that_says(say)
 }
 
 async fn patience(away_since: Option<Instant>) {
@@ -122,8 +142,8 @@ async fn patience(away_since: Option<Instant>) {
 async fn leave(lease: &Lease, client: &Client, signal: Signal) -> anyhow::Error {
     if let Some(terms) = lease.terms() {
         match timeout(FAREWELL, client.post(&["v1", "jobs", &terms.job, "cancel"])).await {
-            Ok(Ok(_)) => eprintln!("easel: left the line, job {} is cancelled", terms.job),
-            _ => eprintln!("easel: left the line; the host cancels job {} when it notices", terms.job),
+            Ok(Ok(_)) => say(format!("easel: left the line, job {} is cancelled", terms.job)),
+            _ => say(format!("easel: left the line; the host cancels job {} when it notices", terms.job)),
         }
     }
     Ended(u8::try_from(128 + signal.as_raw()).unwrap_or(1)).into()
@@ -158,16 +178,16 @@ async fn run(
             news = lease.next() => match news {
                 News::End => Why::Cancelled,
                 News::Away(error) => {
-                    eprintln!("easel: {error}; the command goes on, and is ended if the host does not come back in time");
+                    say(format!("easel: {error}; the command goes on, and is ended if the host does not come back in time"));
                     continue;
                 }
                 News::Back => {
-                    eprintln!("easel: the host is back");
+                    say("easel: the host is back");
                     continue;
                 }
                 News::Ended(_) => Why::Lost,
                 News::Failed(error) => {
-                    eprintln!("easel: {error}");
+                    say(format!("easel: {error}"));
                     Why::Lost
                 }
                 News::Waiting(_) | News::Granted { .. } => continue,
@@ -192,11 +212,11 @@ async fn run(
             () = expiry.passed(), if why.is_none() => Why::Lost,
             () = at(out_of_time), if why.is_none() => Why::Timeout,
         };
+        running.end(ending)?;
         if why.is_none() {
-            eprintln!("easel: {}", reason.sentence());
+            say(format!("easel: {}", reason.sentence()));
         }
         why = why.or(Some(reason));
-        running.end(ending)?;
     }
 }
 
@@ -246,7 +266,7 @@ async fn told(lease: &mut Lease, signals: &mut Signals) -> Option<Job> {
             match news {
                 News::Ended(job) => return Some(*job),
                 News::Failed(error) => {
-                    eprintln!("easel: {error}");
+                    say(format!("easel: {error}"));
                     return None;
                 }
                 _ => {}
@@ -263,7 +283,7 @@ fn outcome(ended: io::Result<ExitStatus>, why: Option<Why>, job: Option<&Job>, a
         Ok(status) => status,
         Err(error) => {
             let program = args.command.first().map(|program| program.display().to_string()).unwrap_or_default();
-            eprintln!("easel: cannot run {program}: {error}");
+            say(format!("easel: cannot run {program}: {error}"));
             // As shells tell it.
             return Err(Ended(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }).into());
         }
@@ -277,7 +297,7 @@ fn outcome(ended: io::Result<ExitStatus>, why: Option<Why>, job: Option<&Job>, a
         None | Some(Why::Stopped) => {}
     }
     if job.is_none() {
-        eprintln!("easel: the host could not be told that the command is over; it finds out by itself");
+        say("easel: the host could not be told that the command is over; it finds out by itself");
     }
     match running::code(status) {
         0 => Ok(()),

@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use super::guardian::GUARDIAN;
+use super::say::say;
 use super::tree::{self, LOOK};
 
 /// A command, from its start until nothing of it is left.
@@ -39,9 +40,9 @@ impl Running {
                     return Ok(status);
                 }
                 if self.kill_at.is_none() {
-                    eprintln!("easel: the command has ended, ending what it has left running");
+                    self.end(ending)?;
+                    say("easel: the command has ended, ending what it has left running");
                 }
-                self.end(ending)?;
             }
             if self.kill_at.is_some_and(|at| Instant::now() >= at) {
                 tree::signal(Signal::KILL)?;
