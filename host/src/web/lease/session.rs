@@ -68,6 +68,8 @@ pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, attendance: Attenda
         head.mark_unchanged();
         session.granted.mark_unchanged();
         let over = match session.news().await {
+            // Whoever comes too late hears nothing that its lease could last from, only how it ended, once that is written.
+            Ok((_, false)) if !session.attendance.is_in_time() => break TRY_AGAIN,
             Ok((news, over)) => {
                 frames.extend(news);
                 over
