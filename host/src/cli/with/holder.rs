@@ -42,6 +42,15 @@ enum Why {
     Lost,
 }
 
+/// What comes of waiting in line.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// The device is ours, as this attempt.
+    Ours(u32),
+    /// It was, as this attempt, and the job was cancelled before the command could begin.
+    Cancelled(u32),
+}
+
 /// Waits for the device, runs the command, gives the device back.
 pub(super) async fn hold(remote: &Remote, args: Args, guardian: Pid) -> anyhow::Result<()> {
     tree::adopt_orphans()?;
@@ -60,7 +69,14 @@ pub(super) async fn hold(remote: &Remote, args: Args, guardian: Pid) -> anyhow::
 }
 
 async fn hold_lease(lease: &mut Lease, signals: &mut Signals, client: &Client, args: &Args) -> anyhow::Result<()> {
-    let attempt = in_line(lease, signals, client).await?;
+    let attempt = match in_line(lease, signals, client).await? {
+        Turn::Ours(attempt) => attempt,
+        Turn::Cancelled(attempt) => {
+            lease.report(json!({"type": "done", "attempt": attempt, "ended_for": "stopped"}));
+            told(lease, signals).await;
+            bail!("the job was cancelled before its command could begin");
+        }
+    };
     let terms = lease.terms().context("the host has not said for how long the device is lent")?;
     say(format!("easel: {} is yours, as job {}", args.device, terms.job));
     let (ended, why) = match Running::start(&args.command, &terms.job, &args.device) {
@@ -82,8 +98,8 @@ fn program(args: &Args) -> String {
     name.to_string_lossy().chars().take(PROGRAM).collect()
 }
 
-/// Waits for the device; as which attempt it is ours.
-async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> anyhow::Result<u32> {
+/// Waits for the device.
+async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> anyhow::Result<Turn> {
     // None when there is nothing to show.
     let mut bar = Some(line());
     let (mut away_since, mut granted, mut expiry) = (None, None, lease.expiry());
@@ -93,7 +109,7 @@ async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> a
             if let Some(warning) = warning {
                 say(format!("easel: {warning}"));
             }
-            return Ok(attempt);
+            return Ok(Turn::Ours(attempt));
         }
         let news = tokio::select! {
             news = lease.next() => news,
@@ -121,7 +137,11 @@ async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> a
             News::Back => away_since = None,
             News::Ended(job) => return Err(lost(&job)),
             News::Failed(error) => return Err(error.into()),
-            News::End => {}
+            News::End => {
+                if let Some((attempt, _)) = granted {
+                    return Ok(Turn::Cancelled(attempt));
+                }
+            }
         }
     }
 }
@@ -322,7 +342,7 @@ mod tests {
         Line::parse_from([&["with"], line].concat()).args
     }
 
-    async fn as_attempt(connections: Vec<Vec<&'static str>>) -> Result<u32, String> {
+    async fn as_attempt(connections: Vec<Vec<&'static str>>) -> Result<Turn, String> {
         let host = FakeHost::start(connections).await;
         let args = args(&["gpu0", "--", "true"]);
         let mut lease = Lease::ask(host.client(), &args, &program(&args)).map_err(|error| error.to_string())?;
@@ -333,17 +353,23 @@ mod tests {
     const HELLO: &str = r#"{"type":"hello","job_id":"J","grace_ms":60000,"ending_ms":10}"#;
     const LATE: &str = r#"{"type":"hello","job_id":"J","grace_ms":0,"ending_ms":10}"#;
     const GRANTED: &str = r#"{"type":"granted","job_id":"J","attempt":3,"device":"gpu0","warning":null}"#;
+    const END: &str = r#"{"type":"end","reason":"cancelled"}"#;
     const LOST: &str = r#"{"type":"ended","job":{"id":"J","status":"cancelled"}}"#;
 
     #[tokio::test]
     async fn the_device_is_ours_when_it_is_granted_through_a_broken_connection_too() {
-        assert_eq!(as_attempt(vec![vec![HELLO], vec![HELLO, GRANTED]]).await, Ok(3));
+        assert_eq!(as_attempt(vec![vec![HELLO], vec![HELLO, GRANTED]]).await, Ok(Turn::Ours(3)));
     }
 
     #[tokio::test]
     async fn what_is_granted_after_the_lease_has_expired_is_not_ours() {
         let outcome = as_attempt(vec![vec![LATE, GRANTED], vec![HELLO, LOST]]).await;
         assert_eq!(outcome, Err("job J was cancelled before its command could begin".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_is_cancelled_before_the_lease_is_valid_is_not_started() {
+        assert_eq!(as_attempt(vec![vec![LATE, GRANTED, END], vec![HELLO]]).await, Ok(Turn::Cancelled(3)));
     }
 
     #[test]
