@@ -110,6 +110,8 @@ pub struct Holders {
 pub struct Seat {
     connections: AtomicU64,
     presence: watch::Sender<Presence>,
+    /// When the command must be over, whatever its holder says.
+    deadline: watch::Sender<Option<Instant>>,
     grant: watch::Sender<Option<Grant>>,
     report: watch::Sender<Option<Report>>,
 }
@@ -184,6 +186,7 @@ impl Seat {
         Self {
             connections: AtomicU64::new(0),
             presence: watch::Sender::new(Presence::Away(Instant::now())),
+            deadline: watch::Sender::new(None),
             grant: watch::Sender::new(None),
             report: watch::Sender::new(None),
         }
@@ -192,8 +195,9 @@ impl Seat {
     /// The holder is here, over a connection of this number, if it has come in time.
     fn take(&self) -> (u64, bool) {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let late = self.deadline.borrow().is_some_and(|at| at <= Instant::now());
         let in_time = self.presence.send_if_modified(|presence| {
-            let in_time = *presence != Presence::Over;
+            let in_time = !late && *presence != Presence::Over;
             if in_time {
                 *presence = Presence::Here(number);
             }
@@ -205,6 +209,22 @@ impl Seat {
     /// Tells the holder that the device is its own.
     pub fn grant(&self, grant: Grant) {
         self.grant.send_replace(Some(grant));
+    }
+
+    /// The command must have ended by then, and what it gets to end in. What was said first holds, unless this is sooner: who
+    /// comes again gains no time. A holder that has not given the device back after that is not answered any more.
+    pub fn is_to_end_at(&self, at: Instant) {
+        self.must_end_by(at + ENDING + MARGIN);
+    }
+
+    fn must_end_by(&self, at: Instant) {
+        self.deadline.send_if_modified(|deadline| {
+            let sooner = deadline.is_none_or(|known| at < known);
+            if sooner {
+                *deadline = Some(at);
+            }
+            sooner
+        });
     }
 
     /// Tells when the device is granted.
@@ -269,6 +289,23 @@ impl Seat {
         over
     }
 
+    async fn out_of_time(&self) {
+        let mut deadlines = self.deadline.subscribe();
+        loop {
+            let deadline = *deadlines.borrow_and_update();
+            let passed = async {
+                match deadline {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = passed => return,
+                _ = deadlines.changed() => {}
+            }
+        }
+    }
+
     async fn come_back(&self) {
         let here = |presence: &Presence| matches!(presence, Presence::Here(_));
         if self.presence.subscribe().wait_for(here).await.is_err() {
@@ -313,6 +350,11 @@ impl Attendance {
         sleep_until(self.heard + time).await;
     }
 
+    /// Waits until the command must be over.
+    pub async fn out_of_time(&self) {
+        self.seat.out_of_time().await;
+    }
+
     /// Waits until the holder is here over another connection.
     pub async fn replaced(&self) {
         let other = |presence: &Presence| *presence != Presence::Here(self.number);
@@ -353,6 +395,20 @@ mod tests {
         assert_eq!(*seat.watch_grant().borrow(), None);
         // And it is over for good.
         seat.gone_for(Duration::from_hours(1)).await;
+    }
+
+    #[tokio::test]
+    async fn who_does_not_end_in_time_is_not_heard_any_more_however_often_it_comes() {
+        let seat = Seat::new();
+        let now = Instant::now();
+        seat.must_end_by(now + Duration::from_hours(1));
+        assert!(seat.take().1);
+        seat.must_end_by(now);
+        seat.must_end_by(now + Duration::from_hours(2));
+        seat.out_of_time().await;
+        seat.presence.send_replace(Presence::Away(now));
+        assert!(!seat.take().1);
+        assert_eq!(*seat.presence.borrow(), Presence::Away(now), "its promise runs from its last word");
     }
 
     #[tokio::test]
