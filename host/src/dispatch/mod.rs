@@ -76,6 +76,7 @@ impl Dispatch {
             if finished.is_none() {
                 return;
             }
+            idle_since = Instant::now();
         }
         // A host that stops and cannot write an outcome gives up some day: the next start finds a lost attempt.
         let mut given_up = TRIES;
