@@ -11,12 +11,16 @@ use crate::harness::socket::{head, runs};
 use crate::harness::{Config, Home, Host, easel, eventually, history};
 use holder::{With, command_that_is, commands, kill};
 use serde_json::json;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Says that it has begun, and goes on until it is given a line.
 const WAITS: &str = "echo begun; read line; echo over";
 /// Ends when nobody else asks it to: never.
 const STAYS: &str = "echo begun; sleep 600";
+
+/// What a pipe holds that nobody reads.
+const PIPE: usize = 65_536;
 
 /// The lock of a home.
 fn lock(host: &Host) -> PathBuf {
@@ -172,6 +176,29 @@ async fn a_command_dies_also_with_the_process_that_holds_its_device() {
     nothing_is_left(&host).await;
     let job = &commands(&host).await[1];
     assert_eq!((&job["status"], &job["error"]["kind"]), (&json!("error"), &json!("lost")), "{job:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_needs_nobody_who_listens_to_what_easel_says() {
+    let host = Host::start().await;
+    let (reader, gone) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut with = With::that_tells(&host, &[], "exit 42", gone);
+    assert_eq!(with.exit().await, Some(42));
+
+    // Ctrl-S, or a reader that is stuck: whatever is written to it waits.
+    let (mut reader, mut full) = std::io::pipe().unwrap();
+    full.write_all(&[b'\n'; PIPE]).unwrap();
+    let script = locked(&host, "exec 2>&-; trap 'echo asked; exit 7' TERM; echo begun; sleep 600 & wait");
+    let mut with = With::that_tells(&host, &[], &script, full);
+    with.says("begun").await;
+    let job = command_that_is(&host, "processing").await;
+    host.api().cancel(&job["id"]).await.expect(200);
+    with.says("asked").await;
+    nothing_is_left(&host).await;
+    let reads = std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+    assert_eq!(with.exit().await, Some(1));
+    reads.join().unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

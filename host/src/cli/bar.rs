@@ -11,13 +11,19 @@ use super::view::Job;
 pub(super) struct Bar {
     bar: ProgressBar,
     last: String,
+    say: fn(String),
 }
 
 impl Bar {
     pub(super) fn new() -> Self {
+        Self::that_says(|text| eprintln!("{text}"))
+    }
+
+    /// One that says each change like this, where there is no terminal.
+    pub(super) fn that_says(say: fn(String)) -> Self {
         let bar = ProgressBar::new(100).with_style(waiting());
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, last: String::new() }
+        Self { bar, last: String::new(), say }
     }
 
     pub(super) fn job(&mut self, job: &Job) {
@@ -54,8 +60,8 @@ impl Bar {
     /// Without a terminal a log reads along: each change is said once, and percents are no change.
     fn tell(&mut self, text: String) {
         if self.bar.is_hidden() && text != self.last {
-            eprintln!("{text}");
-            self.last = text;
+            self.last.clone_from(&text);
+            (self.say)(text);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How a command ends: 0, 1 for a failure, 2 for what the user has to say differently.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use super::print::OutputClosed;
@@ -28,7 +29,8 @@ pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
     if let Some(Ended(code)) = error.downcast_ref() {
         return ExitCode::from(*code);
     }
-    eprintln!("easel: {error:#}");
+    // The exit code says it as well, to whoever does not read this.
+    writeln!(io::stderr(), "easel: {error:#}").unwrap_or_default();
     let users = error.chain().any(|cause| {
         let load = cause.downcast_ref::<LoadError>().is_some_and(LoadError::is_configuration);
         load || cause.is::<ConfigError>() || cause.is::<Usage>()

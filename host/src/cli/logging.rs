@@ -20,6 +20,8 @@ pub fn log_to_stderr() -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // It would be told to whoever does not read the log, and nobody may fail for that.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none());
     match variable("EASEL_LOG_FORMAT")?.as_deref() {
         None | Some("text") => log.init(),

@@ -110,6 +110,8 @@ pub struct Holders {
 pub struct Seat {
     connections: AtomicU64,
     presence: watch::Sender<Presence>,
+    /// When the command must be over, whatever its holder says.
+    deadline: watch::Sender<Option<Instant>>,
     grant: watch::Sender<Option<Grant>>,
     report: watch::Sender<Option<Report>>,
 }
@@ -120,6 +122,8 @@ enum Presence {
     Here(u64),
     /// Since the last word from it.
     Away(Instant),
+    /// It was away for so long that nothing is granted to it any more.
+    Over,
 }
 
 impl Holders {
@@ -143,12 +147,7 @@ impl Holders {
             return seat;
         }
         seats.retain(|_, seat| seat.strong_count() > 0);
-        let seat = Arc::new(Seat {
-            connections: AtomicU64::new(0),
-            presence: watch::Sender::new(Presence::Away(Instant::now())),
-            grant: watch::Sender::new(None),
-            report: watch::Sender::new(None),
-        });
+        let seat = Arc::new(Seat::new());
         seats.insert(job, Arc::downgrade(&seat));
         seat
     }
@@ -156,9 +155,8 @@ impl Holders {
     /// The holder is here, in place of any older connection of its. It is away again when what this returns is dropped.
     pub fn attend(&self, job: Arc<Job>) -> Attendance {
         let seat = self.seat(job.id);
-        let number = seat.connections.fetch_add(1, Ordering::Relaxed);
-        seat.presence.send_replace(Presence::Here(number));
-        Attendance { holders: self.clone(), job, seat, number, heard: Instant::now() }
+        let (number, in_time) = seat.take();
+        Attendance { holders: self.clone(), job, seat, number, in_time, heard: Instant::now() }
     }
 
     /// Takes a command out of the line whose holder does not come back.
@@ -184,9 +182,49 @@ impl Holders {
 }
 
 impl Seat {
+    fn new() -> Self {
+        Self {
+            connections: AtomicU64::new(0),
+            presence: watch::Sender::new(Presence::Away(Instant::now())),
+            deadline: watch::Sender::new(None),
+            grant: watch::Sender::new(None),
+            report: watch::Sender::new(None),
+        }
+    }
+
+    /// The holder is here, over a connection of this number, if it has come in time.
+    fn take(&self) -> (u64, bool) {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let late = self.deadline.borrow().is_some_and(|at| at <= Instant::now());
+        let in_time = self.presence.send_if_modified(|presence| {
+            let in_time = !late && *presence != Presence::Over;
+            if in_time {
+                *presence = Presence::Here(number);
+            }
+            in_time
+        });
+        (number, in_time)
+    }
+
     /// Tells the holder that the device is its own.
     pub fn grant(&self, grant: Grant) {
         self.grant.send_replace(Some(grant));
+    }
+
+    /// The command must have ended by then, and what it gets to end in. What was said first holds, unless this is sooner: who
+    /// comes again gains no time. A holder that has not given the device back after that is not answered any more.
+    pub fn is_to_end_at(&self, at: Instant) {
+        self.must_end_by(at + ENDING + MARGIN);
+    }
+
+    fn must_end_by(&self, at: Instant) {
+        self.deadline.send_if_modified(|deadline| {
+            let sooner = deadline.is_none_or(|known| at < known);
+            if sooner {
+                *deadline = Some(at);
+            }
+            sooner
+        });
     }
 
     /// Tells when the device is granted.
@@ -213,7 +251,7 @@ impl Seat {
         }
     }
 
-    /// Waits until the last word of the holder is this long ago.
+    /// Waits until the last word of the holder is this long ago. Then nothing is granted to it any more, whenever it comes.
     pub async fn gone_for(&self, time: Duration) {
         let mut presences = self.presence.subscribe();
         loop {
@@ -222,11 +260,48 @@ impl Seat {
                 match presence {
                     Presence::Here(_) => std::future::pending().await,
                     Presence::Away(since) => sleep_until(since + time).await,
+                    Presence::Over => {}
                 }
             };
             tokio::select! {
-                () = gone => return,
+                () = gone => if self.withdraw(time) { return },
                 _ = presences.changed() => {}
+            }
+        }
+    }
+
+    /// Takes the grant back, unless the holder has come just now; whether it is taken back.
+    fn withdraw(&self, time: Duration) -> bool {
+        let mut over = false;
+        self.presence.send_if_modified(|presence| {
+            over = match *presence {
+                Presence::Here(_) => false,
+                Presence::Away(since) => since.elapsed() >= time,
+                Presence::Over => true,
+            };
+            if over {
+                // Before anybody can come and read it.
+                self.grant.send_replace(None);
+                *presence = Presence::Over;
+            }
+            over
+        });
+        over
+    }
+
+    async fn out_of_time(&self) {
+        let mut deadlines = self.deadline.subscribe();
+        loop {
+            let deadline = *deadlines.borrow_and_update();
+            let passed = async {
+                match deadline {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = passed => return,
+                _ = deadlines.changed() => {}
             }
         }
     }
@@ -245,6 +320,7 @@ pub struct Attendance {
     job: Arc<Job>,
     seat: Arc<Seat>,
     number: u64,
+    in_time: bool,
     heard: Instant,
 }
 
@@ -259,6 +335,11 @@ impl Attendance {
         &self.seat
     }
 
+    /// Whether the holder came before its command was over by its own promise.
+    pub fn is_in_time(&self) -> bool {
+        self.in_time
+    }
+
     /// The holder said something now.
     pub fn heard(&mut self) {
         self.heard = Instant::now();
@@ -267,6 +348,11 @@ impl Attendance {
     /// Waits until the holder has been silent for `time`.
     pub async fn silent_for(&self, time: Duration) {
         sleep_until(self.heard + time).await;
+    }
+
+    /// Waits until the command must be over.
+    pub async fn out_of_time(&self) {
+        self.seat.out_of_time().await;
     }
 
     /// Waits until the holder is here over another connection.
@@ -291,5 +377,48 @@ impl Drop for Attendance {
         if gone {
             tokio::spawn(self.holders.clone().linger(self.seat.clone(), self.job.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRANT: Grant = Grant { attempt: 1, warning: None };
+
+    #[tokio::test]
+    async fn who_comes_after_its_time_is_granted_nothing() {
+        let seat = Seat::new();
+        seat.grant(GRANT);
+        seat.gone_for(Duration::ZERO).await;
+        assert!(!seat.take().1);
+        assert_eq!(*seat.watch_grant().borrow(), None);
+        // And it is over for good.
+        seat.gone_for(Duration::from_hours(1)).await;
+    }
+
+    #[tokio::test]
+    async fn who_does_not_end_in_time_is_not_heard_any_more_however_often_it_comes() {
+        let seat = Seat::new();
+        let now = Instant::now();
+        seat.must_end_by(now + Duration::from_hours(1));
+        assert!(seat.take().1);
+        seat.must_end_by(now);
+        seat.must_end_by(now + Duration::from_hours(2));
+        seat.out_of_time().await;
+        seat.presence.send_replace(Presence::Away(now));
+        assert!(!seat.take().1);
+        assert_eq!(*seat.presence.borrow(), Presence::Away(now), "its promise runs from its last word");
+    }
+
+    #[tokio::test]
+    async fn who_comes_at_the_last_moment_keeps_what_it_was_granted() {
+        let seat = Seat::new();
+        seat.grant(GRANT);
+        assert!(seat.take().1);
+        assert!(!seat.withdraw(Duration::ZERO), "it is here");
+        seat.presence.send_replace(Presence::Away(Instant::now()));
+        assert!(!seat.withdraw(Duration::from_hours(1)), "it was here until now");
+        assert_eq!(*seat.watch_grant().borrow(), Some(GRANT));
     }
 }

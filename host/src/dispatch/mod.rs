@@ -69,10 +69,14 @@ impl Dispatch {
         let mut idle_since = Instant::now();
         // What an earlier process of this host has lent is still lent.
         if let Some(command) = self.scheduler.state().command_on(&self.device).cloned() {
-            finished = self.take_up(&command, None, &stop).await;
+            // Nobody knows how far that had come. A holder that has begun takes no notice.
+            let warning = "the host was restarted; the device's memory may not be free";
+            let warning = Terms::of(&command).unload.then(|| warning.to_owned());
+            finished = self.take_up(&command, warning, &stop).await;
             if finished.is_none() {
                 return;
             }
+            idle_since = Instant::now();
         }
         // A host that stops and cannot write an outcome gives up some day: the next start finds a lost attempt.
         let mut given_up = TRIES;

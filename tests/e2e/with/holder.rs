@@ -2,7 +2,7 @@
 
 use crate::harness::{Host, cli, eventually};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -17,19 +17,26 @@ pub struct With {
 
 impl With {
     pub fn start(host: &Host, options: &[&str], script: &str) -> Self {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut with = Self::that_tells(host, options, script, writer);
+        with.errors = lines(reader);
+        with
+    }
+
+    /// One that tells the user what it has to say through this pipe.
+    pub fn that_tells(host: &Host, options: &[&str], script: &str, errors: PipeWriter) -> Self {
         let mut command = cli::command();
         command.args(["--server", host.url(), "with", "gpu0"]).args(options).args(["--", "sh", "-c", script]);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(errors)
             .process_group(0)
             .spawn()
             .expect("easel with");
         let output = lines(child.stdout.take().expect("stdout"));
-        let errors = lines(child.stderr.take().expect("stderr"));
         let input = child.stdin.take();
-        Self { child, input, output, errors }
+        Self { child, input, output, errors: Arc::default() }
     }
 
     /// Waits until the command says this line.

@@ -135,3 +135,23 @@ async fn a_lease_that_makes_no_sense_is_refused_and_takes_no_place() {
     lease.next("ended").await;
     eventually("the device to be free", async || (api.device().await["busy"] == false).then_some(())).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wanted_the_memory_free_is_warned_after_a_restart_since_nobody_knows_whether_it_is() {
+    let mut host = Host::start().await;
+    for (unload, warned) in [(true, true), (false, false)] {
+        let query = format!("command=train&unload={unload}");
+        let mut lease = Lease::ask(&host.api(), &query, Some(&query)).await.ok().unwrap();
+        assert_eq!(lease.next("granted").await["warning"], Value::Null);
+
+        host.kill().await;
+        host.start_again().await;
+
+        let mut lease = Lease::ask(&host.api(), &query, Some(&query)).await.ok().unwrap();
+        let granted = lease.next("granted").await;
+        let words = granted["warning"].as_str().unwrap_or_default();
+        assert_eq!(words.contains("may not be free"), warned, "{granted}");
+        lease.say(json!({"type": "done", "attempt": 1, "exit_code": 0})).await;
+        lease.next("ended").await;
+    }
+}

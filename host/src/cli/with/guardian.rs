@@ -43,10 +43,11 @@ pub(super) async fn guard() -> anyhow::Result<()> {
             pass_on(pid, signal);
         }
     };
+    // However it ended: it may have ended before its command.
+    tree::end_now().await?;
     if let Some(code) = status.code().and_then(|code| u8::try_from(code).ok()) {
         return if code == 0 { Ok(()) } else { Err(Ended(code).into()) };
     }
-    tree::end_now().await?;
     anyhow::bail!(
         "the process that held the device was killed ({status}), and the command with it; the host takes the device back by itself"
     )

@@ -18,6 +18,7 @@ use super::super::exit::Ended;
 use super::super::view::Job;
 use super::lease::{Lease, News};
 use super::running::{self, Running};
+use super::say::{self, say};
 use super::signals::{Heard, Signals};
 use super::{Args, tree};
 
@@ -41,6 +42,15 @@ enum Why {
     Lost,
 }
 
+/// What comes of waiting in line.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// The device is ours, as this attempt.
+    Ours(u32),
+    /// It was, as this attempt, and the job was cancelled before the command could begin.
+    Cancelled(u32),
+}
+
 /// Waits for the device, runs the command, gives the device back.
 pub(super) async fn hold(remote: &Remote, args: Args, guardian: Pid) -> anyhow::Result<()> {
     tree::adopt_orphans()?;
@@ -49,19 +59,36 @@ pub(super) async fn hold(remote: &Remote, args: Args, guardian: Pid) -> anyhow::
     let client = Client::new(remote)?;
     let mut lease = Lease::ask(Client::new(remote)?, &args, &program(&args))?;
 
-    let attempt = in_line(&mut lease, &mut signals, &client).await?;
+    let outcome = hold_lease(&mut lease, &mut signals, &client, &args).await;
+    if outcome.is_err() {
+        // Whatever went wrong: whoever does not hold the device runs nothing on it.
+        tree::end_now().await?;
+    }
+    say::finish();
+    outcome
+}
+
+async fn hold_lease(lease: &mut Lease, signals: &mut Signals, client: &Client, args: &Args) -> anyhow::Result<()> {
+    let attempt = match in_line(lease, signals, client).await? {
+        Turn::Ours(attempt) => attempt,
+        Turn::Cancelled(attempt) => {
+            lease.report(json!({"type": "done", "attempt": attempt, "ended_for": "stopped"}));
+            told(lease, signals).await;
+            bail!("the job was cancelled before its command could begin");
+        }
+    };
     let terms = lease.terms().context("the host has not said for how long the device is lent")?;
-    eprintln!("easel: {} is yours, as job {}", args.device, terms.job);
+    say(format!("easel: {} is yours, as job {}", args.device, terms.job));
     let (ended, why) = match Running::start(&args.command, &terms.job, &args.device) {
         Ok(running) => {
-            let (ended, why) = run(running, &mut lease, &mut signals, &args, terms.ending).await?;
+            let (ended, why) = run(running, lease, signals, args, terms.ending).await?;
             (Ok(ended), why)
         }
         Err(error) => (Err(error), None),
     };
     lease.report(report(attempt, &ended, why));
-    let job = told(&mut lease, &mut signals).await;
-    outcome(ended, why, job.as_ref(), &args)
+    let job = told(lease, signals).await;
+    outcome(ended, why, job.as_ref(), args)
 }
 
 /// The program's own name. Its arguments are nobody's business: they may hold secrets.
@@ -71,18 +98,18 @@ fn program(args: &Args) -> String {
     name.to_string_lossy().chars().take(PROGRAM).collect()
 }
 
-/// Waits for the device; as which attempt it is ours.
-async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> anyhow::Result<u32> {
-    let mut bar = Bar::new();
+/// Waits for the device.
+async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> anyhow::Result<Turn> {
+    // None when there is nothing to show.
+    let mut bar = Some(line());
     let (mut away_since, mut granted, mut expiry) = (None, None, lease.expiry());
     loop {
         // What is granted too late is void, until the host answers again: it would have said by now if it were not ours.
         if let Some((attempt, warning)) = granted.take_if(|_| lease.is_valid()) {
-            drop(bar);
             if let Some(warning) = warning {
-                eprintln!("easel: {warning}");
+                say(format!("easel: {warning}"));
             }
-            return Ok(attempt);
+            return Ok(Turn::Ours(attempt));
         }
         let news = tokio::select! {
             news = lease.next() => news,
@@ -96,19 +123,32 @@ async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> a
             () = patience(away_since) => bail!("the host was away for too long, and the place in line may be lost"),
         };
         match news {
-            News::Waiting(job) => bar.job(&job),
-            News::Granted { attempt, warning } => granted = Some((attempt, warning)),
+            News::Waiting(job) => bar.get_or_insert_with(line).job(&job),
+            News::Granted { attempt, warning } => {
+                // A terminal may take its time to clear it, and the lease must be valid after that.
+                bar = None;
+                granted = Some((attempt, warning));
+            }
             News::Away(error) => {
                 granted = None;
                 away_since = away_since.or(Some(Instant::now()));
-                bar.wait(format!("{error}, trying to get it back"));
+                bar.get_or_insert_with(line).wait(format!("{error}, trying to get it back"));
             }
             News::Back => away_since = None,
             News::Ended(job) => return Err(lost(&job)),
             News::Failed(error) => return Err(error.into()),
-            News::End => {}
+            News::End => {
+                if let Some((attempt, _)) = granted {
+                    return Ok(Turn::Cancelled(attempt));
+                }
+            }
         }
     }
+}
+
+/// How the place in line is shown.
+fn line() -> Bar {
+    Bar::that_says(say)
 }
 
 async fn patience(away_since: Option<Instant>) {
@@ -122,8 +162,8 @@ async fn patience(away_since: Option<Instant>) {
 async fn leave(lease: &Lease, client: &Client, signal: Signal) -> anyhow::Error {
     if let Some(terms) = lease.terms() {
         match timeout(FAREWELL, client.post(&["v1", "jobs", &terms.job, "cancel"])).await {
-            Ok(Ok(_)) => eprintln!("easel: left the line, job {} is cancelled", terms.job),
-            _ => eprintln!("easel: left the line; the host cancels job {} when it notices", terms.job),
+            Ok(Ok(_)) => say(format!("easel: left the line, job {} is cancelled", terms.job)),
+            _ => say(format!("easel: left the line; the host cancels job {} when it notices", terms.job)),
         }
     }
     Ended(u8::try_from(128 + signal.as_raw()).unwrap_or(1)).into()
@@ -158,16 +198,16 @@ async fn run(
             news = lease.next() => match news {
                 News::End => Why::Cancelled,
                 News::Away(error) => {
-                    eprintln!("easel: {error}; the command goes on, and is ended if the host does not come back in time");
+                    say(format!("easel: {error}; the command goes on, and is ended if the host does not come back in time"));
                     continue;
                 }
                 News::Back => {
-                    eprintln!("easel: the host is back");
+                    say("easel: the host is back");
                     continue;
                 }
                 News::Ended(_) => Why::Lost,
                 News::Failed(error) => {
-                    eprintln!("easel: {error}");
+                    say(format!("easel: {error}"));
                     Why::Lost
                 }
                 News::Waiting(_) | News::Granted { .. } => continue,
@@ -192,11 +232,11 @@ async fn run(
             () = expiry.passed(), if why.is_none() => Why::Lost,
             () = at(out_of_time), if why.is_none() => Why::Timeout,
         };
+        running.end(ending)?;
         if why.is_none() {
-            eprintln!("easel: {}", reason.sentence());
+            say(format!("easel: {}", reason.sentence()));
         }
         why = why.or(Some(reason));
-        running.end(ending)?;
     }
 }
 
@@ -246,7 +286,7 @@ async fn told(lease: &mut Lease, signals: &mut Signals) -> Option<Job> {
             match news {
                 News::Ended(job) => return Some(*job),
                 News::Failed(error) => {
-                    eprintln!("easel: {error}");
+                    say(format!("easel: {error}"));
                     return None;
                 }
                 _ => {}
@@ -263,7 +303,7 @@ fn outcome(ended: io::Result<ExitStatus>, why: Option<Why>, job: Option<&Job>, a
         Ok(status) => status,
         Err(error) => {
             let program = args.command.first().map(|program| program.display().to_string()).unwrap_or_default();
-            eprintln!("easel: cannot run {program}: {error}");
+            say(format!("easel: cannot run {program}: {error}"));
             // As shells tell it.
             return Err(Ended(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }).into());
         }
@@ -277,7 +317,7 @@ fn outcome(ended: io::Result<ExitStatus>, why: Option<Why>, job: Option<&Job>, a
         None | Some(Why::Stopped) => {}
     }
     if job.is_none() {
-        eprintln!("easel: the host could not be told that the command is over; it finds out by itself");
+        say("easel: the host could not be told that the command is over; it finds out by itself");
     }
     match running::code(status) {
         0 => Ok(()),
@@ -302,7 +342,7 @@ mod tests {
         Line::parse_from([&["with"], line].concat()).args
     }
 
-    async fn as_attempt(connections: Vec<Vec<&'static str>>) -> Result<u32, String> {
+    async fn as_attempt(connections: Vec<Vec<&'static str>>) -> Result<Turn, String> {
         let host = FakeHost::start(connections).await;
         let args = args(&["gpu0", "--", "true"]);
         let mut lease = Lease::ask(host.client(), &args, &program(&args)).map_err(|error| error.to_string())?;
@@ -313,17 +353,23 @@ mod tests {
     const HELLO: &str = r#"{"type":"hello","job_id":"J","grace_ms":60000,"ending_ms":10}"#;
     const LATE: &str = r#"{"type":"hello","job_id":"J","grace_ms":0,"ending_ms":10}"#;
     const GRANTED: &str = r#"{"type":"granted","job_id":"J","attempt":3,"device":"gpu0","warning":null}"#;
+    const END: &str = r#"{"type":"end","reason":"cancelled"}"#;
     const LOST: &str = r#"{"type":"ended","job":{"id":"J","status":"cancelled"}}"#;
 
     #[tokio::test]
     async fn the_device_is_ours_when_it_is_granted_through_a_broken_connection_too() {
-        assert_eq!(as_attempt(vec![vec![HELLO], vec![HELLO, GRANTED]]).await, Ok(3));
+        assert_eq!(as_attempt(vec![vec![HELLO], vec![HELLO, GRANTED]]).await, Ok(Turn::Ours(3)));
     }
 
     #[tokio::test]
     async fn what_is_granted_after_the_lease_has_expired_is_not_ours() {
         let outcome = as_attempt(vec![vec![LATE, GRANTED], vec![HELLO, LOST]]).await;
         assert_eq!(outcome, Err("job J was cancelled before its command could begin".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_is_cancelled_before_the_lease_is_valid_is_not_started() {
+        assert_eq!(as_attempt(vec![vec![LATE, GRANTED, END], vec![HELLO]]).await, Ok(Turn::Cancelled(3)));
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! A command that runs: its own process, whatever that has started, and how all of it is brought to an end.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use super::guardian::GUARDIAN;
+use super::say::say;
 use super::tree::{self, LOOK};
 
 /// A command, from its start until nothing of it is left.
@@ -19,6 +21,8 @@ pub(super) struct Running {
     status: Option<ExitStatus>,
     /// When what is left of it is killed, once it was asked to end.
     kill_at: Option<Instant>,
+    /// Processes that cannot be sent a signal, of which the user knows.
+    told: HashSet<Pid>,
 }
 
 impl Running {
@@ -27,7 +31,7 @@ impl Running {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command.args(arguments).env_remove(GUARDIAN).env("EASEL_JOB_ID", job).env("EASEL_DEVICE", device);
-        Ok(Self { child: command.spawn()?, status: None, kill_at: None })
+        Ok(Self { child: command.spawn()?, status: None, kill_at: None, told: HashSet::new() })
     }
 
     /// Waits until nothing of it is left; how its own process ended. When that ends, what it leaves is ended too, within
@@ -39,12 +43,12 @@ impl Running {
                     return Ok(status);
                 }
                 if self.kill_at.is_none() {
-                    eprintln!("easel: the command has ended, ending what it has left running");
+                    self.end(ending)?;
+                    say("easel: the command has ended, ending what it has left running");
                 }
-                self.end(ending)?;
             }
             if self.kill_at.is_some_and(|at| Instant::now() >= at) {
-                tree::signal(Signal::KILL)?;
+                tree::signal(Signal::KILL, &mut self.told)?;
             }
             let watched = self.kill_at.is_some();
             tokio::select! {
@@ -58,9 +62,9 @@ impl Running {
     pub(super) fn end(&mut self, ending: Duration) -> io::Result<()> {
         if self.kill_at.is_none() {
             self.kill_at = Some(Instant::now() + ending);
-            tree::signal(Signal::TERM)?;
+            tree::signal(Signal::TERM, &mut self.told)?;
             // Whoever was stopped does not hear that.
-            tree::signal(Signal::CONT)?;
+            tree::signal(Signal::CONT, &mut self.told)?;
         }
         Ok(())
     }
@@ -71,8 +75,8 @@ impl Running {
     }
 
     /// Lets it go on after it was stopped.
-    pub(super) fn go_on(&self) -> io::Result<()> {
-        tree::signal(Signal::CONT).map(drop)
+    pub(super) fn go_on(&mut self) -> io::Result<()> {
+        tree::signal(Signal::CONT, &mut self.told).map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 //! All processes that a command has started, whatever they did to get away: groups and sessions of their own, parents that are
 //! gone. Orphans come to the nearest ancestor that adopts them, and that is us; so whatever runs is found below us in `/proc`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use rustix::process::{
     Pid, Signal, getpid, getppid, kill_process, set_child_subreaper, set_parent_process_death_signal,
 };
 use tokio::time::sleep;
+
+use super::say::say;
 
 /// How often it is looked whether processes that were killed are gone.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
@@ -28,13 +30,17 @@ pub(super) fn end_with(parent: Pid) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends a signal to all processes below this one; whether there were any.
-pub(super) fn signal(signal: Signal) -> io::Result<bool> {
+/// Sends a signal to all processes below this one; whether there were any. Those that it cannot be sent to are told of once.
+pub(super) fn signal(signal: Signal, told: &mut HashSet<Pid>) -> io::Result<bool> {
     let below = below(getpid())?;
     for pid in &below {
         match kill_process(*pid, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-            Err(error) => tracing::warn!("cannot send {signal:?} to process {}: {error}", pid.as_raw_nonzero()),
+            Err(error) => {
+                if told.insert(*pid) {
+                    say(format!("easel: cannot send {signal:?} to process {}: {error}", pid.as_raw_nonzero()));
+                }
+            }
         }
     }
     Ok(!below.is_empty())
@@ -47,7 +53,8 @@ pub(super) fn is_empty() -> io::Result<bool> {
 
 /// Kills whatever is below this process. Those who start others meanwhile are killed with them the next time.
 pub(super) async fn end_now() -> io::Result<()> {
-    while signal(Signal::KILL)? {
+    let mut told = HashSet::new();
+    while signal(Signal::KILL, &mut told)? {
         sleep(LOOK).await;
     }
     Ok(())

@@ -11,7 +11,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use warp::ws::{Message, WebSocket};
 
@@ -68,6 +68,8 @@ pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, attendance: Attenda
         head.mark_unchanged();
         session.granted.mark_unchanged();
         let over = match session.news().await {
+            // Whoever comes too late hears nothing that its lease could last from, only how it ended, once that is written.
+            Ok((_, false)) if !session.attendance.is_in_time() => break TRY_AGAIN,
             Ok((news, over)) => {
                 frames.extend(news);
                 over
@@ -86,6 +88,10 @@ pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, attendance: Attenda
         frames = tokio::select! {
             () = stop.cancelled() => break GOING_AWAY,
             () = session.attendance.replaced() => break REPLACED,
+            () = session.attendance.out_of_time() => {
+                tracing::warn!(job = %session.attendance.job().id, "the holder of a lease does not end its command: not answered any more");
+                break TRY_AGAIN;
+            }
             () = session.attendance.silent_for(session.terms.grace) => {
                 tracing::debug!(job = %session.attendance.job().id, "the holder of a lease is silent");
                 return;
@@ -140,11 +146,17 @@ impl Session {
         let Some(Grant { attempt, warning }) = grant else { return Ok((self.waiting(&job), false)) };
         let mut news = Vec::new();
         if !std::mem::replace(&mut self.told.granted, true) {
+            // It may hear of that as late as its lease allows.
+            if let Some(time) = job.timeout_s {
+                let time = Duration::from_secs(time.into());
+                self.attendance.seat().is_to_end_at(Instant::now() + self.terms.grace + time);
+            }
             news.push(json!({
                 "type": "granted", "job_id": id, "attempt": attempt, "device": job.device, "warning": warning,
             }));
         }
         if job.cancel_requested && !std::mem::replace(&mut self.told.to_end, true) {
+            self.attendance.seat().is_to_end_at(Instant::now());
             news.push(json!({"type": "end", "reason": "cancelled"}));
         }
         Ok((news, false))
