@@ -25,7 +25,9 @@ impl With {
 
     /// One that tells the user what it has to say through this pipe.
     pub fn that_tells(host: &Host, options: &[&str], script: &str, errors: PipeWriter) -> Self {
-        let mut command = cli::command();
+        // A terminal's interrupt must reach it: who runs these tests in the background ignores it, and so would it.
+        let mut command = cli::clean(Command::new("env"));
+        command.arg("--default-signal=INT").arg(cli::binary());
         command.args(["--server", host.url(), "with", "gpu0"]).args(options).args(["--", "sh", "-c", script]);
         let mut child = command
             .stdin(Stdio::piped())
