@@ -66,7 +66,9 @@ impl Guard {
         }
         let _one = self.saying.lock().await;
         // Somebody else may have said it meanwhile.
-        let (stands, short) = (self.stands(), self.short(self.stands()).unwrap_or_default());
+        let stands = self.stands();
+        // Who cannot tell any more must not let the queue go on: the next look will.
+        let Ok(short) = self.short(stands) else { return };
         if short.is_some() == stands {
             return;
         }
