@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use easel_core::{Command, JobId, Remains, Reply, Retention, State, Timestamp};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
@@ -19,8 +19,9 @@ use crate::time;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How many rows are read at once.
 const PAGE: usize = 256;
-/// Rounds until everything is looked at from the very beginning: a clock that was set back puts rows where none are expected.
-const FRESH: u32 = 100;
+/// How often everything is looked at, from the very beginning: what was held back in the middle may be free by then, and a
+/// clock that was set back puts rows where none are expected.
+const FRESH: Duration = Duration::from_mins(10);
 
 /// Lets go of what is not kept.
 pub struct Pruner {
@@ -44,6 +45,27 @@ enum Broken {
     Stopped,
 }
 
+/// How far the rows of what ended jobs leave behind are known.
+#[derive(Clone, Copy)]
+struct Known {
+    /// No row is older.
+    floor: Timestamp,
+    /// Up to here, all were looked at, and those that are left are held back.
+    seen: Place,
+    /// When all were looked at.
+    since: Instant,
+}
+
+/// A row: when the job ended, and which.
+type Place = (Timestamp, Option<JobId>);
+
+impl Known {
+    /// Nothing is known.
+    fn nothing() -> Self {
+        Self { floor: Timestamp::MIN, seen: (Timestamp::MIN, None), since: Instant::now() }
+    }
+}
+
 impl Pruner {
     /// Runs until `stop`; a transaction that is under way is finished, and the files of its jobs removed.
     pub async fn run(self, stop: CancellationToken) {
@@ -54,9 +76,12 @@ impl Pruner {
         let shortest_time =
             times.min().and_then(|time| u64::try_from(time).ok()).map_or(longest, Duration::from_micros);
         let aging = (shortest_time / 10).clamp(shortest, longest);
-        let (mut floor, mut rounds, mut pause) = (Timestamp::MIN, 0, shortest);
+        let (mut known, mut pause) = (Known::nothing(), shortest);
         loop {
-            let gone = match self.round(&mut floor, &stop).await {
+            if known.since.elapsed() >= FRESH {
+                known = Known::nothing();
+            }
+            let gone = match self.round(&mut known, &stop).await {
                 Ok(gone) => gone,
                 Err(Broken::Stopped | Broken::Write(Rejected::Closing)) => return,
                 Err(error) => {
@@ -67,14 +92,10 @@ impl Pruner {
             if gone > 0 {
                 tracing::info!(jobs = gone, "removed ended jobs that are not kept any more");
             }
-            rounds += 1;
-            if rounds % FRESH == 0 {
-                floor = Timestamp::MIN;
-            }
             // What is needed all the same is not looked at in vain again and again.
             pause =
                 if gone == 0 && self.is_over(&self.scheduler.state()) { (pause * 2).min(longest) } else { shortest };
-            let due = tokio::time::Instant::now() + aging.max(pause);
+            let due = Instant::now() + aging.max(pause);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(pause) => {}
@@ -82,7 +103,7 @@ impl Pruner {
             while !self.is_over(&self.scheduler.state()) {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep_until(due) => break,
+                    () = sleep_until(due) => break,
                     changed = head.changed() => if changed.is_err() { return },
                 }
             }
@@ -95,9 +116,9 @@ impl Pruner {
         kept.jobs > retention.max_jobs || kept.bytes > retention.artifacts || state.log_is_long(retention)
     }
 
-    /// Lets go of all that may go by now: how many jobs. No remains are older than `floor`.
-    async fn round(&self, floor: &mut Timestamp, stop: &CancellationToken) -> Result<usize, Broken> {
-        let gone = self.jobs(floor, stop).await?;
+    /// Lets go of all that may go by now: how many jobs.
+    async fn round(&self, known: &mut Known, stop: &CancellationToken) -> Result<usize, Broken> {
+        let gone = self.jobs(known, stop).await?;
         self.keys(stop).await?;
         while self.scheduler.state().log_is_long(&self.retention) {
             self.prune(Command::Prune { jobs: Vec::new(), keys: Vec::new() }, stop).await?;
@@ -105,18 +126,25 @@ impl Pruner {
         Ok(gone)
     }
 
-    async fn jobs(&self, floor: &mut Timestamp, stop: &CancellationToken) -> Result<usize, Broken> {
-        let (mut after, mut gone, mut first) = ((*floor, None), 0, true);
+    /// What holds a job back, most of all its key, mostly holds those back that ended after it. So where a whole page stays,
+    /// those after it that were seen before are passed over: a round costs what is new, and not what is kept.
+    async fn jobs(&self, known: &mut Known, stop: &CancellationToken) -> Result<usize, Broken> {
+        let (mut after, mut gone, mut first): (Place, _, _) = ((known.floor, None), 0, true);
         loop {
             let until = self.retention.horizon(self.scheduler.state().kept(), time::now());
             let page = self.scheduler.remains(after, until, PAGE).await?;
             let Some(last) = page.last() else { return Ok(gone) };
             if let Some(oldest) = page.first().filter(|_| std::mem::take(&mut first)) {
-                *floor = oldest.at;
+                known.floor = oldest.at;
             }
             after = (last.at, Some(last.job));
+            let before = gone;
             for slice in page.chunks(self.retention.slice.max(1)) {
                 gone += self.slice(slice, stop).await?;
+            }
+            known.seen = known.seen.max(after);
+            if gone == before {
+                after = known.seen;
             }
         }
     }
