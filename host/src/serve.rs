@@ -49,7 +49,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     scheduler.send(Command::Recover).await.context("cannot take up what was running")?;
     sweep(&scheduler, &files).await.context("cannot sweep the files of lost attempts")?;
 
-    let holders = Holders::new(scheduler.clone());
+    let holders = Holders::new(scheduler.clone(), config.command_grace, stop.clone());
     holders.expect_back();
     // Before anything is claimed.
     let guard = Arc::new(guard(&config, &data, &scheduler));

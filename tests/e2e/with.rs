@@ -235,6 +235,18 @@ async fn a_command_that_has_the_device_is_not_suspended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_command_has_left_behind_and_has_ended_is_no_zombie_while_the_command_goes_on() {
+    let host = Host::start().await;
+    let file = host.home().path().join("pid");
+    let orphan = format!("(sh -c 'echo $$ > {0}.new; mv {0}.new {0}' &)", file.display());
+    let gone = format!("until [ -e {0} ]; do :; done; while [ -e /proc/$(cat {0}) ]; do :; done", file.display());
+    let mut with = With::start(&host, &[], &format!("{orphan}; {gone}; echo gone; read line"));
+    with.says("gone").await;
+    with.type_line("go on");
+    assert_eq!(with.exit().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_whose_job_is_cancelled_ends() {
     let host = Host::start().await;
     let mut with = With::start(&host, &[], &locked(&host, STAYS));

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::scheduler::{Rejected, Scheduler};
 
@@ -104,6 +105,10 @@ pub enum EndedFor {
 pub struct Holders {
     scheduler: Scheduler,
     seats: Arc<Mutex<HashMap<JobId, Weak<Seat>>>>,
+    /// What is agreed with whoever comes now.
+    grace: Duration,
+    /// The host stops: whoever cannot reach it then has done nothing wrong.
+    stop: CancellationToken,
 }
 
 /// What the device's task and the connection of a holder have in common.
@@ -128,8 +133,13 @@ enum Presence {
 
 impl Holders {
     /// Nobody is there yet.
-    pub fn new(scheduler: Scheduler) -> Self {
-        Self { scheduler, seats: Arc::default() }
+    pub fn new(scheduler: Scheduler, grace: Duration, stop: CancellationToken) -> Self {
+        Self { scheduler, seats: Arc::default(), grace, stop }
+    }
+
+    /// What is agreed with whoever comes now, and asks for nothing.
+    pub fn usual(&self) -> Terms {
+        Terms { grace: self.grace, unload: false }
     }
 
     /// Gives those who waited when the host went away their time to come back.
@@ -163,6 +173,8 @@ impl Holders {
     async fn linger(self, seat: Arc<Seat>, job: Arc<Job>) {
         tokio::select! {
             () = seat.come_back() => return,
+            // The next process of this host gives it its time anew.
+            () = self.stop.cancelled() => return,
             () = sleep(Terms::of(&job).grace) => {}
         }
         let waits = |job: &Arc<Job>| job.status != Status::Processing;

@@ -6,7 +6,7 @@ use easel_core::{Command, Occupant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dispatch, PATIENCE, journal, pause};
+use super::{Dispatch, PATIENCE, Terms, backend_of_commands, journal, pause};
 use crate::backend::{Kill, Lost};
 
 impl Dispatch {
@@ -38,6 +38,28 @@ impl Dispatch {
     }
 
     async fn settle_once(&self, dirty: &Occupant, kill: Kill) -> anyhow::Result<()> {
+        if dirty.backend == backend_of_commands(&self.device) {
+            self.outwait(dirty).await?;
+        } else {
+            self.quiet(dirty, kill).await?;
+        }
+        let settled = Command::Settled { device: self.device.clone(), job: dirty.job, attempt: dirty.attempt };
+        self.scheduler.send(settled).await?;
+        Ok(())
+    }
+
+    /// Waits until a command is over that nobody holds the device for any more: its holder, which has had no answer since
+    /// this host started, has promised it.
+    async fn outwait(&self, dirty: &Occupant) -> anyhow::Result<()> {
+        let job = self.scheduler.job(dirty.job).await?;
+        let promise = job.map_or(self.holders.usual(), |job| Terms::of(&job)).promise();
+        tracing::info!(device = self.device, job = %dirty.job, "a command may still run on the device: waiting {promise:?} for its holder to end it");
+        tokio::time::sleep(promise).await;
+        Ok(())
+    }
+
+    /// Has the component that ran the attempt bring the device to rest.
+    async fn quiet(&self, dirty: &Occupant, kill: Kill) -> anyhow::Result<()> {
         let backend = self.registry.with_digest(&dirty.backend, &dirty.digest).await?;
         let (news, mut inbox) = mpsc::channel(16);
         let lost = Lost { job_id: dirty.job, attempt: dirty.attempt, note: dirty.note.clone() };
@@ -48,10 +70,6 @@ impl Dispatch {
             }
         };
         let (settled, ()) = tokio::join!(settling, listening);
-        settled.map_err(|ended| anyhow::anyhow!("{ended}"))?;
-        self.scheduler
-            .send(Command::Settled { device: self.device.clone(), job: dirty.job, attempt: dirty.attempt })
-            .await?;
-        Ok(())
+        settled.map_err(|ended| anyhow::anyhow!("{ended}"))
     }
 }

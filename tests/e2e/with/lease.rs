@@ -1,7 +1,7 @@
 //! The lease by itself: what is said on it, and what becomes of a place in line whose holder is gone.
 
 use super::holder::{command_that_is, commands};
-use crate::harness::{Api, BOUND, Host, eventually};
+use crate::harness::{Api, BOUND, Config, Home, Host, eventually};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -64,6 +64,10 @@ async fn who_comes_with_the_key_goes_on_where_it_was_and_who_holds_nothing_gives
     let mut again = Lease::ask(&api, query, Some("mine")).await.ok().unwrap();
     assert_eq!(again.next("hello").await["job_id"], id);
     assert_eq!(Lease::ask(&api, "command=other", Some("mine")).await.err(), Some(409));
+    let named = format!("{query}&job_id={}", id.as_str().unwrap());
+    assert_eq!(Lease::ask(&api, &named, Some("yours")).await.err(), Some(410), "it is not theirs");
+    let mut again = Lease::ask(&api, &named, Some("mine")).await.ok().unwrap();
+    assert_eq!(again.next("hello").await["job_id"], id);
     let mut other = Lease::ask(&api, query, Some("yours")).await.ok().unwrap();
     assert_ne!(other.next("hello").await["job_id"], id);
 
@@ -104,6 +108,51 @@ async fn a_place_in_line_whose_holder_does_not_come_back_is_given_up() {
     drop(lease);
     host.start_again().await;
     host.api().until(&job["id"], "cancelled").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_for_a_command_that_is_over_is_not_put_in_line_again_though_its_key_is_free() {
+    let keeps_no_key = Config { tables: "[retention]\nkeys = \"0s\"".into(), ..Config::default() };
+    let host = Home::with(keeps_no_key).start().await;
+    let api = host.api();
+    api.post("/v1/queue/pause", &json!({})).await.expect(200);
+    let mut lease = Lease::ask(&api, "command=train", Some("mine")).await.ok().unwrap();
+    let id = lease.next("hello").await["job_id"].as_str().unwrap().to_owned();
+    api.post(&format!("/v1/jobs/{id}/cancel"), &json!({})).await.expect(200);
+    lease.next("ended").await;
+
+    let named = format!("command=train&job_id={id}");
+    let mut lease = Lease::ask(&api, &named, Some("mine")).await.ok().unwrap();
+    assert_eq!(lease.next("ended").await["job"]["id"], id);
+    assert_eq!(api.delete(&format!("/v1/jobs/{id}")).await.status, 204);
+    assert_eq!(Lease::ask(&api, &named, Some("mine")).await.err(), Some(410));
+    assert_eq!(commands(&host).await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_is_taken_out_of_the_configuration_under_a_command_works_again_when_it_is_back() {
+    let mut home = Home::with(Config { top: "command_grace = \"1s\"".into(), ..Config::default() });
+    let with_it = std::fs::read_to_string(home.path().join("easel.toml")).unwrap();
+    let elsewhere = with_it.replace("gpu0", "gpu1");
+    let mut host = home.start().await;
+    let mut lease = Lease::ask(&host.api(), "command=train", Some("mine")).await.ok().unwrap();
+    let id = lease.next("granted").await["job_id"].clone();
+    host.kill().await;
+
+    home = host.home().clone();
+    std::fs::write(home.path().join("easel.toml"), elsewhere).unwrap();
+    host.start_again().await;
+    host.api().until(&id, "error").await;
+    host.kill().await;
+
+    std::fs::write(home.path().join("easel.toml"), with_it).unwrap();
+    host.start_again().await;
+    let api = host.api();
+    let job = api.submit(json!({})).await;
+    // Nobody knows of the command but its holder, who has promised to end it.
+    let waits = api.job(&job["id"]).await;
+    assert_eq!((&waits["status"], &waits["waiting_for"]), (&json!("queued"), &json!("device")));
+    api.until(&job["id"], "complete").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

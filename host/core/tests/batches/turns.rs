@@ -144,6 +144,22 @@ fn a_recovery_takes_live_attempts_for_lost_and_leaves_their_devices_to_be_settle
 }
 
 #[test]
+fn a_device_that_was_not_configured_when_its_attempt_was_lost_is_settled_when_it_is_back() {
+    let mut batch = Batch::after(2);
+    batch.claim();
+    let device = batch.draft.state.device("gpu0").unwrap().clone();
+    // A start without it, and one with it: what the store has of the device is as old as the claim.
+    batch.finish(1, 1, Outcome::Lost);
+    batch.draft.put_device(device);
+    batch.ask(Command::Recover).unwrap();
+    let device = batch.draft.state.device("gpu0").unwrap();
+    assert_eq!((&device.live, device.dirty.as_ref().unwrap().job), (&None, job_id(1)));
+    assert_eq!(batch.claim(), None, "it may still be at work");
+    batch.ask(Command::Settled { device: "gpu0".into(), job: job_id(1), attempt: 1 }).unwrap();
+    assert_eq!(batch.claim(), Some((job_id(1), 2)));
+}
+
+#[test]
 fn only_the_newest_job_of_a_message_becomes_its_reporter() {
     let mut batch = Batch::new();
     batch.ask(Command::CreateMessage(Box::new(new_message(1)))).unwrap();

@@ -26,6 +26,8 @@ use super::{Args, tree};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long the host may be away when it is to be told of the end. Then it finds out by itself.
 const FAREWELL: Duration = Duration::from_secs(30);
+/// What the news of a signal may take that somebody else has had as well.
+const HINDSIGHT: Duration = Duration::from_millis(20);
 /// The longest name of a program that is told, in characters.
 const PROGRAM: usize = 200;
 
@@ -191,8 +193,10 @@ async fn run(
         let reason = tokio::select! {
             status = running.over(ending) => {
                 let status = status.context("cannot tell whether the command is over")?;
-                // Ctrl-C went to the command as well, and it may have had its own opinion.
-                let stopped = interrupted && !status.success();
+                // Ctrl-C went to the command as well, and it may have had its own opinion, and have told it sooner than we
+                // have heard of it.
+                let mut heard = async || matches!(timeout(HINDSIGHT, signals.next()).await, Ok(Heard::Interrupt));
+                let stopped = !status.success() && (interrupted || heard().await);
                 return Ok((status, why.or(stopped.then_some(Why::Stopped))));
             }
             news = lease.next() => match news {

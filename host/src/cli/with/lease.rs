@@ -234,7 +234,12 @@ impl Keeper {
     async fn talk(&mut self, client: &Client, url: &Url, key: &HeaderValue) -> Result<(), ClientError> {
         let begun = Instant::now();
         let header = (HeaderName::from_static("idempotency-key"), key.clone());
-        let mut socket = Socket::connect(client, url.clone(), Some(header)).await?;
+        let mut url = url.clone();
+        // Whatever the host has forgotten by now, it does not take the command for a new one.
+        if let Some(terms) = &*self.terms.borrow() {
+            url.query_pairs_mut().append_pair("job_id", &terms.job);
+        }
+        let mut socket = Socket::connect(client, url, Some(header)).await?;
         // To be let in is the first answer.
         self.asked = VecDeque::from([(0, begun)]);
         if self.reports.borrow().is_some() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 use super::guardian::GUARDIAN;
@@ -23,6 +24,8 @@ pub(super) struct Running {
     kill_at: Option<Instant>,
     /// Processes that cannot be sent a signal, of which the user knows.
     told: HashSet<Pid>,
+    /// Tells when a process has ended that this one started or adopted.
+    ended: unix::Signal,
 }
 
 impl Running {
@@ -31,13 +34,15 @@ impl Running {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command.args(arguments).env_remove(GUARDIAN).env("EASEL_JOB_ID", job).env("EASEL_DEVICE", device);
-        Ok(Self { child: command.spawn()?, status: None, kill_at: None, told: HashSet::new() })
+        let ended = signal(SignalKind::child())?;
+        Ok(Self { child: command.spawn()?, status: None, kill_at: None, told: HashSet::new(), ended })
     }
 
     /// Waits until nothing of it is left; how its own process ended. When that ends, what it leaves is ended too, within
     /// `ending`. Nothing is lost when this is dropped half way.
     pub(super) async fn over(&mut self, ending: Duration) -> io::Result<ExitStatus> {
         loop {
+            tree::reap(self.child.id())?;
             if let Some(status) = self.status {
                 if tree::is_empty()? {
                     return Ok(status);
@@ -53,6 +58,7 @@ impl Running {
             let watched = self.kill_at.is_some();
             tokio::select! {
                 status = self.child.wait(), if self.status.is_none() => self.status = Some(status?),
+                _ = self.ended.recv() => {}
                 () = sleep(LOOK), if watched => {}
             }
         }

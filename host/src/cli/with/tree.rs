@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use rustix::process::{
-    Pid, Signal, getpid, getppid, kill_process, set_child_subreaper, set_parent_process_death_signal,
+    Pid, Signal, WaitOptions, getpid, getppid, kill_process, set_child_subreaper, set_parent_process_death_signal,
+    waitpid,
 };
 use tokio::time::sleep;
 
@@ -51,6 +52,21 @@ pub(super) fn is_empty() -> io::Result<bool> {
     Ok(below(getpid())?.is_empty())
 }
 
+/// Lets go of the processes that were adopted here and have ended, so that a command which runs for days leaves no trail of
+/// them. `own` is waited for elsewhere.
+pub(super) fn reap(own: Option<u32>) -> io::Result<()> {
+    let me = getpid().as_raw_nonzero().get();
+    for Process { pid, parent, .. } in all()? {
+        let ours = parent == me && own.is_none_or(|own| i64::from(own) != i64::from(pid));
+        let Some(pid) = Pid::from_raw(pid).filter(|_| ours) else { continue };
+        match waitpid(Some(pid), WaitOptions::NOHANG) {
+            Ok(_) | Err(rustix::io::Errno::CHILD) => {}
+            Err(error) => tracing::debug!("cannot wait for process {}: {error}", pid.as_raw_nonzero()),
+        }
+    }
+    Ok(())
+}
+
 /// Kills whatever is below this process. Those who start others meanwhile are killed with them the next time.
 pub(super) async fn end_now() -> io::Result<()> {
     let mut told = HashSet::new();
@@ -60,9 +76,17 @@ pub(super) async fn end_now() -> io::Result<()> {
     Ok(())
 }
 
-/// The processes below `root` that still run.
-fn below(root: Pid) -> io::Result<Vec<Pid>> {
-    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+/// A process, and whether it still runs: one that has ended and only waits to be noticed does not, unless it is but the first
+/// of its threads that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    runs: bool,
+}
+
+fn all() -> io::Result<Vec<Process>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
         if !name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -70,9 +94,16 @@ fn below(root: Pid) -> io::Result<Vec<Pid>> {
         }
         // One that is gone by now is none.
         let Ok(stat) = fs::read(format!("/proc/{}/stat", name.display())) else { continue };
-        if let Some((pid, parent)) = parse(&String::from_utf8_lossy(&stat)) {
-            children.entry(parent).or_default().push(pid);
-        }
+        found.extend(parse(&String::from_utf8_lossy(&stat)));
+    }
+    Ok(found)
+}
+
+/// The processes below `root` that still run.
+fn below(root: Pid) -> io::Result<Vec<Pid>> {
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    for process in all()?.into_iter().filter(|process| process.runs) {
+        children.entry(process.parent).or_default().push(process.pid);
     }
     let mut found = Vec::new();
     let mut from = vec![root.as_raw_nonzero().get()];
@@ -85,15 +116,14 @@ fn below(root: Pid) -> io::Result<Vec<Pid>> {
     Ok(found)
 }
 
-/// A process and its parent, as `/proc/PID/stat` tells. One that has ended and only waits to be noticed is none, unless it is
-/// but the first of its threads that has ended. The name may hold anything, brackets and spaces too.
-fn parse(stat: &str) -> Option<(i32, i32)> {
+/// A process as `/proc/PID/stat` tells. The name may hold anything, brackets and spaces too.
+fn parse(stat: &str) -> Option<Process> {
     let (pid, rest) = stat.split_once(" (")?;
     let mut fields = rest.rsplit_once(") ")?.1.split(' ');
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
     let threads: u32 = fields.nth(15)?.parse().ok()?;
-    (threads > 1 || !matches!(state, "Z" | "X")).then_some((pid.parse().ok()?, parent))
+    Some(Process { pid: pid.parse().ok()?, parent, runs: threads > 1 || !matches!(state, "Z" | "X") })
 }
 
 #[cfg(test)]
@@ -105,9 +135,11 @@ mod tests {
         let stat = |name: &str, state: &str, threads: u32| {
             parse(&format!("12 ({name}) {state} 7 12 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 {threads} 0 123 456"))
         };
-        assert_eq!(stat("python", "S", 1), Some((12, 7)));
-        assert_eq!(stat("a) R 1 (b) c", "R", 1), Some((12, 7)));
-        assert_eq!((stat("python", "Z", 1), stat("python", "Z", 2)), (None, Some((12, 7))));
+        let python = Process { pid: 12, parent: 7, runs: true };
+        assert_eq!(stat("python", "S", 1), Some(python));
+        assert_eq!(stat("a) R 1 (b) c", "R", 1), Some(python));
+        assert_eq!(stat("python", "Z", 2), Some(python));
+        assert_eq!(stat("python", "Z", 1), Some(Process { runs: false, ..python }));
         for junk in ["", "12", "12 (x", "12 (x) S", "x (y) S 7"] {
             assert_eq!(parse(junk), None, "{junk:?}");
         }

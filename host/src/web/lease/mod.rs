@@ -1,7 +1,8 @@
 //! `GET /v1/devices/{name}/lease`: a place in line for a command that the client runs itself, and then the device.
 //!
 //! The client gives an idempotency key of its own making. Who connects again with that key goes on where it was: the key is what
-//! makes it the holder, and like any key it outlasts a restart. What is said on the WebSocket is `session`'s.
+//! makes it the holder, and like any key it outlasts a restart. Who knows its job already names it, and is not put in line again
+//! should the key be free by then. What is said on the WebSocket is `session`'s.
 
 mod session;
 
@@ -36,15 +37,20 @@ pub(super) async fn lease(
     headers: HeaderMap,
     held: Connection,
 ) -> Answer {
-    query.only(&["priority", "command", "name", "unload", "timeout_s"])?;
+    query.only(&["priority", "command", "name", "unload", "timeout_s", "job_id"])?;
     if host.scheduler.state().device(&device.0).is_none() {
         return Err(Problem::not_found(format!("there is no device {}", device.0)));
     }
     let key = submit::key(&headers)?.ok_or_else(|| {
         Problem::invalid("Idempotency-Key", "a lease needs an Idempotency-Key that only its holder knows")
     })?;
-    let new = new_job(&host, &device.0, &query, key)?;
-    let attendance = to_the_end(take_place(host.clone(), new)).await?;
+    let attendance = match query.one("job_id")? {
+        Some(id) => come_back(&host, id, &key).await?,
+        None => {
+            let new = new_job(&host, &device.0, &query, key)?;
+            to_the_end(take_place(host.clone(), new)).await?
+        }
+    };
     let ws = ws.max_message_size(socket::MAX_FRAME).max_frame_size(socket::MAX_FRAME);
     let upgraded = ws.on_upgrade(async move |socket| {
         session::talk(socket, host, attendance, held.stop.clone()).await;
@@ -62,6 +68,15 @@ async fn take_place(host: Arc<Host>, new: NewJob) -> Result<Attendance, Problem>
     }
 }
 
+/// Finds the command where it is, for its holder.
+async fn come_back(host: &Host, id: &str, key: &str) -> Result<Attendance, Problem> {
+    let gone =
+        || Problem::gone(format!("the command that was job {id} is over, and not kept any more")).in_field("job_id");
+    let id = id.parse().map(JobId).map_err(|_| gone())?;
+    let job = host.scheduler.job(id).await?.filter(|job| job.owner == OWNER && job.key.as_deref() == Some(key));
+    Ok(host.holders.attend(job.ok_or_else(gone)?))
+}
+
 fn new_job(host: &Host, device: &str, query: &Query, key: String) -> Result<NewJob, Problem> {
     let program = text(query, "command")?
         .ok_or_else(|| Problem::invalid("command", "say which program it is to be, without its arguments"))?;
@@ -77,7 +92,7 @@ fn new_job(host: &Host, device: &str, query: &Query, key: String) -> Result<NewJ
         owner: OWNER.to_owned(),
         user: None,
         priority: i32::try_from(priority).unwrap_or_default(),
-        params: Terms { grace: host.config.command_grace, unload }.params(&program, &name),
+        params: Terms { unload, ..host.holders.usual() }.params(&program, &name),
         inputs: Vec::new(),
         // Events carry no params, and those who follow them want to know what holds the device.
         metadata: Json::of(&json!({ "name": name })),
