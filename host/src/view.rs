@@ -153,7 +153,18 @@ fn told(logged: &Logged, body: &Body) -> Value {
         Body::Device { name, paused } => {
             json!({"type": "device", "name": name, "paused": paused.as_ref().map(pause)})
         }
-        Body::Backend { name, held } => json!({"type": "backend", "name": name, "held": held}),
+        Body::Backend { name, held } => {
+            let event = if held.is_some() { "held" } else { "released" };
+            json!({"type": "backend", "event": event, "name": name, "held": held})
+        }
+        Body::Binding { backend, runs, ran } => {
+            let event = match (runs, ran) {
+                (Some(_), None) => "added",
+                (None, _) => "removed",
+                (Some(_), Some(_)) => "changed",
+            };
+            json!({"type": "backend", "event": event, "name": backend, "runs": runs, "ran": ran})
+        }
     }
 }
 

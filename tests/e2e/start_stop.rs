@@ -2,7 +2,7 @@
 
 use crate::harness::api::{long, text};
 use crate::harness::socket::{head, runs};
-use crate::harness::{BOUND, Config, Home, Host, Socket, eventually, history};
+use crate::harness::{Api, BOUND, Config, Home, Host, Socket, eventually, history};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,4 +184,42 @@ async fn a_host_without_any_configuration_draws() {
 
     let done = api.until(&job["id"], "complete").await;
     assert_eq!((&done["backend"], &done["artifacts"][0]["mime"]), (&json!("flux-stub"), &json!("image/png")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tells_at_a_start_which_backends_were_configured_otherwise_since_the_last() {
+    let mut host = Host::start().await;
+    let before = head(&host.api()).await;
+    let log = async |api: &Api| -> Vec<Value> {
+        let url = format!("/v1/events?since={before}");
+        serde_json::from_value(api.get(&url).await.expect(200)["events"].take()).unwrap()
+    };
+    let first = host.api().get("/v1/backends/fakes").await.expect(200)["digest"].clone();
+    assert_eq!(host.stop().await, Some(0));
+    host.start_again().await;
+    assert_eq!(log(&host.api()).await, Vec::<Value>::new(), "nothing has changed");
+
+    assert_eq!(host.stop().await, Some(0));
+    let file = host.home().path().join("easel.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace(&format!("{:?}", crate::harness::cli::fakes()), "\"builtin:flux-stub\"");
+    std::fs::write(&file, text.replace("[backend.flux-stub]", "[backend.painter]")).unwrap();
+    host.start_again().await;
+
+    let api = host.api();
+    let (fakes, painter) = (api.get("/v1/backends/fakes").await.expect(200), api.get("/v1/backends/painter").await);
+    let painter = painter.expect(200)["digest"].clone();
+    assert_ne!(fakes["digest"], first);
+    let told = log(&api).await;
+    let told: Vec<_> = told
+        .iter()
+        .map(|line| json!([line["event"], line["name"], line["ran"]["digest"], line["runs"]["digest"]]))
+        .collect();
+    let expected = [
+        json!(["changed", "fakes", first, fakes["digest"]]),
+        json!(["removed", "flux-stub", painter, null]),
+        json!(["added", "painter", null, painter]),
+    ];
+    assert_eq!(told, expected);
+    assert!(log(&api).await.iter().all(|line| line["type"] == "backend" && line["by"] == "configuration"));
 }

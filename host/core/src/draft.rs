@@ -7,7 +7,7 @@ use imbl::HashMap;
 
 use crate::command::NewMessage;
 use crate::device::{Device, Queue};
-use crate::event::{Body, Event, MessageChange, Transition};
+use crate::event::{Bindings, Body, Event, MessageChange, Transition};
 use crate::history::History;
 use crate::intent::{Ended, Intent, Purpose};
 use crate::job::{BatchId, Job, JobId, Timestamp};
@@ -70,6 +70,8 @@ pub enum Change {
     Device(Arc<Device>),
     /// The queue's own row, new or in place of the old one.
     Queue(Queue),
+    /// What runs the jobs of all backends: the one row, new or in place of the old one.
+    Bindings(Bindings),
     /// How long a backend's jobs took: a row, new or in place of the old one.
     History(Arc<History>),
     /// Something that is being done to many jobs: a row, new or in place of the old one.
@@ -286,6 +288,12 @@ impl Draft {
         self.changes.push(Change::Device(device));
     }
 
+    /// Records what runs the jobs of all backends.
+    pub(crate) fn bind(&mut self, bindings: Bindings) {
+        self.state.restore_bindings(bindings.clone());
+        self.changes.push(Change::Bindings(bindings));
+    }
+
     /// Records that the queue's own row is now as given, and says so.
     pub fn put_queue(&mut self, queue: Queue, now: Timestamp) {
         let (paused, length) = (queue.stands().cloned(), self.state.queued());
@@ -326,7 +334,7 @@ impl Draft {
         self.say(Body::Message { event, id, conversation_id, owner }, now);
     }
 
-    fn say(&mut self, body: Body, at: Timestamp) {
+    pub(crate) fn say(&mut self, body: Body, at: Timestamp) {
         self.state.seq += 1;
         self.events.push(Event { seq: self.state.seq, at, by: self.by.clone(), body });
     }

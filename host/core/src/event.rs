@@ -1,5 +1,6 @@
 //! Events: the durable log of what happened, one number each, without gap or repeat.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,21 @@ pub enum MessageChange {
     Deleted,
 }
 
+/// Who is said to have changed what the configuration changed.
+pub const CONFIGURATION: &str = "configuration";
+
+/// What runs the jobs of a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runs {
+    /// `sha256:…` of the component.
+    pub digest: String,
+    /// On this device.
+    pub device: String,
+}
+
+/// What runs the jobs of all backends, by their names.
+pub type Bindings = BTreeMap<String, Runs>;
+
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -85,6 +101,15 @@ pub enum Body {
         name: String,
         /// Why, if it is held.
         held: Option<String>,
+    },
+    /// A backend is new, or something else runs its jobs than before, or it is gone.
+    Binding {
+        /// Which.
+        backend: String,
+        /// What runs its jobs now, unless it is gone.
+        runs: Option<Runs>,
+        /// What did before, unless it is new.
+        ran: Option<Runs>,
     },
     /// A device was paused or resumed.
     Device {

@@ -25,7 +25,7 @@ pub use command::{Command, Finished, MoveTo};
 pub use decide::decide;
 pub use device::{Device, Occupant, Pause, Queue, Share};
 pub use draft::{Change, Cold, Draft, KeyUse};
-pub use event::{Body, Event, MessageChange, Transition};
+pub use event::{Bindings, Body, Event, MessageChange, Runs, Transition};
 pub use history::{Accuracy, Forecast, History, Progress};
 pub use intent::{Ended, Intent, Purpose, Which};
 pub use job::{

@@ -3,16 +3,20 @@
 //! It is a weight-balanced tree (Adams 1993; the parameters 3 and 2 are those proven by Hirai and Yamamoto, *Balancing
 //! weight-balanced trees*, JFP 2011) whose nodes are shared between versions: a clone is one pointer, and a change copies
 //! one path. That is what lets the writer draft the next state while readers hold this one.
+//!
+//! The members are in the leaves, some dozens in each, and a branch knows what its left side comes to: among a million members
+//! a step of a way is a miss of the caches, and this takes few.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// Siblings' weights (size + 1) differ by this factor at the most.
+/// The weights of siblings, in leaves, differ by this factor at the most.
 const DELTA: usize = 3;
 /// Which of the two rotations restores that.
 const RATIO: usize = 2;
+/// Members of a leaf at the most; few where these tests are to see many leaves.
+const LEAF: usize = if cfg!(test) { 4 } else { 32 };
 
-type Link<T> = Option<Arc<Node<T>>>;
+type Link<T> = Arc<Node<T>>;
 
 /// What some members weigh together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,19 +45,62 @@ pub trait Member: Ord + Clone {
     }
 }
 
-#[derive(Debug)]
-struct Node<T> {
-    value: T,
+/// How many members there are somewhere, and what they weigh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
     size: usize,
     load: Load,
+}
+
+impl Sum {
+    fn of<T: Member>(members: &[T]) -> Self {
+        Self { size: members.len(), load: members.iter().map(Member::load).fold(Load::default(), Load::and) }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { size: self.size + other.size, load: self.load.and(other.load) }
+    }
+}
+
+#[derive(Debug)]
+enum Node<T> {
+    /// At least one, in order.
+    Leaf(Box<[T]>),
+    Branch(Branch<T>),
+}
+
+#[derive(Debug)]
+struct Branch<T> {
+    /// What is less is on the left.
+    split: T,
+    leaves: usize,
+    /// On the left, and on both sides.
+    before: Sum,
+    all: Sum,
     left: Link<T>,
     right: Link<T>,
+}
+
+impl<T: Member> Node<T> {
+    fn sum(&self) -> Sum {
+        match self {
+            Self::Leaf(members) => Sum::of(members),
+            Self::Branch(branch) => branch.all,
+        }
+    }
+
+    fn leaves(&self) -> usize {
+        match self {
+            Self::Leaf(_) => 1,
+            Self::Branch(branch) => branch.leaves,
+        }
+    }
 }
 
 /// An ordered set with order statistics. Cloning is O(1).
 #[derive(Debug)]
 pub struct RankSet<T> {
-    root: Link<T>,
+    root: Option<Link<T>>,
 }
 
 impl<T> Clone for RankSet<T> {
@@ -71,7 +118,7 @@ impl<T> Default for RankSet<T> {
 impl<T: Member> RankSet<T> {
     /// How many members there are.
     pub fn len(&self) -> usize {
-        size(&self.root)
+        self.root.as_ref().map_or(0, |root| root.sum().size)
     }
 
     /// Whether there are none.
@@ -81,18 +128,18 @@ impl<T: Member> RankSet<T> {
 
     /// Adds `value`; false if it was there.
     pub fn insert(&mut self, value: T) -> bool {
-        match insert(&self.root, value) {
-            Some(root) => {
-                self.root = root;
-                true
-            }
-            None => false,
-        }
+        let root = match &self.root {
+            Some(root) => insert(root, value),
+            None => Some(leaf(&[value])),
+        };
+        let new = root.is_some();
+        self.root = root.or(self.root.take());
+        new
     }
 
     /// Removes `value`; false if it was not there.
     pub fn remove(&mut self, value: &T) -> bool {
-        match remove(&self.root, value) {
+        match self.root.as_ref().and_then(|root| remove(root, value)) {
             Some(root) => {
                 self.root = root;
                 true
@@ -103,41 +150,49 @@ impl<T: Member> RankSet<T> {
 
     /// How many members are less than `value`, which need not be one.
     pub fn rank(&self, value: &T) -> usize {
-        self.before(value).0
+        let (before, rest) = self.descend(value);
+        before.size + rest.len()
     }
 
     /// How many members are less than `value`, which need not be one, and what they weigh.
     pub fn before(&self, value: &T) -> (usize, Load) {
-        let (mut link, mut before, mut weighs) = (&self.root, 0, Load::default());
-        while let Some(node) = link {
-            match value.cmp(&node.value) {
-                Ordering::Less => link = &node.left,
-                Ordering::Equal => return (before + size(&node.left), weighs.and(load(&node.left))),
-                Ordering::Greater => {
-                    before += size(&node.left) + 1;
-                    weighs = weighs.and(load(&node.left)).and(node.value.load());
-                    link = &node.right;
+        let (before, rest) = self.descend(value);
+        let Sum { size, load } = before.and(Sum::of(rest));
+        (size, load)
+    }
+
+    /// What lies in the leaves before that of `value`, and what is less in its own.
+    fn descend(&self, value: &T) -> (Sum, &[T]) {
+        let mut before = Sum::default();
+        let Some(mut link) = self.root.as_ref() else { return (before, &[]) };
+        loop {
+            match &**link {
+                Node::Leaf(members) => {
+                    let less = members.partition_point(|member| member < value);
+                    return (before, members.get(..less).unwrap_or_default());
+                }
+                Node::Branch(branch) if *value < branch.split => link = &branch.left,
+                Node::Branch(branch) => {
+                    before = before.and(branch.before);
+                    link = &branch.right;
                 }
             }
         }
-        (before, weighs)
     }
 
     /// The member that `index` others are less than.
     pub fn nth(&self, mut index: usize) -> Option<&T> {
-        let mut link = &self.root;
-        while let Some(node) = link {
-            let before = size(&node.left);
-            match index.cmp(&before) {
-                Ordering::Less => link = &node.left,
-                Ordering::Equal => return Some(&node.value),
-                Ordering::Greater => {
-                    index -= before + 1;
-                    link = &node.right;
+        let mut link = self.root.as_ref()?;
+        loop {
+            match &**link {
+                Node::Leaf(members) => return members.get(index),
+                Node::Branch(branch) if index < branch.before.size => link = &branch.left,
+                Node::Branch(branch) => {
+                    index -= branch.before.size;
+                    link = &branch.right;
                 }
             }
         }
-        None
     }
 
     /// The least member.
@@ -147,96 +202,105 @@ impl<T: Member> RankSet<T> {
 
     /// The members in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        let mut path = Vec::new();
-        descend(&mut path, &self.root);
+        let mut rest: Vec<&Link<T>> = self.root.iter().collect();
         std::iter::from_fn(move || {
-            let node: &Node<T> = path.pop()?;
-            descend(&mut path, &node.right);
-            Some(&node.value)
+            loop {
+                match &**rest.pop()? {
+                    Node::Leaf(members) => return Some(members.iter()),
+                    Node::Branch(branch) => rest.extend([&branch.right, &branch.left]),
+                }
+            }
         })
+        .flatten()
     }
 }
 
-/// Walks to the least node below `link`, leaving the way back in `path`.
-fn descend<'a, T>(path: &mut Vec<&'a Node<T>>, mut link: &'a Link<T>) {
-    while let Some(node) = link {
-        path.push(node);
-        link = &node.left;
-    }
+fn leaf<T: Clone>(members: &[T]) -> Link<T> {
+    Arc::new(Node::Leaf(members.into()))
 }
 
-fn size<T>(link: &Link<T>) -> usize {
-    link.as_ref().map_or(0, |node| node.size)
-}
-
-fn load<T>(link: &Link<T>) -> Load {
-    link.as_ref().map_or(Load::default(), |node| node.load)
-}
-
-fn node<T: Member>(left: Link<T>, value: T, right: Link<T>) -> Link<T> {
-    let load = load(&left).and(value.load()).and(load(&right));
-    Some(Arc::new(Node { size: size(&left) + size(&right) + 1, load, value, left, right }))
+fn branch<T: Member>(left: Link<T>, split: T, right: Link<T>) -> Link<T> {
+    let (before, leaves) = (left.sum(), left.leaves() + right.leaves());
+    Arc::new(Node::Branch(Branch { split, leaves, before, all: before.and(right.sum()), left, right }))
 }
 
 /// None if the value was there.
 fn insert<T: Member>(link: &Link<T>, value: T) -> Option<Link<T>> {
-    let Some(at) = link else { return Some(node(None, value, None)) };
-    match value.cmp(&at.value) {
-        Ordering::Less => Some(balance(insert(&at.left, value)?, at.value.clone(), at.right.clone())),
-        Ordering::Equal => None,
-        Ordering::Greater => Some(balance(at.left.clone(), at.value.clone(), insert(&at.right, value)?)),
+    match &**link {
+        Node::Leaf(members) => Some(with(members, members.binary_search(&value).err()?, value)),
+        Node::Branch(at) if value < at.split => {
+            Some(balance(insert(&at.left, value)?, at.split.clone(), at.right.clone()))
+        }
+        Node::Branch(at) => Some(balance(at.left.clone(), at.split.clone(), insert(&at.right, value)?)),
     }
 }
 
-/// None if the value was not there.
-fn remove<T: Member>(link: &Link<T>, value: &T) -> Option<Link<T>> {
-    let at = link.as_ref()?;
-    match value.cmp(&at.value) {
-        Ordering::Less => Some(balance(remove(&at.left, value)?, at.value.clone(), at.right.clone())),
-        Ordering::Greater => Some(balance(at.left.clone(), at.value.clone(), remove(&at.right, value)?)),
-        Ordering::Equal => Some(match remove_first(&at.right) {
+/// Another member at this place of a leaf, which becomes two if it was full.
+fn with<T: Member>(members: &[T], place: usize, value: T) -> Link<T> {
+    // Most arrive at the end of the line: what lies before them stays full.
+    let half = if place == LEAF { LEAF } else { LEAF / 2 };
+    let mut all = Vec::with_capacity(members.len() + 1);
+    all.extend_from_slice(members);
+    all.insert(place, value);
+    match all.get(half).filter(|_| members.len() >= LEAF).cloned() {
+        Some(split) => {
+            let right = all.split_off(half);
+            branch(Arc::new(Node::Leaf(all.into())), split, Arc::new(Node::Leaf(right.into())))
+        }
+        None => Arc::new(Node::Leaf(all.into())),
+    }
+}
+
+/// None if the value was not there; else what is left, if anything is.
+fn remove<T: Member>(link: &Link<T>, value: &T) -> Option<Option<Link<T>>> {
+    match &**link {
+        Node::Leaf(members) => {
+            let place = members.binary_search(value).ok()?;
+            let rest: Box<[T]> = members.iter().take(place).chain(members.iter().skip(place + 1)).cloned().collect();
+            Some((!rest.is_empty()).then(|| Arc::new(Node::Leaf(rest))))
+        }
+        Node::Branch(at) if *value < at.split => Some(Some(match remove(&at.left, value)? {
+            Some(left) => join(left, at.split.clone(), at.right.clone()),
+            None => at.right.clone(),
+        })),
+        Node::Branch(at) => Some(Some(match remove(&at.right, value)? {
+            Some(right) => join(at.left.clone(), at.split.clone(), right),
             None => at.left.clone(),
-            Some((next, rest)) => balance(at.left.clone(), next, rest),
-        }),
+        })),
     }
 }
 
-/// The least member and the rest.
-fn remove_first<T: Member>(link: &Link<T>) -> Option<(T, Link<T>)> {
-    let at = link.as_ref()?;
-    match remove_first(&at.left) {
-        None => Some((at.value.clone(), at.right.clone())),
-        Some((first, rest)) => Some((first, balance(rest, at.value.clone(), at.right.clone()))),
+/// A branch of these parts, or a leaf if a half empty one has room for both.
+fn join<T: Member>(left: Link<T>, split: T, right: Link<T>) -> Link<T> {
+    match (&*left, &*right) {
+        (Node::Leaf(l), Node::Leaf(r)) if l.len() + r.len() <= LEAF / 2 => {
+            Arc::new(Node::Leaf(l.iter().chain(r).cloned().collect()))
+        }
+        _ => balance(left, split, right),
     }
 }
 
-/// A node of these parts, one of which may have grown or shrunk by one.
-fn balance<T: Member>(left: Link<T>, value: T, right: Link<T>) -> Link<T> {
-    let (l, r) = (size(&left) + 1, size(&right) + 1);
-    match (&left, &right) {
-        (_, Some(heavy)) if r > DELTA * l => {
-            let (inner, outer) = (heavy.left.clone(), heavy.right.clone());
-            match &inner {
-                Some(middle) if size(&inner) + 1 >= RATIO * (size(&outer) + 1) => node(
-                    node(left, value, middle.left.clone()),
-                    middle.value.clone(),
-                    node(middle.right.clone(), heavy.value.clone(), outer),
-                ),
-                _ => node(node(left, value, inner), heavy.value.clone(), outer),
-            }
-        }
-        (Some(heavy), _) if l > DELTA * r => {
-            let (outer, inner) = (heavy.left.clone(), heavy.right.clone());
-            match &inner {
-                Some(middle) if size(&inner) + 1 >= RATIO * (size(&outer) + 1) => node(
-                    node(outer, heavy.value.clone(), middle.left.clone()),
-                    middle.value.clone(),
-                    node(middle.right.clone(), value, right),
-                ),
-                _ => node(outer, heavy.value.clone(), node(inner, value, right)),
-            }
-        }
-        _ => node(left, value, right),
+/// A branch of these parts, one of which may have a leaf more or less than when they were balanced.
+fn balance<T: Member>(left: Link<T>, split: T, right: Link<T>) -> Link<T> {
+    let (l, r) = (left.leaves(), right.leaves());
+    match (&*left, &*right) {
+        (_, Node::Branch(heavy)) if r > DELTA * l => match &*heavy.left {
+            Node::Branch(middle) if middle.leaves >= RATIO * heavy.right.leaves() => branch(
+                branch(left, split, middle.left.clone()),
+                middle.split.clone(),
+                branch(middle.right.clone(), heavy.split.clone(), heavy.right.clone()),
+            ),
+            _ => branch(branch(left, split, heavy.left.clone()), heavy.split.clone(), heavy.right.clone()),
+        },
+        (Node::Branch(heavy), _) if l > DELTA * r => match &*heavy.right {
+            Node::Branch(middle) if middle.leaves >= RATIO * heavy.left.leaves() => branch(
+                branch(heavy.left.clone(), heavy.split.clone(), middle.left.clone()),
+                middle.split.clone(),
+                branch(middle.right.clone(), split, right),
+            ),
+            _ => branch(heavy.left.clone(), heavy.split.clone(), branch(heavy.right.clone(), split, right)),
+        },
+        _ => branch(left, split, right),
     }
 }
 

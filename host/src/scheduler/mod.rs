@@ -74,14 +74,27 @@ impl Scheduler {
     /// Starts the writer on an opened store. The handle ends when the writer has: when `close` was called and all that
     /// waited was written, or with an error when nobody can tell any more what the store holds.
     pub fn start(opened: Opened, setup: Setup) -> (Self, JoinHandle<anyhow::Result<()>>) {
-        let Opened { store, seq, ticket, kept, oldest_event, commits, jobs, devices, queue, histories, intents } =
-            opened;
+        let Opened {
+            store,
+            seq,
+            ticket,
+            kept,
+            oldest_event,
+            commits,
+            jobs,
+            devices,
+            queue,
+            bindings,
+            histories,
+            intents,
+        } = opened;
         let known = |name: String| {
             devices.iter().find(|device| device.name == name).cloned().unwrap_or(Device { name, ..Device::default() })
         };
         let mut state = State::new(seq, ticket, setup.devices.into_iter().map(known).collect(), setup.backends);
         state.restore_queue(queue);
         state.restore_kept(kept, oldest_event);
+        bindings.into_iter().for_each(|bindings| state.restore_bindings(bindings));
         state.restore_histories(histories);
         state.restore_intents(intents);
         state.restore(jobs);

@@ -126,9 +126,9 @@ impl Script {
         let (mut fresh, mut gone) = (Vec::new(), Vec::new());
         for (id, new) in order {
             match (last.get(&id).copied().flatten(), new) {
-                (Some(job), true) => fresh.push(document(job)),
+                (Some(job), true) => fresh.push(row(job)),
                 (Some(job), false) => {
-                    let (id, row) = (self.bind(json!(id)), document(job));
+                    let (id, row) = (self.bind(json!(id)), row(job));
                     let row = self.bind(row);
                     self.sql += &format!("UPDATE type::record('job', {id}) REPLACE {row} RETURN NONE;\n");
                 }
@@ -232,6 +232,10 @@ impl Script {
                 let row = self.bind(row);
                 self.sql += &format!("UPSERT meta:queue REPLACE {row} RETURN NONE;\n");
             }
+            Change::Bindings(bindings) => {
+                let bindings = self.bind(document(bindings));
+                self.sql += &format!("UPSERT meta:bindings REPLACE {{ backends: {bindings} }} RETURN NONE;\n");
+            }
             Change::History(history) => {
                 let (id, row) = (self.bind(json!(history.backend)), document(history));
                 let row = self.bind(row);
@@ -328,6 +332,15 @@ impl Script {
              CONTENT {{ first: {first}, list: {list}, messages: [{messages}] }} RETURN VALUE messages;\n"
         );
     }
+}
+
+/// A job as a document: what queries ask for, and the whole of it as text. On its way to the disk the database copies a
+/// document several times, and forty fields cost more than all else about a job.
+fn row(job: &Job) -> Value {
+    json!({
+        "id": job.id, "ticket": job.ticket, "status": job.status, "backend": job.backend, "owner": job.owner,
+        "conversation_id": job.conversation_id, "message_id": job.message_id, "text": document(job).to_string(),
+    })
 }
 
 /// A value of the core as a document.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use easel_core::{Device, History, Intent, Job, Kept, Queue, Ticket};
+use easel_core::{Bindings, Device, History, Intent, Job, Kept, Queue, Ticket};
 use serde_json::{Value, json};
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
@@ -40,6 +40,8 @@ pub struct Opened {
     pub devices: Vec<Device>,
     /// The queue's own row.
     pub queue: Queue,
+    /// What ran the jobs of the backends; none before the first start.
+    pub bindings: Option<Bindings>,
     /// How long the backends' jobs took.
     pub histories: Vec<History>,
     /// What was being done to many jobs.
@@ -64,10 +66,12 @@ impl Store {
         let jobs = store.live_jobs(number("floor")).await?;
         let devices = store.devices().await?;
         let queue = store.queue().await?;
+        let bindings = store.bindings().await?;
         let histories = store.histories().await?;
         let intents = store.intents().await?;
         Ok(Opened {
             queue,
+            bindings,
             histories,
             intents,
             store,

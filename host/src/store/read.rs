@@ -2,8 +2,8 @@
 
 use easel_core::draft::MessageHead;
 use easel_core::{
-    BatchId, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Queue, Remains, Ticket,
-    Timestamp,
+    BatchId, Bindings, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Queue, Remains,
+    Ticket, Timestamp,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ impl Store {
 
     /// The jobs of these ids, as far as there are any.
     pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        self.by_id("job", ids.iter().map(ToString::to_string).collect()).await
+        jobs(self.select("job", ids.iter().map(ToString::to_string).collect()).await?)
     }
 
     /// The jobs that match, newest arrival first, of tickets below `before`.
@@ -76,7 +76,7 @@ impl Store {
         for (column, any) in asked() {
             query = query.bind((*column, (*any).clone()));
         }
-        rows("job", query.await?.take(0)?)
+        jobs(query.await?.take(0)?)
     }
 
     /// The jobs that have not ended; none has a ticket below `floor`. They are read in slices: a long line at once would be in
@@ -84,16 +84,16 @@ impl Store {
     pub(super) async fn live_jobs(&self, floor: Ticket) -> Result<Vec<Job>, StoreError> {
         let sql = "SELECT *, record::id(id) AS id FROM job WHERE ticket >= $floor
                    AND status IN ['pending', 'queued', 'processing'] ORDER BY ticket LIMIT $limit";
-        let (mut jobs, mut floor): (Vec<Job>, _) = (Vec::new(), floor);
+        let (mut found, mut floor): (Vec<Job>, _) = (Vec::new(), floor);
         loop {
             let query =
                 self.db().await?.query(sql).bind(("floor", floor)).bind(("limit", SLICE as u64)).await?.take(0)?;
-            let slice: Vec<Job> = rows("job", query)?;
+            let slice = jobs(query)?;
             let read = slice.len();
             floor = slice.last().map_or(floor, |job| job.ticket + 1);
-            jobs.extend(slice);
+            found.extend(slice);
             if read < SLICE {
-                return Ok(jobs);
+                return Ok(found);
             }
         }
     }
@@ -108,6 +108,13 @@ impl Store {
             Some(row) => serde_json::from_value(row).map_err(|error| StoreError::Row { table: "meta", error }),
             None => Ok(Queue::default()),
         }
+    }
+
+    /// What ran the jobs of the backends; none before the first start.
+    pub(super) async fn bindings(&self) -> Result<Option<Bindings>, StoreError> {
+        let sql = "SELECT VALUE backends FROM ONLY meta:bindings";
+        let row: Option<Value> = self.db().await?.query(sql).await?.take(0)?;
+        row.map(|row| serde_json::from_value(row).map_err(|error| StoreError::Row { table: "meta", error })).transpose()
     }
 
     pub(super) async fn histories(&self) -> Result<Vec<History>, StoreError> {
@@ -255,6 +262,15 @@ pub(super) fn with_messages(events: Vec<Event>, messages: Vec<Message>) -> Vec<L
         logged.push(Logged::new(event, message));
     }
     logged
+}
+
+/// Jobs of these rows. Those that were last written before schema 4 are documents of all that a job has.
+fn jobs(found: Vec<Value>) -> Result<Vec<Job>, StoreError> {
+    let job = |row: Value| match row.get("text").and_then(Value::as_str) {
+        Some(text) => serde_json::from_str(text),
+        None => serde_json::from_value(row),
+    };
+    found.into_iter().map(|row| job(row).map_err(|error| StoreError::Row { table: "job", error })).collect()
 }
 
 pub(super) fn rows<T: DeserializeOwned>(table: &'static str, found: Vec<Value>) -> Result<Vec<T>, StoreError> {

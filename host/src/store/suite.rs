@@ -44,14 +44,27 @@ impl Bench {
     }
 
     fn with(location: Location, data: tempfile::TempDir, opened: Opened) -> Self {
-        let Opened { store, seq, ticket, kept, oldest_event, commits, jobs, mut devices, queue, histories, intents } =
-            opened;
+        let Opened {
+            store,
+            seq,
+            ticket,
+            kept,
+            oldest_event,
+            commits,
+            jobs,
+            mut devices,
+            queue,
+            bindings,
+            histories,
+            intents,
+        } = opened;
         if devices.is_empty() {
             devices.push(Device { name: "gpu0".into(), ..Device::default() });
         }
         let mut state = State::new(seq, ticket, devices, vec![("stub".into(), binding())]);
         state.restore_queue(queue);
         state.restore_kept(kept, oldest_event);
+        bindings.into_iter().for_each(|bindings| state.restore_bindings(bindings));
         state.restore_histories(histories);
         state.restore_intents(intents);
         state.restore(jobs);

@@ -285,7 +285,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Invariant 9, as far as it is seen here: an acknowledged cancel never ends as complete, and is never retried by itself.
+    /// Invariant 9: an acknowledged cancel never ends as complete, and is never retried by itself.
     fn a_cancelled_job_does_not_go_on(&self) {
         for (id, story) in &self.stories {
             for pair in story.windows(2).filter(|pair| event(pair[0]) == "cancelling") {

@@ -4,6 +4,7 @@
 //! the draft as it was: every function here checks first and changes afterwards.
 
 pub mod batches;
+mod bindings;
 mod due;
 mod holds;
 mod intents;
@@ -71,7 +72,10 @@ fn answer(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -
         Command::Due => Ok(due::due(draft, limits, now)),
         Command::Hold { backend, reason } => holds::hold(draft, backend, reason, now),
         Command::Release { backend } => holds::release(draft, backend, now),
-        Command::Recover => Ok(turn::recover(draft, limits, now)),
+        Command::Recover => {
+            bindings::compare(draft, now);
+            Ok(turn::recover(draft, limits, now))
+        }
         Command::CreateMessage(new) => messages::create(draft, new, now),
         Command::PatchMessage { id, content, extra_metadata } => {
             messages::patch(draft, id, content, extra_metadata.unwrap_or_default(), now)

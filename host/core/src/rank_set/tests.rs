@@ -16,12 +16,21 @@ fn load_of<'a>(values: impl IntoIterator<Item = &'a u16>) -> Load {
     values.into_iter().fold(Load::default(), |sum, value| sum.and(value.load()))
 }
 
-/// The depth, if sizes are right and siblings balanced everywhere below.
+/// The depth, if everything is as it has to be below.
 fn check(link: &Link<u16>) -> usize {
-    let Some(at) = link else { return 0 };
-    let (l, r) = (size(&at.left), size(&at.right));
-    assert_eq!(at.size, l + r + 1);
-    assert!(l < DELTA * (r + 1) && r < DELTA * (l + 1), "unbalanced: {l} beside {r}");
+    let at = match &**link {
+        Node::Leaf(members) => {
+            assert!((1..=LEAF).contains(&members.len()) && members.is_sorted(), "{members:?}");
+            return 1;
+        }
+        Node::Branch(branch) => branch,
+    };
+    assert_eq!((at.before, at.all), (at.left.sum(), at.left.sum().and(at.right.sum())));
+    let (l, r) = (at.left.leaves(), at.right.leaves());
+    assert_eq!(at.leaves, l + r);
+    assert!(l <= DELTA * r && r <= DELTA * l, "unbalanced: {l} beside {r}");
+    let (left, right) = (RankSet { root: Some(at.left.clone()) }, RankSet { root: Some(at.right.clone()) });
+    assert!(left.iter().all(|value| *value < at.split) && right.iter().all(|value| *value >= at.split));
     1 + check(&at.left).max(check(&at.right))
 }
 
@@ -37,7 +46,7 @@ proptest! {
             } else {
                 prop_assert_eq!(set.remove(&value), naive.remove(&value));
             }
-            check(&set.root);
+            set.root.as_ref().map(check);
             prop_assert_eq!(before.iter().copied().collect::<Vec<_>>(), sorted, "an old version changed");
             prop_assert_eq!(set.len(), naive.len());
             prop_assert_eq!(set.is_empty(), naive.is_empty());
@@ -55,19 +64,19 @@ proptest! {
     }
 }
 
-/// Every balanced tree of the odd numbers from `first`, `size` of them.
-fn shapes(first: u16, size: usize) -> Vec<Link<u16>> {
-    if size == 0 {
-        return vec![None];
+/// Every balanced tree of so many leaves, each of `members` odd numbers, from `first` on.
+fn shapes(first: u16, leaves: u16, members: u16) -> Vec<Link<u16>> {
+    let from = |leaves: u16| first + 2 * leaves * members;
+    if leaves == 1 {
+        return vec![leaf(&(0..members).map(|n| first + 2 * n).collect::<Vec<_>>())];
     }
     let mut all = Vec::new();
-    for l in 0..size {
-        let r = size - 1 - l;
-        if l < DELTA * (r + 1) && r < DELTA * (l + 1) {
-            let root = first + 2 * l as u16;
-            let rights = shapes(root + 2, r);
-            for left in shapes(first, l) {
-                all.extend(rights.iter().map(|right| node(left.clone(), root, right.clone())));
+    for l in 1..leaves {
+        let r = leaves - l;
+        if usize::from(l) <= DELTA * usize::from(r) && usize::from(r) <= DELTA * usize::from(l) {
+            let rights = shapes(from(l), r, members);
+            for left in shapes(first, l, members) {
+                all.extend(rights.iter().map(|right| branch(left.clone(), from(l), right.clone())));
             }
         }
     }
@@ -76,42 +85,69 @@ fn shapes(first: u16, size: usize) -> Vec<Link<u16>> {
 
 #[test]
 fn whatever_its_shape_a_small_tree_stays_balanced() {
-    for size in 0..=9 {
-        for root in shapes(1, size) {
-            for value in 0..=2 * size as u16 {
-                let mut set = RankSet { root: root.clone() };
-                assert!(if value % 2 == 0 { set.insert(value) } else { set.remove(&value) });
-                check(&set.root);
+    for leaves in 1..=9 {
+        for root in shapes(1, leaves, LEAF as u16) {
+            for value in 0..=leaves * LEAF as u16 {
+                let mut set = RankSet { root: Some(root.clone()) };
+                assert!(set.insert(2 * value));
+                check(set.root.as_ref().unwrap());
+            }
+        }
+        for root in shapes(1, leaves, 1) {
+            for value in 0..leaves {
+                let mut set = RankSet { root: Some(root.clone()) };
+                assert!(set.remove(&(2 * value + 1)));
+                set.root.as_ref().map(check);
             }
         }
     }
 }
 
+/// Leaves of one number each.
 fn evenly(values: Range<u16>) -> Link<u16> {
-    let middle = values.start + (values.end - values.start) / 2;
-    if values.is_empty() { None } else { node(evenly(values.start..middle), middle, evenly(middle + 1..values.end)) }
+    let middle = values.start + values.len() as u16 / 2;
+    if values.len() == 1 {
+        leaf(&[middle])
+    } else {
+        branch(evenly(values.start..middle), middle, evenly(middle..values.end))
+    }
 }
 
 /// The least trees in which two rotations instead of one would leave a side too light.
 #[test]
 fn one_rotation_is_enough_where_the_inner_side_is_not_twice_the_outer() {
-    let inner = node(evenly(8..16), 16, evenly(17..19));
-    let right_heavy = node(evenly(0..7), 7, node(inner, 19, evenly(20..29)));
-    let inner = node(evenly(10..12), 12, evenly(13..21));
-    let left_heavy = node(node(evenly(0..9), 9, inner), 21, evenly(22..29));
-    for (root, value) in [(right_heavy, 0), (left_heavy, 28)] {
+    let inner = branch(evenly(8..17), 17, evenly(17..20));
+    let right_heavy = branch(evenly(0..8), 8, branch(inner, 20, evenly(20..30)));
+    let inner = branch(evenly(10..13), 13, evenly(13..22));
+    let left_heavy = branch(branch(evenly(0..10), 10, inner), 22, evenly(22..30));
+    for (root, value) in [(right_heavy, 0), (left_heavy, 29)] {
         check(&root);
-        let mut set = RankSet { root };
+        let mut set = RankSet { root: Some(root) };
         assert!(set.remove(&value));
-        check(&set.root);
+        check(set.root.as_ref().unwrap());
     }
 }
 
 #[test]
-fn a_line_that_only_grows_at_its_end_stays_shallow() {
+fn a_line_that_only_grows_at_its_end_stays_shallow_and_its_leaves_full() {
     let mut set = RankSet::default();
     for value in 0..10_000 {
         set.insert(value);
     }
-    assert!(check(&set.root) <= 24, "depth {}", check(&set.root));
+    let root = set.root.as_ref().unwrap();
+    assert!(check(root) <= 22, "depth {}", check(root));
+    assert_eq!(root.leaves(), 10_000 / LEAF);
+}
+
+#[test]
+fn leaves_that_are_nearly_empty_become_one() {
+    let mut set = RankSet { root: Some(evenly(0..2)) };
+    set.insert(2);
+    set.insert(3);
+    assert_eq!(set.root.as_ref().unwrap().leaves(), 2);
+    set.remove(&2);
+    assert_eq!(set.root.as_ref().unwrap().leaves(), 2);
+    set.remove(&3);
+    assert_eq!(set.root.as_ref().unwrap().leaves(), 1);
+    assert!(set.iter().eq(&[0, 1]));
 }

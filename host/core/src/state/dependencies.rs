@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::State;
+use super::{State, digest};
 use crate::intent::{Intent, Purpose, Which};
 use crate::job::{BatchId, Job, JobId, Status, Ticket};
 
@@ -91,6 +91,15 @@ impl State {
         self.batches.range((batch, after + 1)..).take_while(move |(of, _)| *of == batch).map(|(_, ticket)| *ticket)
     }
 
+    /// Those of the jobs of a conversation that have not ended, and of any other whose name has the same digest.
+    pub(super) fn tickets_of_conversation(&self, name: &str, after: Ticket) -> impl Iterator<Item = Ticket> + use<'_> {
+        let digest = digest(name);
+        self.conversations
+            .range((digest, after + 1)..)
+            .take_while(move |(of, _)| *of == digest)
+            .map(|(_, ticket)| *ticket)
+    }
+
     /// The first `limit` of the jobs that can still be cancelled, with tickets above `after` and up to `until`; and, if there
     /// may be more, the ticket to go on after.
     pub(crate) fn select(
@@ -129,9 +138,7 @@ impl State {
             return Box::new(self.tickets_of_batch(batch, after));
         }
         if let [conversation] = &which.conversations[..] {
-            let name = conversation.clone();
-            let range = self.conversations.range((name.clone(), after + 1)..);
-            return Box::new(range.take_while(move |(of, _)| *of == name).map(|(_, ticket)| *ticket));
+            return Box::new(self.tickets_of_conversation(conversation, after));
         }
         Box::new(self.live.range(after + 1..).map(|(ticket, _)| *ticket))
     }

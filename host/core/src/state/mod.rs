@@ -10,11 +10,13 @@ mod places;
 mod retained;
 mod waiting;
 
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet};
 
 use crate::device::{Device, Queue};
+use crate::event::{Bindings, Runs};
 use crate::history::History;
 use crate::intent::Intent;
 use crate::job::{BatchId, Job, JobId, Party, Status, Ticket, Timestamp};
@@ -50,7 +52,8 @@ pub struct State {
     oldest_event: u64,
     live: OrdMap<Ticket, Arc<Job>>,
     tickets: HashMap<JobId, Ticket>,
-    conversations: OrdSet<(String, Ticket)>,
+    /// The jobs by a digest of their conversation's name: what changes here is copied with its neighbours, and names are long.
+    conversations: OrdSet<(u64, Ticket)>,
     batches: OrdSet<(BatchId, Ticket)>,
     /// The waiting jobs by what they depend on.
     dependents: OrdSet<(JobId, Ticket)>,
@@ -64,6 +67,8 @@ pub struct State {
     waiting_by_party: HashMap<Party, u64>,
     devices: OrdMap<String, Arc<Device>>,
     backends: OrdMap<String, Binding>,
+    /// What the log last said of the backends; none before the first start.
+    bindings: Option<Arc<Bindings>>,
     held: OrdMap<String, String>,
     released: OrdSet<String>,
     histories: OrdMap<String, History>,
@@ -94,12 +99,9 @@ impl State {
 
     /// The jobs of a conversation that have not ended, as they arrived.
     pub fn jobs_of(&self, conversation: &str) -> impl Iterator<Item = &Arc<Job>> {
-        let from = (conversation.to_owned(), 0);
         let conversation = conversation.to_owned();
-        self.conversations
-            .range(from..)
-            .take_while(move |(name, _)| *name == conversation)
-            .filter_map(|(_, ticket)| self.live.get(ticket))
+        let jobs = self.tickets_of_conversation(&conversation, 0).filter_map(|ticket| self.live.get(&ticket));
+        jobs.filter(move |job| job.conversation_id.as_ref() == Some(&conversation))
     }
 
     /// No job that has not ended has a lesser ticket: scans of the store start here.
@@ -125,6 +127,21 @@ impl State {
     /// The device that a backend runs on.
     pub fn device_of(&self, backend: &str) -> Option<&Device> {
         self.device(&self.backends.get(backend)?.device)
+    }
+
+    /// What runs the jobs of the backends in the configuration of this start.
+    pub(crate) fn configured(&self) -> Bindings {
+        let components = self.backends.iter().filter(|(_, binding)| !binding.commands);
+        components
+            .map(|(name, Binding { digest, device, .. })| {
+                (name.clone(), Runs { digest: digest.clone(), device: device.clone() })
+            })
+            .collect()
+    }
+
+    /// What the log last said of them; none before the first start.
+    pub(crate) fn known_bindings(&self) -> Option<&Bindings> {
+        self.bindings.as_deref()
     }
 
     /// Whether a job is a command, which its submitter runs: it outlives the host, and nobody else can run it again.
@@ -188,7 +205,7 @@ impl State {
             self.batches.insert((batch, job.ticket));
         }
         if let Some(conversation) = &job.conversation_id {
-            self.conversations.insert((conversation.clone(), job.ticket));
+            self.conversations.insert((digest(conversation), job.ticket));
         }
         self.tickets.insert(job.id, job.ticket);
         self.live.insert(job.ticket, job);
@@ -213,7 +230,7 @@ impl State {
         }
         self.due.remove(&(due_at(&job), job.ticket));
         if let Some(conversation) = &job.conversation_id {
-            self.conversations.remove(&(conversation.clone(), job.ticket));
+            self.conversations.remove(&(digest(conversation), job.ticket));
         }
         if let Some(batch) = job.batch_id {
             self.batches.remove(&(batch, job.ticket));
@@ -237,6 +254,11 @@ impl State {
         self.devices.insert(device.name.clone(), device);
     }
 
+    /// Takes over what ran the jobs of the backends, as it was read from the store at start-up.
+    pub fn restore_bindings(&mut self, bindings: Bindings) {
+        self.bindings = Some(Arc::new(bindings));
+    }
+
     /// Takes over the queue's own row as it was read from the store at start-up.
     pub fn restore_queue(&mut self, queue: Queue) {
         self.put_queue(queue);
@@ -253,6 +275,11 @@ impl State {
             self.put(job.clone());
         }
     }
+}
+
+/// Another name has another digest, but for rare accidents.
+fn digest(name: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(name)
 }
 
 /// When a pending job is due that waits for no other: at once, unless it waits for a time.

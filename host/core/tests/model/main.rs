@@ -56,11 +56,12 @@ fn random_runs_come_to_every_transition_and_every_answer() {
             Body::Message { event, .. } => format!("message {event:?}"),
             Body::Queue { paused, .. } => (if paused.is_some() { "queue-paused" } else { "queue-resumed" }).into(),
             Body::Backend { held, .. } => (if held.is_some() { "held" } else { "released" }).into(),
+            Body::Binding { .. } => "binding".into(),
             Body::Device { paused, .. } => (if paused.is_some() { "device-paused" } else { "device-resumed" }).into(),
         }));
     }
     let expected = "Cancelled Cancelling Completed Deleted Deleted-by-itself Failed Interrupted Moved Pending Queued Retrying Started accepted \
-        bad-priority batch batch-size cancelled charged-while-away claimed dependency device-paused \
+        bad-priority batch batch-size binding cancelled charged-while-away claimed dependency device-paused \
         device-resumed done entry estimated failed held idle in-use invalid key-reused known lost many many-and-more \
         message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
         no-device no-job no-message nothing-pruned other-line outlived outofmemory owner-full pruned queue-full queue-paused queue-resumed \

@@ -8,8 +8,8 @@ use easel_core::draft::MessageHead;
 use easel_core::message::report;
 use easel_core::state::Binding;
 use easel_core::{
-    BatchId, Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, Kept, KeyOf, KeyUse, Message,
-    MessageId, Queue, Remains, State, Ticket, Timestamp,
+    BatchId, Bindings, Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, Kept, KeyOf, KeyUse,
+    Message, MessageId, Queue, Remains, State, Ticket, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -21,6 +21,7 @@ pub struct Tables {
     pub keys: BTreeMap<(String, String), KeyUse>,
     pub devices: BTreeMap<String, Device>,
     pub queue: Queue,
+    pub bindings: Option<Bindings>,
     pub intents: BTreeMap<u64, Intent>,
     pub histories: BTreeMap<String, History>,
     /// What ended jobs leave behind, in the order in which they ended.
@@ -152,6 +153,7 @@ impl Tables {
                 assert!(self.devices.insert(device.name.clone(), Device::clone(&device)).is_some());
             }
             Change::Queue(queue) => self.queue = queue,
+            Change::Bindings(bindings) => self.bindings = Some(bindings),
             Change::Intent(intent) => _ = self.intents.insert(intent.id, intent),
             Change::History(history) => _ = self.histories.insert(history.backend.clone(), History::clone(&history)),
             Change::DropIntent(id) => assert!(self.intents.remove(&id).is_some(), "what goes was there"),
@@ -202,6 +204,7 @@ impl Tables {
     pub fn state(&self, backends: Vec<(String, Binding)>) -> State {
         let mut state = State::new(self.seq, self.ticket, self.devices.values().cloned().collect(), backends);
         state.restore_queue(self.queue.clone());
+        self.bindings.iter().for_each(|bindings| state.restore_bindings(bindings.clone()));
         state.restore_histories(self.histories.values().cloned());
         state.restore_intents(self.intents.values().cloned());
         state.restore_kept(self.kept, self.oldest_event);

@@ -131,6 +131,7 @@ async fn a_store_from_before_anything_was_pruned_learns_what_it_has() {
     let (ran, kept, remains) = (bench.run_one().await, bench.state.kept(), bench.remains().await);
     assert_eq!((ran.id, kept), (ids[1], Kept { jobs: 2, bytes: 5 }));
     let orphans = bench.store.orphans(i64::MAX, 9).await.unwrap();
+    as_documents(&bench.store).await;
     let old = "UPDATE meta:store SET schema = 2; REMOVE TABLE remains; REMOVE TABLE orphan; UPDATE job SET key = NONE;
                UPDATE batch SET left = NONE; UPDATE meta:writer SET kept = NONE, oldest = NONE;";
     bench.store.db().await.unwrap().query(old).await.unwrap().check().unwrap();
@@ -147,4 +148,41 @@ async fn a_store_from_before_anything_was_pruned_learns_what_it_has() {
     assert!(bench.store.batch(batch).await.unwrap().is_some());
     bench.batch(vec![delete(ids[2])]).await;
     assert_eq!(bench.store.batch(batch).await.unwrap(), None);
+}
+
+/// The jobs as a program of schema 3 wrote them.
+async fn as_documents(store: &Store) {
+    for job in store.jobs(&JobFilter::default(), None, 99).await.unwrap() {
+        let (id, row) = (job.id.to_string(), serde_json::to_value(&job).unwrap());
+        let db = store.db().await.unwrap();
+        let query = db.query("UPDATE type::record('job', $id) REPLACE $row").bind(("id", id)).bind(("row", row));
+        query.await.unwrap().check().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_an_earlier_version_wrote_are_read_and_listed_and_go_on() {
+    let mut bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    for _ in 0..3 {
+        bench.submit(NewJob { conversation_id: Some("c".into()), ..new_job() }).await;
+    }
+    let ended = bench.run_one().await;
+    as_documents(&bench.store).await;
+    let found = async |bench: &Bench, status: &[&str]| {
+        let filter = JobFilter {
+            status: status.iter().map(ToString::to_string).collect(),
+            conversation_id: vec!["c".into()],
+            ..JobFilter::default()
+        };
+        bench.store.jobs(&filter, None, 9).await.unwrap()
+    };
+    let all = found(&bench, &[]).await;
+
+    let mut bench = bench.reopened().await;
+
+    assert_eq!((found(&bench, &[]).await, found(&bench, &["complete"]).await), (all, vec![ended.clone()]));
+    assert_eq!(bench.store.job(ended.id).await.unwrap().unwrap(), ended);
+    assert_eq!(bench.state.jobs().count(), 2);
+    bench.run_one().await;
+    assert_eq!((found(&bench, &["complete"]).await.len(), found(&bench, &["queued"]).await.len()), (2, 1));
 }

@@ -73,9 +73,10 @@ impl Scope {
                 filters.iter().any(|filter| matches!(filter, Filter::Conversation(id) if id == conversation_id))
             }
             // What stops everybody is told to everybody.
-            (Self::Only(filters), Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. }) => {
-                !filters.is_empty()
-            }
+            (
+                Self::Only(filters),
+                Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. } | Body::Binding { .. },
+            ) => !filters.is_empty(),
         }
     }
 

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use easel_core::order::Tag;
 use easel_core::state::Binding;
 use easel_core::{
-    Body, Command, Event, Forecast, Job, JobId, Party, Pause, Refusal, Reply, Status, Timestamp, Transition,
+    Bindings, Body, Command, Event, Forecast, Job, JobId, Party, Pause, Refusal, Reply, Runs, Status, Timestamp,
+    Transition,
 };
 
 use crate::common::backends;
@@ -133,6 +134,7 @@ impl Naive {
             Command::Hold { backend, reason } => self.hold(backend, Some(reason)),
             Command::Release { backend } => self.hold(backend, None),
             Command::Recover => {
+                self.compare_bindings();
                 self.recover();
                 Ok(Reply::Done)
             }
@@ -146,6 +148,23 @@ impl Naive {
         self.derive();
         self.rows.floor = self.live().first().map_or(self.rows.ticket + 1, |job| job.ticket);
         answer
+    }
+
+    /// What has been configured otherwise since the last start is told, by name.
+    fn compare_bindings(&mut self) {
+        let components = self.backends.iter().filter(|(_, binding)| !binding.commands);
+        let now: Bindings = components
+            .map(|(name, b)| (name.clone(), Runs { digest: b.digest.clone(), device: b.device.clone() }))
+            .collect();
+        let Some(before) = self.rows.bindings.replace(now.clone()) else { return };
+        self.by = Some("configuration".into());
+        for name in ["draw", "paint", "sing"] {
+            let (runs, ran) = (now.get(name).cloned(), before.get(name).cloned());
+            if runs != ran {
+                self.say(Body::Binding { backend: name.into(), runs, ran });
+            }
+        }
+        self.by = None;
     }
 
     fn put(&mut self, mut job: Job, event: Transition) -> Reply {
