@@ -94,6 +94,7 @@ impl Script {
         script.jobs(&draft.changes);
         script.batches(&draft.changes);
         script.remains(&draft.changes);
+        script.devices(&draft.changes);
         for change in &draft.changes {
             script.change(change, &draft.events);
         }
@@ -217,16 +218,23 @@ impl Script {
         }
     }
 
+    /// The rows of devices: an outcome and the next claim are one change of the row, and the device waits for it.
+    fn devices(&mut self, changes: &[Change]) {
+        let device =
+            |change| if let &Change::Device(ref device) = change { Some((&device.name, device)) } else { None };
+        let last: BTreeMap<_, _> = changes.iter().filter_map(device).collect();
+        for (name, device) in last {
+            let (id, row) = (self.bind(json!(name)), document(device));
+            let row = self.bind(row);
+            self.sql += &format!("UPSERT type::record('device', {id}) REPLACE {row} RETURN NONE;\n");
+        }
+    }
+
     fn change(&mut self, change: &Change, events: &[Event]) {
         let at = |seq| events.iter().find(|event| event.seq == seq).map(|event| event.at);
         match change {
             Change::NewJob(_) | Change::Job(_) | Change::DeleteJob(_) => {}
-            Change::LeaveBatch(_) | Change::Remains(_) | Change::DropRemains(_) => {}
-            Change::Device(device) => {
-                let (id, row) = (self.bind(json!(device.name)), document(device));
-                let row = self.bind(row);
-                self.sql += &format!("UPSERT type::record('device', {id}) REPLACE {row} RETURN NONE;\n");
-            }
+            Change::LeaveBatch(_) | Change::Remains(_) | Change::DropRemains(_) | Change::Device(_) => {}
             Change::Queue(queue) => {
                 let row = document(queue);
                 let row = self.bind(row);

@@ -33,17 +33,30 @@ impl warp::reject::Reject for WrongMethod {}
 
 macro_rules! table {
     ($host:ident: $( $path:expr => { $( $method:ident $handler:expr $(, $with:expr)* ; )+ } )+) => {{
-        let routes = warp::any().and_then(async || Err::<Response, _>(warp::reject())).boxed();
+        let mut routes: Vec<Routes> = Vec::new();
         let host = { let host = $host.clone(); warp::any().map(move || host.clone()) };
         $(
             let allow: &[&str] = &[$( stringify!($method) ),+];
             $(
                 let route = host.clone().and($path).and(method(Method::$method, allow)) $( .and($with) )*;
-                let routes = routes.or(route.then($handler).map(answer)).unify().boxed();
+                routes.push(route.then($handler).map(answer).boxed());
             )+
         )+
-        routes
+        first_of(routes)
     }};
+}
+
+/// The first of these routes that takes a request, as a balanced tree: a chain would make, for each request, all the futures
+/// of the whole table, and throw them away.
+fn first_of(mut routes: Vec<Routes>) -> Routes {
+    match routes.len() {
+        0 => warp::any().and_then(async || Err(warp::reject())).boxed(),
+        1 => routes.swap_remove(0),
+        many => {
+            let rest = first_of(routes.split_off(many / 2));
+            first_of(routes).or(rest).unify().boxed()
+        }
+    }
 }
 
 /// The one adapter between handlers and warp.
