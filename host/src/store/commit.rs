@@ -220,9 +220,12 @@ impl Script {
 
     /// The rows of devices: an outcome and the next claim are one change of the row, and the device waits for it.
     fn devices(&mut self, changes: &[Change]) {
-        let device =
-            |change| if let &Change::Device(ref device) = change { Some((&device.name, device)) } else { None };
-        let last: BTreeMap<_, _> = changes.iter().filter_map(device).collect();
+        let mut last = BTreeMap::new();
+        for change in changes {
+            if let Change::Device(device) = change {
+                last.insert(&device.name, device);
+            }
+        }
         for (name, device) in last {
             let (id, row) = (self.bind(json!(name)), document(device));
             let row = self.bind(row);
