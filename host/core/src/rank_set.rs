@@ -14,7 +14,7 @@ const DELTA: usize = 3;
 /// Which of the two rotations restores that.
 const RATIO: usize = 2;
 /// Members of a leaf at the most; few where these tests are to see many leaves.
-const LEAF: usize = if cfg!(test) { 4 } else { 32 };
+const LEAF: usize = if cfg!(test) { 4 } else { 16 };
 
 type Link<T> = Arc<Node<T>>;
 

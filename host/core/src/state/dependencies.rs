@@ -22,7 +22,7 @@ impl State {
     /// The first waiting job after this ticket that depends on a job.
     pub(crate) fn next_dependent(&self, id: JobId, after: Ticket) -> Option<&Arc<Job>> {
         let (_, ticket) = self.dependents.range((id, after + 1)..).next().filter(|(of, _)| *of == id)?;
-        self.live.get(ticket)
+        self.at(*ticket)
     }
 
     /// A running job that depends on this one, and hence uses its files.
@@ -43,7 +43,7 @@ impl State {
             None => true,
         };
         // The last one is the likeliest: those before it have mostly ended before it.
-        job.depends_on.iter().rev().find(|id| self.tickets.contains_key(*id) || !told(id)).copied()
+        job.depends_on.iter().rev().find(|id| self.live.contains_key(*id) || !told(id)).copied()
     }
 
     /// Whether something is still to be done to many jobs: then [`crate::Command::Proceed`] is wanted.
@@ -84,7 +84,7 @@ impl State {
 
     /// The jobs of a batch that have not ended, as they arrived.
     pub fn jobs_of_batch(&self, batch: BatchId) -> impl Iterator<Item = &Arc<Job>> {
-        self.tickets_of_batch(batch, 0).filter_map(|ticket| self.live.get(&ticket))
+        self.tickets_of_batch(batch, 0).filter_map(|ticket| self.at(ticket))
     }
 
     fn tickets_of_batch(&self, batch: BatchId, after: Ticket) -> impl Iterator<Item = Ticket> {
@@ -112,7 +112,7 @@ impl State {
         let mut found: Vec<Arc<Job>> = Vec::new();
         for (glance, ticket) in self.candidates(which, after).take_while(|ticket| *ticket <= until).enumerate() {
             let can = |job: &&Arc<Job>| !(job.status == Status::Processing && job.cancel_requested) && which.has(job);
-            let job = self.live.get(&ticket).filter(can);
+            let job = self.at(ticket).filter(can);
             if glance >= GLANCES {
                 return (found, Some(ticket - 1));
             }
@@ -128,7 +128,7 @@ impl State {
     /// The tickets above `after` that are worth a look, in order.
     fn candidates<'a>(&'a self, which: &Which, after: Ticket) -> Box<dyn Iterator<Item = Ticket> + 'a> {
         if !which.ids.is_empty() {
-            let tickets = which.ids.iter().filter_map(|id| self.tickets.get(id).copied());
+            let tickets = which.ids.iter().filter_map(|id| self.live.get(id).map(|job| job.ticket));
             let mut tickets: Vec<Ticket> = tickets.filter(|ticket| *ticket > after).collect();
             tickets.sort_unstable();
             tickets.dedup();
@@ -140,6 +140,6 @@ impl State {
         if let [conversation] = &which.conversations[..] {
             return Box::new(self.tickets_of_conversation(conversation, after));
         }
-        Box::new(self.live.range(after + 1..).map(|(ticket, _)| *ticket))
+        Box::new(self.arrivals.range(after + 1..).map(|(ticket, _)| *ticket))
     }
 }

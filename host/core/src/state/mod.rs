@@ -50,8 +50,9 @@ pub struct State {
     queue: Queue,
     kept: Kept,
     oldest_event: u64,
-    live: OrdMap<Ticket, Arc<Job>>,
-    tickets: HashMap<JobId, Ticket>,
+    /// The jobs that have not ended, and as they arrived.
+    live: HashMap<JobId, Arc<Job>>,
+    arrivals: OrdMap<Ticket, JobId>,
     /// The jobs by a digest of their conversation's name: what changes here is copied with its neighbours, and names are long.
     conversations: OrdSet<(u64, Ticket)>,
     batches: OrdSet<(BatchId, Ticket)>,
@@ -89,24 +90,29 @@ impl State {
 
     /// A job that has not ended.
     pub fn job(&self, id: JobId) -> Option<&Arc<Job>> {
-        self.live.get(self.tickets.get(&id)?)
+        self.live.get(&id)
+    }
+
+    /// The job of a ticket that has not ended.
+    fn at(&self, ticket: Ticket) -> Option<&Arc<Job>> {
+        self.live.get(self.arrivals.get(&ticket)?)
     }
 
     /// The jobs that have not ended, as they arrived.
     pub fn jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
-        self.live.values()
+        self.arrivals.values().filter_map(|id| self.live.get(id))
     }
 
     /// The jobs of a conversation that have not ended, as they arrived.
     pub fn jobs_of(&self, conversation: &str) -> impl Iterator<Item = &Arc<Job>> {
         let conversation = conversation.to_owned();
-        let jobs = self.tickets_of_conversation(&conversation, 0).filter_map(|ticket| self.live.get(&ticket));
+        let jobs = self.tickets_of_conversation(&conversation, 0).filter_map(|ticket| self.at(ticket));
         jobs.filter(move |job| job.conversation_id.as_ref() == Some(&conversation))
     }
 
     /// No job that has not ended has a lesser ticket: scans of the store start here.
     pub fn floor(&self) -> Ticket {
-        self.live.get_min().map_or(self.ticket + 1, |(ticket, _)| *ticket)
+        self.arrivals.get_min().map_or(self.ticket + 1, |(ticket, _)| *ticket)
     }
 
     /// A device.
@@ -183,7 +189,7 @@ impl State {
     /// The first `limit` jobs that are due at `now`.
     pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Vec<Arc<Job>> {
         let due = self.due.iter().take_while(|(at, _)| *at <= now).take(limit);
-        due.filter_map(|(_, ticket)| self.live.get(ticket).cloned()).collect()
+        due.filter_map(|(_, ticket)| self.at(*ticket).cloned()).collect()
     }
 
     /// Puts a job where its status says it belongs, in place of what it was.
@@ -207,13 +213,14 @@ impl State {
         if let Some(conversation) = &job.conversation_id {
             self.conversations.insert((digest(conversation), job.ticket));
         }
-        self.tickets.insert(job.id, job.ticket);
-        self.live.insert(job.ticket, job);
+        self.arrivals.insert(job.ticket, job.id);
+        self.live.insert(job.id, job);
     }
 
     /// Removes a job from wherever `put` has put it.
     fn take(&mut self, id: JobId) {
-        let Some(job) = self.tickets.remove(&id).and_then(|ticket| self.live.remove(&ticket)) else { return };
+        let Some(job) = self.live.remove(&id) else { return };
+        self.arrivals.remove(&job.ticket);
         if job.status != Status::Processing {
             self.waiting -= 1;
             let party = job.party();

@@ -50,7 +50,7 @@ impl State {
     /// The first job in the line of a device that can be claimed once the device is free and nothing is paused.
     pub fn head(&self, device: &str) -> Option<&Arc<Job>> {
         let first = self.open_lines_of(device).filter_map(|line| line.places().first()).min()?;
-        self.live.get(&first.ticket)
+        self.at(first.ticket)
     }
 
     /// The job that a device may claim now.
@@ -82,7 +82,7 @@ impl State {
             places
         };
         let (open, held) = (places(&mut self.open_lines_of(device)), places(&mut self.held_lines_of(device)));
-        open.iter().chain(&held).take(limit).filter_map(|place| self.live.get(&place.ticket).cloned()).collect()
+        open.iter().chain(&held).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
     }
 
     /// Why a backend is held, if it is.
