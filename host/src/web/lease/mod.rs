@@ -11,7 +11,7 @@ use std::sync::Arc;
 use easel_core::command::NewJob;
 use easel_core::job::OnDependencyFailure;
 use easel_core::order::PRIORITIES;
-use easel_core::{Command, JobId, Json, Reply};
+use easel_core::{Command, Job, JobId, Json, Reply};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -45,7 +45,7 @@ pub(super) async fn lease(
         Problem::invalid("Idempotency-Key", "a lease needs an Idempotency-Key that only its holder knows")
     })?;
     let attendance = match query.one("job_id")? {
-        Some(id) => come_back(&host, id, &key).await?,
+        Some(id) => come_back(&host, &device.0, id, &key).await?,
         None => {
             let new = new_job(&host, &device.0, &query, key)?;
             to_the_end(take_place(host.clone(), new)).await?
@@ -69,12 +69,15 @@ async fn take_place(host: Arc<Host>, new: NewJob) -> Result<Attendance, Problem>
 }
 
 /// Finds the command where it is, for its holder.
-async fn come_back(host: &Host, id: &str, key: &str) -> Result<Attendance, Problem> {
-    let gone =
-        || Problem::gone(format!("the command that was job {id} is over, and not kept any more")).in_field("job_id");
+async fn come_back(host: &Host, device: &str, id: &str, key: &str) -> Result<Attendance, Problem> {
+    let gone = || Problem::gone(format!("there is no command {id} any more that has this key")).in_field("job_id");
     let id = id.parse().map(JobId).map_err(|_| gone())?;
-    let job = host.scheduler.job(id).await?.filter(|job| job.owner == OWNER && job.key.as_deref() == Some(key));
-    Ok(host.holders.attend(job.ok_or_else(gone)?))
+    let backend = backend_of_commands(device);
+    let is_theirs = |job: &Arc<Job>| {
+        (job.owner.as_str(), job.backend.as_str(), job.key.as_deref()) == (OWNER, backend.as_str(), Some(key))
+    };
+    let job = host.scheduler.job(id).await?.filter(is_theirs).ok_or_else(gone)?;
+    Ok(host.holders.attend(job))
 }
 
 fn new_job(host: &Host, device: &str, query: &Query, key: String) -> Result<NewJob, Problem> {
