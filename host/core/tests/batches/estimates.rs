@@ -47,6 +47,23 @@ fn experienced() -> Batch {
 }
 
 #[test]
+fn how_long_a_job_takes_is_known_over_all_backends_once_three_have_completed() {
+    let mut batch = experienced();
+    let mean = |batch: &Batch| batch.draft.state.mean().map(|micros| (micros + 500) / 1_000);
+    assert_eq!(mean(&batch), Some(100));
+    // One of another backend, which took 500: a quarter of all.
+    batch.submit(NewJob { backend: "draw".into(), ..new_job(4) }).unwrap();
+    batch.turn_at(1_000, None, true);
+    batch.turn_at(1_500, Some((4, 1)), false);
+    assert!((190..=215).contains(&mean(&batch).unwrap()), "{:?}", mean(&batch));
+    let mut few = Batch::roomy();
+    few.submit(new_job(1)).unwrap();
+    few.turn_at(0, None, true);
+    few.turn_at(100, Some((1, 1)), false);
+    assert_eq!(mean(&few), None);
+}
+
+#[test]
 fn jobs_start_one_after_the_other_and_take_what_their_work_takes() {
     let mut batch = experienced();
     for (n, work) in [(4, Some(5)), (5, Some(20)), (6, None)] {
