@@ -122,9 +122,9 @@ async fn who_comes_back_for_a_command_that_is_over_is_not_put_in_line_again_thou
     lease.next("ended").await;
 
     let body = json!({"backend": "fakes", "params": {}});
-    let job = api.submit_keyed("mine too", &body).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let job = api.submit_keyed("mine-too", &body).await.expect(201)["id"].as_str().unwrap().to_owned();
     let named = format!("command=train&job_id={job}");
-    assert_eq!(Lease::ask(&api, &named, Some("mine too")).await.err(), Some(410), "that is no command");
+    assert_eq!(Lease::ask(&api, &named, Some("mine-too")).await.err(), Some(410), "that is no command");
 
     let named = format!("command=train&job_id={id}");
     let mut lease = Lease::ask(&api, &named, Some("mine")).await.ok().unwrap();
