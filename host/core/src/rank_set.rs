@@ -4,7 +4,7 @@
 //! weight-balanced trees*, JFP 2011) whose nodes are shared between versions: a clone is one pointer, and a change copies
 //! one path. That is what lets the writer draft the next state while readers hold this one.
 //!
-//! The members are in the leaves, some dozens in each, and a branch knows what its left side comes to: among a million members
+//! The members are in the leaves, up to 16 in each, and a branch knows what its left side comes to: among a million members
 //! a step of a way is a miss of the caches, and this takes few.
 
 use std::sync::Arc;
