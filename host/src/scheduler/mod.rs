@@ -13,7 +13,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use easel_core::decide::Limits;
 use easel_core::state::Binding;
-use easel_core::{Command, Device, Refusal, Reply, Retention, State};
+use easel_core::{Command, Refusal, Reply, Retention, State};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -74,34 +74,10 @@ impl Scheduler {
     /// Starts the writer on an opened store. The handle ends when the writer has: when `close` was called and all that
     /// waited was written, or with an error when nobody can tell any more what the store holds.
     pub fn start(opened: Opened, setup: Setup) -> (Self, JoinHandle<anyhow::Result<()>>) {
-        let Opened {
-            store,
-            seq,
-            ticket,
-            kept,
-            oldest_event,
-            commits,
-            jobs,
-            devices,
-            queue,
-            bindings,
-            histories,
-            intents,
-        } = opened;
-        let known = |name: String| {
-            devices.iter().find(|device| device.name == name).cloned().unwrap_or(Device { name, ..Device::default() })
-        };
-        let mut state = State::new(seq, ticket, setup.devices.into_iter().map(known).collect(), setup.backends);
-        state.restore_queue(queue);
-        state.restore_kept(kept, oldest_event);
-        bindings.into_iter().for_each(|bindings| state.restore_bindings(bindings));
-        state.restore_histories(histories);
-        state.restore_intents(intents);
-        state.restore(jobs);
-
+        let (store, state, commits) = opened.rebuild(setup.devices, setup.backends);
         let (urgent, urgent_inbox) = mpsc::channel(BACKLOG);
         let (ordinary, ordinary_inbox) = mpsc::channel(BACKLOG);
-        let hub = Arc::new(Hub::new(store.id().to_owned(), seq));
+        let hub = Arc::new(Hub::new(store.id().to_owned(), state.seq));
         let closed = CancellationToken::new();
         let (state, retention) = (ArcSwap::from_pointee(state), setup.limits.retention);
         let shared = Arc::new(Shared { state, hub, store, urgent, ordinary, closed, retention });

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use easel_core::{Bindings, Device, History, Intent, Job, Kept, Queue, Ticket};
+use easel_core::state::Binding;
+use easel_core::{Bindings, Device, History, Intent, Job, Kept, Queue, State, Ticket};
 use serde_json::{Value, json};
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
@@ -46,6 +47,26 @@ pub struct Opened {
     pub histories: Vec<History>,
     /// What was being done to many jobs.
     pub intents: Vec<Intent>,
+}
+
+impl Opened {
+    /// The store, the queue as of its last commit, and the number of that commit. A device that the store does not know is
+    /// a new one; a backend is what the configuration says.
+    pub fn rebuild(self, devices: Vec<String>, backends: Vec<(String, Binding)>) -> (Store, State, u64) {
+        let known = |name: String| {
+            let row = self.devices.iter().find(|device| device.name == name);
+            row.cloned().unwrap_or(Device { name, ..Device::default() })
+        };
+        let devices = devices.into_iter().map(known).collect();
+        let mut state = State::new(self.seq, self.ticket, devices, backends);
+        state.restore_queue(self.queue);
+        state.restore_kept(self.kept, self.oldest_event);
+        self.bindings.into_iter().for_each(|bindings| state.restore_bindings(bindings));
+        state.restore_histories(self.histories);
+        state.restore_intents(self.intents);
+        state.restore(self.jobs);
+        (self.store, state, self.commits)
+    }
 }
 
 impl Store {

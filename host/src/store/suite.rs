@@ -7,7 +7,7 @@ use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
-    Artifact, BatchId, Cold, Command, Device, Draft, Intent, Job, JobId, Json, Kept, KeyOf, Message, MessageId,
+    Artifact, BatchId, Cold, Command, Draft, Intent, Job, JobId, Json, Kept, KeyOf, Message, MessageId,
     Outcome, Reply, Retention, State, Status, decide,
 };
 use serde_json::{Value, json};
@@ -44,30 +44,11 @@ impl Bench {
     }
 
     fn with(location: Location, data: tempfile::TempDir, opened: Opened) -> Self {
-        let Opened {
-            store,
-            seq,
-            ticket,
-            kept,
-            oldest_event,
-            commits,
-            jobs,
-            mut devices,
-            queue,
-            bindings,
-            histories,
-            intents,
-        } = opened;
+        let mut devices: Vec<_> = opened.devices.iter().map(|device| device.name.clone()).collect();
         if devices.is_empty() {
-            devices.push(Device { name: "gpu0".into(), ..Device::default() });
+            devices.push("gpu0".into());
         }
-        let mut state = State::new(seq, ticket, devices, vec![("stub".into(), binding())]);
-        state.restore_queue(queue);
-        state.restore_kept(kept, oldest_event);
-        bindings.into_iter().for_each(|bindings| state.restore_bindings(bindings));
-        state.restore_histories(histories);
-        state.restore_intents(intents);
-        state.restore(jobs);
+        let (store, state, commits) = opened.rebuild(devices, vec![("stub".into(), binding())]);
         Self { location, data, store, state, commits, limits: LIMITS, now: 1_000_000 }
     }
 
