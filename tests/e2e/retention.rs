@@ -4,6 +4,7 @@
 use crate::harness::api::{failing, text};
 use crate::harness::socket::{head, is_event, place};
 use crate::harness::{Api, BOUND, Config, Home, Host, Socket, eventually};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -102,6 +103,31 @@ async fn of_too_many_ended_jobs_those_go_that_ended_first() {
 
     let expected = set(&[&waiting, &done[3], &done[4], &late["id"]]);
     eventually("three ended jobs to be left", async || (ids(&api).await == expected).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_back_does_not_hide_what_ended_after_it() {
+    // More than are looked at at once.
+    const HELD: usize = 300;
+    let host = Home::with(keeping("max_jobs = 1")).start().await;
+    let api = host.api();
+    let never = json!({"params": {}, "not_before": "2999-01-01T00:00:00Z"});
+    let submits = (0..HELD).map(|n| {
+        let (api, never) = (&api, &never);
+        async move { api.submit_keyed(&format!("key-{n}"), never).await.expect(201)["id"].clone() }
+    });
+    let held = join_all(submits).await;
+    api.post("/v1/jobs/cancel", &json!({"status": ["pending", "queued"]})).await.expect(200);
+    eventually("all to be cancelled", async || (api.jobs("status=cancelled").await.len() == HELD).then_some(())).await;
+
+    for _ in 0..3 {
+        let id = api.submit_job(&never).await["id"].clone();
+        api.cancel(&id).await.expect(200);
+        let path = format!("/v1/jobs/{}", text(&id));
+        eventually("it to go", async || (api.get(&path).await.status == 404).then_some(())).await;
+    }
+
+    assert_eq!(ids(&api).await, set(&held.iter().collect::<Vec<_>>()), "a key keeps its job");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

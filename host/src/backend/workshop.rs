@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
@@ -30,6 +31,8 @@ pub(super) struct Workshop {
     offline: Linker<HostState>,
     online: Linker<HostState>,
     directory: PathBuf,
+    /// How long a compilation may take.
+    patience: Duration,
 }
 
 /// A component that may run.
@@ -91,7 +94,7 @@ impl Workshop {
         bindings::Backend::add_to_linker::<_, HasSelf<_>>(&mut offline, |state| state).map_err(broken)?;
         let mut online = offline.clone();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut online).map_err(broken)?;
-        Ok(Self { engine, offline, online, directory })
+        Ok(Self { engine, offline, online, directory, patience: limits::COMPILE })
     }
 
     /// Keeps a component under its digest.
@@ -123,9 +126,9 @@ impl Workshop {
         anatomy::check(&source.bytes).map_err(refused)?;
         let (engine, bytes) = (self.engine.clone(), source.bytes.clone());
         let compiling = tokio::task::spawn_blocking(move || Component::new(&engine, bytes));
-        let compiled = tokio::time::timeout(limits::COMPILE, compiling).await;
+        let compiled = tokio::time::timeout(self.patience, compiling).await;
         let component = compiled
-            .map_err(|_| refused(format!("is not compiled within {} s", limits::COMPILE.as_secs())))?
+            .map_err(|_| refused(format!("is not compiled within {} s", self.patience.as_secs())))?
             .map_err(|error| refused(format!("cannot be compiled: {error}")))?
             .map_err(|error| refused(format!("is not a component that this host can run: {error:#}")))?;
 
@@ -178,6 +181,15 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
         config_schema: config.value.clone(),
     };
     Ok((description, params, config))
+}
+
+#[cfg(test)]
+impl Workshop {
+    /// The same, with another idea of how long a compilation may take.
+    pub(super) fn waits(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
 }
 
 fn unfit(backend: &str, component: String, reason: String) -> LoadError {

@@ -7,8 +7,8 @@ use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
-    Artifact, BatchId, Cold, Command, Draft, Intent, Job, JobId, Json, Kept, KeyOf, Message, MessageId,
-    Outcome, Reply, Retention, State, Status, decide,
+    Artifact, BatchId, Cold, Command, Draft, Intent, Job, JobId, Json, Kept, KeyOf, Message, MessageId, Outcome, Reply,
+    Retention, State, Status, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,3 +1,4 @@
+use super::workshop::{Source, Workshop};
 use super::*;
 
 /// The bytes of a component with nothing in it.
@@ -45,6 +46,17 @@ async fn what_is_no_component_is_refused_by_name() {
     assert!(refused(b"\0asm\x01\0\0\0").await.contains("is not a component"));
     let truncated = std::fs::read(FAKES).unwrap();
     assert!(refused(&truncated[..truncated.len() / 2]).await.contains("is not a component"));
+}
+
+#[tokio::test]
+async fn a_component_that_is_not_compiled_in_time_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let workshop = Workshop::open(dir.path().to_owned()).unwrap().waits(Duration::ZERO);
+    let source = Source::file("tested", FAKES.as_ref()).unwrap();
+
+    let error = workshop.link("tested", &source, false).await.err().unwrap();
+
+    assert!(error.to_string().contains("is not compiled within 0 s"), "{error}");
 }
 
 #[tokio::test]
