@@ -37,7 +37,14 @@ pub fn job_without_params(found: &Job, state: &State, hub: &Hub) -> Value {
 /// A job of a row and what goes with it, without its params.
 fn row(job: &Job, queue_position: u64, live: Option<&Live>) -> Value {
     let live = live.filter(|live| job.runs(live.attempt));
-    let waits = (job.status == Status::Queued).then_some("turn");
+    // As far as the row tells. What stops everybody is told by events of its own.
+    let waits = match job.status {
+        Status::Queued => Some("turn"),
+        Status::Pending if job.retry_at.is_some() => Some("retry"),
+        Status::Pending if !job.depends_on.is_empty() => Some("dependency"),
+        Status::Pending => Some("time"),
+        _ => None,
+    };
     json!({
         "id": job.id, "status": job.status, "backend": job.backend, "device": job.device, "owner": job.owner, "user": job.user,
         "inputs": job.inputs, "metadata": job.metadata.value(), "conversation_id": job.conversation_id,
@@ -70,7 +77,8 @@ fn attempt(attempt: &Attempt) -> Value {
 pub fn message(message: &Message, state: &State, hub: &Hub) -> Value {
     let mut metadata = Value::Object(message.extra_metadata.clone());
     let reporter = metadata.get("job_id").and_then(|id| serde_json::from_value(id.clone()).ok());
-    if let Some(job) = reporter.and_then(|id| state.job(id)) {
+    // A row that was written after `state` was taken knows better.
+    if let Some(job) = reporter.and_then(|id| state.job(id)).filter(|_| message.seq <= state.seq) {
         merge(&mut metadata, json!({"queue_position": state.position(job), "progress": percent(job, hub)}));
     }
     let mut view = stored_message(message);
@@ -100,13 +108,13 @@ fn pause(pause: &Pause) -> Value {
     json!({"reason": pause.reason, "by": pause.by, "since": time::text(pause.since), "unload": pause.unload})
 }
 
-/// The queue: what runs, what waits, on which devices.
-pub fn queue(state: &State, hub: &Hub) -> Value {
+/// The queue: what runs (each job in this shape), what waits, on which devices.
+pub fn queue(state: &State, hub: &Hub, shape: impl Fn(&Job, &State, &Hub) -> Value) -> Value {
     let running = state.devices().filter_map(|device| state.job(device.live.as_ref()?.job));
     json!({
         "paused": state.queue().stands().map(pause), "disk_full": state.queue().full.as_ref().map(pause),
         "length": state.queued(),
-        "processing": running.map(|found| job_without_params(found, state, hub)).collect::<Vec<_>>(),
+        "processing": running.map(|found| shape(found, state, hub)).collect::<Vec<_>>(),
         "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": state.mean().map(seconds),
         "estimates": accuracy(state.accuracy()),
     })

@@ -1,7 +1,7 @@
 //! The files that a job made: whole, cacheable, resumable, and harmless in a browser.
 
 use crate::harness::api::text;
-use crate::harness::{Api, Config, Home, Host, Reply};
+use crate::harness::{Api, Config, Home, Host, Reply, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -144,4 +144,28 @@ async fn an_attempt_cannot_write_more_than_its_quota() {
     assert!(text(&job["error"]["message"]).contains("quota"), "{job:#}");
     assert_eq!(job["artifacts"], json!([]));
     api.until(&modest["id"], "complete").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_will_ever_be_shown_does_not_stay_on_the_disk() {
+    let host = Host::start().await;
+    let api = host.api();
+    let attempts = |job: &Value| host.home().data().join("artifacts").join(text(job));
+    let gone = async |directory: std::path::PathBuf| {
+        eventually("the files to go", async || (!directory.exists()).then_some(())).await;
+    };
+
+    let body = json!({"params": {"behaviour": "fail", "artifacts": 2}, "max_attempts": 1});
+    let failed = api.submit_job(&body).await["id"].clone();
+    api.until(&failed, "error").await;
+    gone(attempts(&failed).join("1")).await;
+
+    let job = api.submit(json!({"artifacts": 2})).await["id"].clone();
+    api.until(&job, "complete").await;
+    assert!(attempts(&job).join("1").exists());
+    api.retry(&job).await.expect(200);
+    let done =
+        api.until_job(&job, "its second attempt", |job| job["attempt"] == 2 && job["status"] == "complete").await;
+    gone(attempts(&job).join("1")).await;
+    assert_eq!(api.get(text(&done["artifacts"][1]["url"])).await.status, 200);
 }

@@ -132,6 +132,20 @@ async fn every_command_that_looks_answers_people_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_runs_is_told_with_its_prompt() {
+    let host = Host::start().await;
+    let api = host.api();
+    let params = json!({"prompt": "a red fox", "steps": 1000, "step_ms": 100});
+    let job = api.submit_job(&json!({"backend": "flux-stub", "params": params})).await["id"].clone();
+    api.until(&job, "processing").await;
+
+    let exit = ask(&host, &["queue", "status"]).await;
+
+    assert!(exit.stdout.contains("a red fox"), "{exit}");
+    api.cancel(&job).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_is_cancelled_and_retried_from_the_command_line() {
     let host = Host::start().await;
     let api = host.api();

@@ -52,6 +52,20 @@ async fn a_job_stopped_with_the_host_goes_back_to_its_place_uncharged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_cannot_end_within_the_grace_is_asked_to_stop_its_engine_before_it_is_killed() {
+    let mut host = Host::start().await;
+    let api = host.api();
+    let running = api.hold_device().await;
+
+    assert_eq!(host.stop().await, Some(0));
+    host.start_again().await;
+    host.api().until_job(&running, "its second attempt", |job| job["attempt"] == 2).await;
+
+    // It had done so, and there was nothing left to settle.
+    assert_eq!(host.log().iter().filter(|line| line.contains("settled")).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_without_work_stops_at_once_and_keeps_what_it_has() {
     let mut host = Host::start().await;
     let job = host.api().submit(json!({"artifacts": 1})).await["id"].clone();

@@ -7,6 +7,7 @@ use crate::job::{Artifact, BatchId, Input, JobError, JobId, OnDependencyFailure,
 use crate::json::Json;
 use crate::message::MessageId;
 use crate::retention::{self, KeyOf};
+use crate::state::State;
 
 /// A job to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -315,14 +316,15 @@ impl Command {
         }
     }
 
-    /// Adds to `names` what has to be loaded besides, now that `cold` has what [`Self::name_into`] named: the jobs that a
-    /// key stands for, and those that a job to be retried depends on.
-    pub fn name_more(&self, cold: &Cold, names: &mut Names) {
+    /// Adds to `names` what has to be loaded besides, now that `cold` has what [`Self::name_into`] named and `state` does not
+    /// hold: the jobs that a key stands for, and those that a job to be retried depends on. (It may end in the same batch.)
+    pub fn name_more(&self, state: &State, cold: &Cold, names: &mut Names) {
         let mut first = Names::default();
         self.name_into(&mut first);
         names.jobs.extend(first.keys.iter().filter_map(|key| cold.keys.get(key)).map(|used| used.job));
         if let Self::Retry { job, .. } = self {
-            names.jobs.extend(cold.jobs.get(job).into_iter().flat_map(|job| job.depends_on.iter().copied()));
+            let job = state.job(*job).or_else(|| cold.jobs.get(job));
+            names.jobs.extend(job.into_iter().flat_map(|job| job.depends_on.iter().copied()));
         }
     }
 

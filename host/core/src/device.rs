@@ -1,5 +1,7 @@
 //! A device: a GPU, one lock.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::job::{JobId, Party, Timestamp};
@@ -48,6 +50,9 @@ pub struct Queue {
     /// Whether the disk is so full that nothing is claimed.
     #[serde(default)]
     pub full: Option<Pause>,
+    /// The backends that are held, as the log says. A host that starts holds none, and has to say so.
+    #[serde(default)]
+    pub held: BTreeSet<String>,
 }
 
 impl Queue {

@@ -38,6 +38,8 @@ pub struct MessageHead {
     pub conversation_id: String,
     /// Whose it is.
     pub owner: String,
+    /// How large its `extra_metadata` is, in bytes of JSON; after a merge in this batch, at the most.
+    pub metadata: usize,
 }
 
 /// Rows that were loaded because commands of this batch name them, as changed by the batch so far.
@@ -314,13 +316,24 @@ impl Draft {
         self.changes.push(Change::History(Arc::new(history)));
     }
 
-    /// Holds a backend, or releases it, and says so. Nothing of that is durable.
+    /// Holds a backend, or releases it, and says so. That it did is durable, the hold is not.
     pub fn hold(&mut self, backend: &str, reason: Option<String>, now: Timestamp) {
         match reason.clone() {
             Some(reason) => self.state.hold(backend, reason),
             None => self.state.release(backend),
         }
-        self.say(Body::Backend { name: backend.to_owned(), held: reason }, now);
+        self.tell_backend(backend, reason, now);
+    }
+
+    /// Says that a backend is held, or is not.
+    pub(crate) fn tell_backend(&mut self, backend: &str, held: Option<String>, now: Timestamp) {
+        let mut queue = self.state.queue().clone();
+        let news = if held.is_some() { queue.held.insert(backend.to_owned()) } else { queue.held.remove(backend) };
+        if news {
+            self.state.put_queue(queue.clone());
+            self.changes.push(Change::Queue(queue));
+        }
+        self.say(Body::Backend { name: backend.to_owned(), held }, now);
     }
 
     /// Says whether a device is paused.
@@ -330,7 +343,7 @@ impl Draft {
 
     /// Tells what a client did to a message.
     pub fn tell(&mut self, id: MessageId, event: MessageChange, head: MessageHead, now: Timestamp) {
-        let MessageHead { conversation_id, owner } = head;
+        let MessageHead { conversation_id, owner, .. } = head;
         self.say(Body::Message { event, id, conversation_id, owner }, now);
     }
 

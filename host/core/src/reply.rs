@@ -79,6 +79,16 @@ pub enum Refusal {
         /// How long it may be.
         most: usize,
     },
+    /// The metadata of a message would grow too large.
+    #[error(
+        "the extra_metadata of message {id} would have more than {most} bytes, and nothing is ever taken out of it"
+    )]
+    MessageFull {
+        /// Which.
+        id: MessageId,
+        /// How large it may be.
+        most: usize,
+    },
     /// A batch is empty or too large.
     #[error("a batch has from 1 to 1,000 jobs, and this one has {0}")]
     BatchSize(usize),

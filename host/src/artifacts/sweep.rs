@@ -49,7 +49,7 @@ impl Files {
                     self.forget(job).await?;
                     report.jobs += 1;
                 }
-                Some(attempts) => report.attempts += self.forget_attempts_except(job, attempts).await?,
+                Some(attempts) => report.attempts += self.forget_attempts(job, u32::MAX, attempts).await?,
             }
         }
         Ok(report)
@@ -72,13 +72,15 @@ impl Files {
         .await
     }
 
-    async fn forget_attempts_except(&self, job: JobId, kept: Vec<u32>) -> Result<usize, FilesError> {
+    /// Removes the artifacts of a job's attempts up to the one with the number `last`, but for those of `kept`: how many
+    /// attempts had any.
+    pub async fn forget_attempts(&self, job: JobId, last: u32, kept: Vec<u32>) -> Result<usize, FilesError> {
         let directory = self.artifacts_of(job);
         disk::blocking(move || {
             let mut gone = 0;
             for name in names_in(&directory)? {
                 let Ok(number) = name.parse::<u32>() else { continue };
-                if !kept.contains(&number) && disk::remove_directory(&directory.join(&name))? {
+                if number <= last && !kept.contains(&number) && disk::remove_directory(&directory.join(&name))? {
                     gone += 1;
                 }
             }

@@ -20,7 +20,7 @@ pub struct Attempt {
     pub(super) files: AttemptFiles,
     pub(super) inputs: Vec<InputFile>,
     pub(super) dependencies: String,
-    deadline: Instant,
+    until: Instant,
     cancel: CancellationToken,
     news: mpsc::Sender<News>,
     /// What it remembered; before that, what the attempt before it did.
@@ -33,7 +33,7 @@ pub struct Attempt {
 impl Attempt {
     /// The attempt of a task, and the log that it writes to.
     pub(super) fn of(task: Task) -> (Self, Journal) {
-        let Task { job, files, inputs, dependencies, deadline, cancel, kill: _, news } = task;
+        let Task { job, files, inputs, dependencies, until, deadline: _, cancel, kill: _, news } = task;
         let journal = Journal::job(news.clone());
         let note = job.note.clone();
         let (notes, previews) = (Pace::new(limits::NOTES, Instant::now()), Pace::new(limits::PREVIEWS, Instant::now()));
@@ -43,7 +43,7 @@ impl Attempt {
                 files,
                 inputs,
                 dependencies,
-                deadline,
+                until,
                 cancel,
                 news,
                 note,
@@ -56,7 +56,7 @@ impl Attempt {
     }
 
     pub(super) fn remaining_ms(&self) -> u64 {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.until.saturating_duration_since(Instant::now());
         u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
     }
 

@@ -23,6 +23,8 @@ pub struct Task {
     pub inputs: Vec<InputFile>,
     /// What the jobs made that it depends on: a JSON array.
     pub dependencies: String,
+    /// When its time is up, as it is told.
+    pub until: Instant,
     /// When it is ended whatever it does.
     pub deadline: Instant,
     /// What the component is told when it asks whether it is cancelled.

@@ -131,6 +131,7 @@ impl Attempt {
             files: files.clone(),
             inputs: Vec::new(),
             dependencies: "[]".into(),
+            until: Instant::now() + BOUND,
             deadline: Instant::now() + BOUND,
             cancel: cancel.clone(),
             kill: kill.clone(),

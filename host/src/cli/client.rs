@@ -39,6 +39,8 @@ fn server_url(text: &str) -> Result<Url, String> {
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
+    /// The same, for what may take longer than a dead host would be waited for.
+    patient: reqwest::Client,
     root: Url,
     /// The root as users write it.
     server: String,
@@ -64,19 +66,22 @@ impl Client {
             None => None,
         };
         let headers: HeaderMap = authorization.iter().map(|value| (AUTHORIZATION, value.clone())).collect();
-        let http = reqwest::Client::builder()
-            .default_headers(headers)
-            // The host is almost always this machine, and refuses what came through a proxy that it does not know.
-            .no_proxy()
-            // A redirect would take the token along to whoever it names.
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(5))
-            // Between two reads, so that a large picture may take its time and a dead host may not.
-            .read_timeout(Duration::from_secs(30))
-            .build()?;
+        let builder = || {
+            reqwest::Client::builder()
+                .default_headers(headers.clone())
+                // The host is almost always this machine, and refuses what came through a proxy that it does not know.
+                .no_proxy()
+                // A redirect would take the token along to whoever it names.
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(Duration::from_secs(5))
+        };
+        // Between two reads, so that a large picture may take its time and a dead host may not.
+        let http = builder().read_timeout(Duration::from_secs(30)).build()?;
+        // A host that has died says so when the connection is probed.
+        let patient = builder().tcp_keepalive(Duration::from_secs(15)).build()?;
         let root = remote.server.clone();
         let server = root.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { http, root, server, authorization })
+        Ok(Self { http, patient, root, server, authorization })
     }
 
     /// The host's address.
@@ -105,6 +110,11 @@ impl Client {
 
     pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.http.request(method, url)
+    }
+
+    /// The same for what may take long before there is an answer: sending a large file, freeing a device's memory.
+    pub(super) fn long_request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.patient.request(method, url)
     }
 
     pub(super) async fn get(&self, segments: &[&str]) -> Result<Body, ClientError> {

@@ -43,7 +43,10 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
             return answer.print(remote.json, |Devices { devices }: Devices| table(&devices));
         }
         Command::Pause { name, pausing } => client.ask(request(name, "pause").json(pausing)).await?,
-        Command::Unload { name } => client.ask(request(name, "unload")).await?,
+        Command::Unload { name } => {
+            let url = client.url(["v1", "devices", name, "unload"]);
+            client.ask(client.long_request(Method::POST, url)).await?
+        }
         Command::Resume { name } => client.ask(request(name, "resume")).await?,
     };
     answer.print(remote.json, |device: Device| table(&[device]))

@@ -47,7 +47,7 @@ pub(super) async fn upload(client: &Client, input: &Input) -> anyhow::Result<Val
     anyhow::ensure!(metadata.is_file(), "{}: is not a file", told());
     let mime = mime_guess::from_path(path).first_or_octet_stream();
     let request = client
-        .request(Method::POST, client.url(["v1", "uploads"]))
+        .long_request(Method::POST, client.url(["v1", "uploads"]))
         .header(CONTENT_TYPE, mime.as_ref())
         .header(CONTENT_LENGTH, metadata.len())
         .body(Body::from(file));

@@ -138,6 +138,7 @@ impl Dispatch {
             files,
             inputs: self.inputs(job, made.files),
             dependencies: made.results,
+            until: dog.deadline(),
             deadline: dog.hard_deadline(self.shutdown_grace),
             cancel: cancel.clone(),
             kill: kill.clone(),

@@ -91,7 +91,7 @@ mod tests {
         let pause = |(unload, since)| Pause { reason: None, by: "ann".into(), since, unload };
         let device = Device { name: "gpu0".into(), paused: device.map(pause), ..Device::default() };
         let mut state = State::new(0, 0, vec![device], Vec::new());
-        state.restore_queue(Queue { paused: queue.map(pause), full: None });
+        state.restore_queue(Queue { paused: queue.map(pause), full: None, ..Queue::default() });
         state
     }
 

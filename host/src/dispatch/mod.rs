@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use breaker::Breaker;
-use easel_core::{Command, Finished, Reply};
+use easel_core::{Command, Finished, Outcome, Reply};
 pub use holders::{Attendance, ENDING, Grant, Holders, Report, Terms, backend_of_commands};
 pub use memory::Memory;
 use tokio::sync::mpsc;
@@ -95,7 +95,11 @@ impl Dispatch {
                 self.guard.look().await;
             }
             let turn = Command::Turn { device: self.device.clone(), finished: finished.clone().map(Box::new), claim };
-            match self.scheduler.send(turn).await {
+            let turned = self.scheduler.send(turn).await;
+            if turned.is_ok() {
+                finished.iter().for_each(|finished| self.sweep_after(finished));
+            }
+            match turned {
                 Ok(Reply::Turn(Some(claimed))) if self.scheduler.state().is_command(&claimed.job) => {
                     finished = self.lend(&claimed.job, &stop).await;
                     if finished.is_none() {
@@ -125,6 +129,26 @@ impl Dispatch {
                 }
             }
         }
+    }
+
+    /// Removes what nobody will ever be shown, now that an outcome is written: the artifacts of an attempt that made nothing of
+    /// them, and of those before it. The device does not wait for that, and whatever goes wrong the next start does it.
+    fn sweep_after(&self, finished: &Finished) {
+        let Finished { job, attempt, outcome, .. } = *finished;
+        if outcome == Outcome::Complete && attempt == 1 {
+            return;
+        }
+        let (scheduler, files) = (self.scheduler.clone(), self.files.clone());
+        tokio::spawn(async move {
+            let swept = async {
+                let named = scheduler.jobs_by_id(&[job]).await?.pop().map(|job| job.artifacts).unwrap_or_default();
+                let named = named.iter().map(|artifact| artifact.attempt).collect();
+                anyhow::Ok(files.forget_attempts(job, attempt, named).await?)
+            };
+            if let Err(error) = swept.await {
+                tracing::warn!(%job, attempt, "files of this attempt stay until the next start: {error:#}");
+            }
+        });
     }
 
     /// Waits until there is a job to claim or something to settle; false when it is time to stop. The device is idle since

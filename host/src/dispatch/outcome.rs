@@ -82,8 +82,10 @@ fn failed(failure: &Failure) -> Verdict {
         FailureKind::Invalid => (Outcome::Error, ErrorKind::Invalid, false),
         FailureKind::Unavailable => (Outcome::Unavailable, ErrorKind::Unavailable, true),
         FailureKind::OutOfMemory => (Outcome::Error, ErrorKind::OutOfMemory, true),
-        FailureKind::Cancelled => (Outcome::Error, ErrorKind::Cancelled, false),
-        FailureKind::Failed | FailureKind::Other(_) => (Outcome::Error, ErrorKind::Failed, true),
+        // It was not asked to.
+        FailureKind::Cancelled | FailureKind::Failed | FailureKind::Other(_) => {
+            (Outcome::Error, ErrorKind::Failed, true)
+        }
     };
     let detail = format!("the backend returned {:?}: {}", failure.kind, failure.message);
     Verdict {
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn a_component_that_cancels_itself_unasked_has_failed() {
         let verdict = judge(&failure(FailureKind::Cancelled), None);
-        assert_eq!((verdict.outcome, verdict.error.unwrap().kind), (Outcome::Error, ErrorKind::Cancelled));
+        assert_eq!((verdict.outcome, verdict.error.unwrap().kind), (Outcome::Error, ErrorKind::Failed));
         assert_eq!(judge(&failure(FailureKind::Cancelled), Some(Reason::Cancelled)).outcome, Outcome::Cancelled);
     }
 

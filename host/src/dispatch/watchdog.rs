@@ -1,7 +1,7 @@
 //! When a running attempt is to be ended, and why.
 //!
 //! Escalation is the same for every reason: the component is asked to cancel, gets a grace, and is killed. Only a stopping
-//! host does not ask: a job that can finish within the grace shall.
+//! host asks late: a job that can finish within the grace shall, and one that cannot is to stop its engine before it dies.
 
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 /// What an attempt that was asked to cancel gets to do so in. Engines cannot be interrupted while they load a model.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
+
+/// The last part of a stopping host's grace, at the most `CANCEL_GRACE`, is for what was asked to cancel.
+const LAST_PART: u32 = 3;
 
 /// Why an attempt is to end before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +41,15 @@ pub(super) struct Watchdog {
     deadline: Instant,
     stall: Duration,
     last_news: Instant,
-    ending: Option<(Reason, Instant)>,
+    ending: Option<Ending>,
+}
+
+/// Why it is to end, and when it is killed. Asked before that: at `ask_at`, or already.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    reason: Reason,
+    ask_at: Option<Instant>,
+    kill_at: Instant,
 }
 
 impl Watchdog {
@@ -63,40 +74,41 @@ impl Watchdog {
 
     /// Somebody wants it to end. A person's wish overrules the host's; nothing else is overruled.
     pub(super) fn end(&mut self, reason: Reason, now: Instant, shutdown_grace: Duration) -> Option<Step> {
-        match (self.ending, reason) {
+        let asked = |reason, kill_at| Some(Ending { reason, ask_at: None, kill_at });
+        self.ending = match (self.ending, reason) {
             (None, Reason::Shutdown) => {
-                self.ending = Some((reason, now + shutdown_grace));
-                None
+                let kill_at = now + shutdown_grace;
+                let ask_at = kill_at - CANCEL_GRACE.min(shutdown_grace / LAST_PART);
+                self.ending = Some(Ending { reason, ask_at: Some(ask_at), kill_at });
+                return None;
             }
-            (None, _) => {
-                self.ending = Some((reason, now + CANCEL_GRACE));
-                Some(Step::Ask)
+            (None, _) => asked(reason, now + CANCEL_GRACE),
+            (Some(Ending { reason: Reason::Shutdown, kill_at, .. }), Reason::Cancelled) => {
+                asked(reason, kill_at.min(now + CANCEL_GRACE))
             }
-            (Some((Reason::Shutdown, kill_at)), Reason::Cancelled) => {
-                self.ending = Some((reason, kill_at.min(now + CANCEL_GRACE)));
-                Some(Step::Ask)
-            }
-            (Some(_), _) => None,
-        }
+            (Some(_), _) => return None,
+        };
+        Some(Step::Ask)
     }
 
     /// Why it is ending, if it is.
     pub(super) fn reason(&self) -> Option<Reason> {
-        self.ending.map(|(reason, _)| reason)
+        self.ending.map(|ending| ending.reason)
     }
 
     /// When to look again.
     pub(super) fn next(&self) -> Instant {
         match self.ending {
-            Some((_, kill_at)) => kill_at,
+            Some(Ending { ask_at, kill_at, .. }) => ask_at.unwrap_or(kill_at),
             None => self.deadline.min(self.last_news + self.stall),
         }
     }
 
     /// What is due at `now`.
     pub(super) fn due(&mut self, now: Instant) -> Option<Step> {
-        match self.ending {
-            Some((_, kill_at)) => (now >= kill_at).then_some(Step::Kill),
+        match &mut self.ending {
+            Some(Ending { kill_at, .. }) if now >= *kill_at => Some(Step::Kill),
+            Some(Ending { ask_at, .. }) => ask_at.take_if(|at| now >= *at).map(|_| Step::Ask),
             None if now >= self.deadline => self.end(Reason::Timeout, now, Duration::ZERO),
             None if now >= self.last_news + self.stall => self.end(Reason::Stalled, now, Duration::ZERO),
             None => None,
@@ -139,13 +151,25 @@ mod tests {
     }
 
     #[test]
-    fn a_stopping_host_does_not_ask_but_kills_after_its_grace() {
+    fn a_stopping_host_asks_late_and_kills_after_its_grace() {
         let start = Instant::now();
         let mut dog = Watchdog::new(start, TIMEOUT, STALL);
         assert_eq!(dog.end(Reason::Shutdown, start, GRACE), None);
+        assert_eq!(dog.next(), start + GRACE - CANCEL_GRACE);
+        assert_eq!(dog.due(start + GRACE - CANCEL_GRACE - Duration::from_millis(1)), None);
+        assert_eq!(dog.due(start + GRACE - CANCEL_GRACE), Some(Step::Ask));
+        assert_eq!(dog.next(), start + GRACE);
         assert_eq!(dog.due(start + GRACE - Duration::from_millis(1)), None);
         assert_eq!(dog.due(start + GRACE), Some(Step::Kill));
         assert_eq!(dog.reason(), Some(Reason::Shutdown));
+    }
+
+    #[test]
+    fn most_of_a_short_grace_is_for_finishing() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        assert_eq!(dog.end(Reason::Shutdown, start, Duration::from_secs(3)), None);
+        assert_eq!(dog.next(), start + Duration::from_secs(2));
     }
 
     #[test]

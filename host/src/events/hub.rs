@@ -61,7 +61,9 @@ impl Hub {
                 let live = Live { job: job.id, attempt: job.attempt, progress, stage: None, preview: None, version };
                 self.table().insert(job.id, live);
             }
-            Transition::Cancelling | Transition::Moved => {}
+            // The frame of that event is made of the job's row, which does not know how far the attempt is: it is told again.
+            Transition::Cancelling => self.change(job.id, job.attempt, |_| {}),
+            Transition::Moved => {}
             _ => {
                 self.table().remove(&job.id);
             }
@@ -104,11 +106,12 @@ impl Hub {
         self.table().values().cloned().collect()
     }
 
-    /// An attempt reports. Changes nothing unless that attempt is the running one.
+    /// An attempt reports. Changes nothing unless that attempt is the running one. Progress never goes back, and is all of
+    /// it only when the attempt has ended.
     pub fn report(&self, job: JobId, attempt: u32, percent: Option<f32>, stage: Option<String>, now: Timestamp) {
         self.change(job, attempt, |live| {
-            if let Some(percent) = percent.map(|percent| percent.clamp(0.0, 100.0) as u8)
-                && percent != live.progress.percent
+            if let Some(percent) = percent.map(|percent| percent.clamp(0.0, 99.0) as u8)
+                && percent > live.progress.percent
             {
                 live.progress = Progress { percent, since: now };
             }

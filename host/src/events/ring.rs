@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
-use easel_core::{Event, Message};
+use easel_core::{Body, Event, Job, JobError, Message};
 use serde_json::Value;
 
 use crate::view;
 
 /// How many events are kept in memory. A follower that is further behind gets a snapshot instead.
 const KEPT: usize = 8192;
-/// How many bytes of messages they may hold together: a message can be as large as a request's body.
+/// How many bytes of messages and of jobs' texts they may hold together: a message can be as large as a request's body.
 const BYTES: usize = 64 * 1024 * 1024;
 
 /// An event, with the message that it is about as the store's merge left it.
@@ -31,16 +31,28 @@ impl Logged {
 
     /// About how many bytes it holds beyond what every event does.
     fn weight(&self) -> usize {
-        let Some(message) = &self.message else { return 0 };
-        let metadata: usize = message.extra_metadata.iter().map(|(key, value)| key.len() + text_in(value)).sum();
+        let message = self.message.as_ref().map_or(0, |message| {
+            let metadata: usize = message.extra_metadata.iter().map(|(key, value)| key.len() + text_in(value)).sum();
+            message.content.len() + metadata
+        });
+        let job = if let Body::Job { job, .. } = &self.event.body { weight_of(job) } else { 0 };
         // Once as it is, once as the frame that is made of it.
-        2 * (message.content.len() + metadata)
+        2 * (message + job)
     }
 
     /// Its text, made once for all followers.
     pub fn frame(&self, log: &str) -> &str {
         self.frame.get_or_init(|| view::event(self, log).to_string())
     }
+}
+
+/// About how many bytes the texts and lists of a job hold.
+fn weight_of(job: &Job) -> usize {
+    let error = |error: &Option<JobError>| error.as_ref().map_or(0, |error| error.message.len() + error.detail.len());
+    let attempts: usize = job.attempts.iter().map(|attempt| 100 + error(&attempt.error)).sum();
+    let result = job.result.as_ref().map_or(0, |result| result.text().len());
+    let lists = 40 * job.depends_on.len() + 250 * (job.artifacts.len() + job.inputs.len());
+    result + job.metadata.text().len() + error(&job.error) + attempts + lists
 }
 
 /// About how many bytes of text a value holds.
@@ -92,7 +104,7 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use easel_core::{Body, MessageChange, MessageId};
+    use easel_core::{MessageChange, MessageId};
     use uuid::Uuid;
 
     use super::*;

@@ -136,7 +136,7 @@ impl Writer {
             keys: keys.into_iter().map(|used| ((used.owner.clone(), used.key.clone()), used)).collect(),
         };
         let mut more = Names::default();
-        batch.iter().for_each(|envelope| envelope.command.name_more(&cold, &mut more));
+        batch.iter().for_each(|envelope| envelope.command.name_more(&state, &cold, &mut more));
         more.jobs.retain(|id| state.job(*id).is_none() && !cold.jobs.contains_key(id));
         cold.jobs.extend(store.jobs_by_id(&more.jobs).await?.into_iter().map(|job| (job.id, Arc::new(job))));
         Ok(cold)

@@ -14,6 +14,9 @@ use crate::events::Logged;
 /// How many jobs are read at once when all are.
 const SLICE: usize = 1000;
 
+/// How many commits' events are read first: mostly one each, and up to thousands.
+const COMMITS: usize = 4;
+
 /// What a list of jobs is to hold. Empty lists hold everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
@@ -144,7 +147,10 @@ impl Store {
         let found: Vec<Message> = self.by_id("message", ids.iter().map(ToString::to_string).collect()).await?;
         Ok(found
             .into_iter()
-            .map(|message| (message.id, MessageHead { conversation_id: message.conversation_id, owner: message.owner }))
+            .map(|Message { id, conversation_id, owner, extra_metadata, .. }| {
+                let metadata = Value::Object(extra_metadata).to_string().len();
+                (id, MessageHead { conversation_id, owner, metadata })
+            })
             .collect())
     }
 
@@ -175,17 +181,27 @@ impl Store {
 
     /// The events after `seq`, at least one commit's if there is one, and about `limit`.
     pub async fn events(&self, seq: u64, limit: usize) -> Result<Vec<Logged>, StoreError> {
-        let sql = "SELECT VALUE { list: list, messages: messages } FROM event:($after).. ORDER BY id LIMIT $limit";
-        let sql = sql.replace("($after)", &(seq + 1).to_string());
-        let found: Vec<Value> = self.db().await?.query(sql).bind(("limit", limit as u64)).await?.take(0)?;
-        let mut logged = Vec::new();
-        for row in found {
-            logged.extend(events_of(row)?.into_iter().filter(|logged| logged.event.seq > seq));
-            if logged.len() >= limit {
-                break;
+        let (mut logged, mut last, mut rows) = (Vec::<Logged>::new(), seq, COMMITS);
+        loop {
+            let sql = format!(
+                "SELECT VALUE {{ list: list, messages: messages }} FROM event:{}.. ORDER BY id LIMIT {rows}",
+                last + 1
+            );
+            let found: Vec<Value> = self.db().await?.query(sql).await?.take(0)?;
+            let read = found.len();
+            for row in found {
+                let events = events_of(row)?;
+                last = events.last().map_or(last, |logged| logged.event.seq);
+                logged.extend(events.into_iter().filter(|logged| logged.event.seq > seq));
+                if logged.len() >= limit {
+                    return Ok(logged);
+                }
             }
+            if read < rows {
+                return Ok(logged);
+            }
+            rows = (rows * 2).min(limit.max(COMMITS));
         }
-        Ok(logged)
     }
 
     /// The first `limit` of what ended jobs leave behind, as they ended: from one time on, up to another, after a job.

@@ -19,6 +19,8 @@ use crate::view;
 
 /// How many messages a page has, unless it is told otherwise, and at the most.
 const PAGE: (usize, usize) = (100, 500);
+/// How many jobs of a conversation that have not ended come with a page, the oldest first.
+const JOBS: usize = 500;
 /// The longest role, in bytes.
 const ROLE: usize = 64;
 /// The longest text of a message, in bytes. A row is written whole each time its job reports.
@@ -101,7 +103,7 @@ pub(super) async fn conversation(host: Arc<Host>, name: Segment, query: Query) -
     let next = messages.last().filter(|_| more).map(|message| message.ticket.to_string());
     let mut jobs: Vec<Arc<Job>> = Vec::new();
     if expand {
-        jobs.extend(state.jobs_of(&name.0).cloned());
+        jobs.extend(state.jobs_of(&name.0).take(JOBS).cloned());
         let ended: Vec<JobId> = messages.iter().filter_map(reporter).filter(|id| state.job(*id).is_none()).collect();
         jobs.extend(host.scheduler.jobs_by_id(&ended).await?.into_iter().map(Arc::new));
         jobs.sort_by_key(|job| job.ticket);

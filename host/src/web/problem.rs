@@ -232,6 +232,7 @@ impl From<Refusal> for Problem {
             Refusal::BadPriority(_) => Self::invalid("priority", detail),
             Refusal::NoDependency(_) => Self::invalid("depends_on", detail),
             Refusal::TooMany { what, .. } => Self::invalid(what, detail),
+            Refusal::MessageFull { .. } => Self::invalid("extra_metadata", detail),
             Refusal::BatchSize(_) => Self::invalid("jobs", detail),
             Refusal::Entry { index, refusal } => Self::from(*refusal).under(&format!("jobs.{index}")),
             Refusal::OtherLine { .. } => Self::conflict(detail),

@@ -30,7 +30,7 @@ struct Pause {
 }
 
 pub(super) async fn queue(host: Arc<Host>) -> Answer {
-    Ok(reply::json(&view::queue(&host.scheduler.state(), host.scheduler.hub())))
+    Ok(reply::json(&view::queue(&host.scheduler.state(), host.scheduler.hub(), view::job)))
 }
 
 pub(super) async fn devices(host: Arc<Host>) -> Answer {

@@ -29,8 +29,10 @@ use warp::reply::Response;
 use super::guard::Guard;
 use super::{Host, Problem, cors, routes};
 
-/// How many may be connected: the WebSockets that a host is made for, and some room for requests.
-const CONNECTIONS: usize = 2_500 + 256;
+/// The WebSockets that a host is made for.
+const SOCKETS: usize = 2_500;
+/// How many may be connected: those, and room for requests that they cannot take.
+const CONNECTIONS: usize = SOCKETS + 256;
 /// How long the head of a request may take, and how long a connection may be idle.
 const HEADERS: Duration = Duration::from_secs(15);
 /// The largest head of a request.
@@ -45,6 +47,8 @@ const BREATH: Duration = Duration::from_millis(100);
 pub(super) struct Connection {
     /// Fires when the host stops.
     pub(super) stop: CancellationToken,
+    /// The places for WebSockets.
+    pub(super) sockets: Arc<Semaphore>,
     _place: Arc<OwnedSemaphorePermit>,
     _tracked: TaskTrackerToken,
 }
@@ -52,14 +56,15 @@ pub(super) struct Connection {
 /// Serves until `stop` fires; then takes nothing new, closes WebSockets, and gives what runs a few seconds to end.
 pub async fn serve(listener: TcpListener, host: Arc<Host>, stop: CancellationToken) -> anyhow::Result<()> {
     let site = Arc::new(Site { guard: Guard::new(&host.config.web), routes: routes::routes(&host) });
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (places, sockets) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(Semaphore::new(SOCKETS)));
     let connections = TaskTracker::new();
     loop {
         let (stream, place) = tokio::select! {
             () = stop.cancelled() => break,
             next = next(&listener, &places) => next?,
         };
-        let held = Connection { stop: stop.clone(), _place: Arc::new(place), _tracked: connections.token() };
+        let (_place, _tracked) = (Arc::new(place), connections.token());
+        let held = Connection { stop: stop.clone(), sockets: sockets.clone(), _place, _tracked };
         tokio::spawn(talk(stream, site.clone(), held));
     }
     drop(listener);

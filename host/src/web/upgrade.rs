@@ -25,13 +25,17 @@ pub(super) async fn upgrade(
     let query = socket::Query::parse(query.pairs()).map_err(|rule| Problem::invalid("query", rule))?;
     let asked = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|names| names.to_str().ok());
     let ours = asked.flat_map(|names| names.split(',')).any(|name| name.trim() == PROTOCOL);
+    let Ok(place) = held.sockets.clone().try_acquire_owned() else {
+        let detail = "there are as many WebSockets as this host serves: close some pages, or try again";
+        return Err(Problem::unavailable(detail, detail));
+    };
 
     let ws = ws.max_message_size(socket::MAX_FRAME).max_frame_size(socket::MAX_FRAME);
     let upgraded = ws.on_upgrade(async move |socket| {
         let stop = held.stop.clone();
         socket::talk(socket, host, crowd, query, stop).await;
-        // The place is taken until here.
-        drop(held);
+        // The places are taken until here.
+        drop((held, place));
     });
     let mut response = upgraded.into_response();
     if ours {

@@ -49,7 +49,7 @@ pub fn during(what: Hostile, attempt: &Attempt) -> Result<String, Failure> {
         },
         Hostile::FloodProgress => {
             for step in 0_u64.. {
-                attempt.report(Some((step % 100) as f32), Some(&format!("step {step}")));
+                attempt.report(Some((step % 101) as f32), Some(&format!("step {step}")));
             }
         }
         Hostile::FloodPreviews => {

@@ -48,6 +48,24 @@ async fn a_subscription_that_is_refused_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_has_so_many_filters_and_the_next_one_is_refused_by_its_ref() {
+    let host = Host::start().await;
+    let mut socket = Socket::connect(&host.api(), None, &[]).await;
+    socket.until_mark().await;
+
+    for number in 1..=1_000 {
+        socket.send(&json!({"type": "subscribe", "ref": number, "conversation_id": format!("c{number}")})).await;
+        let answer = socket.next_matching(BOUND, |frame| frame["ref"] == number).await;
+        assert_eq!(answer["type"], "subscribed");
+    }
+    socket.send(&json!({"type": "subscribe", "ref": "more", "conversation_id": "c0"})).await;
+    let answer = socket.next_matching(BOUND, |frame| frame["ref"] == "more").await;
+
+    assert_eq!(answer["type"], "error");
+    assert!(answer["title"].to_string().contains("1,000 filters"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frame_that_is_too_large_is_refused_and_others_notice_nothing() {
     let host = Host::start().await;
     let api = host.api();

@@ -2,7 +2,7 @@
 
 use crate::harness::api::text;
 use crate::harness::socket::head;
-use crate::harness::{BOUND, Host, Socket};
+use crate::harness::{BOUND, Config, Home, Host, Socket};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -93,4 +93,39 @@ async fn progress_comes_ten_times_a_second_at_the_most_and_the_newest_is_what_co
     // However slow the machine is: the span that is counted here is longer than the one in which the frames were made.
     assert!(told.len() as u128 <= tenths + 2, "{} frames in {tenths} tenths of a second", told.len());
     assert!(told.len() > 2 && told.is_sorted(), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_never_goes_back_and_is_complete_only_at_the_end() {
+    let host = Home::with(Config { fakes: "timeout = \"2s\"".into(), ..Config::default() }).start().await;
+    let api = host.api();
+    let mut socket = Socket::connect(&api, None, &[]).await;
+    socket.until_mark().await;
+
+    // It reports from 0 to 100 again and again.
+    let body = json!({"params": {"hostile": "flood-progress"}, "max_attempts": 1});
+    let job = api.submit_job(&body).await["id"].clone();
+    socket.job_event(&job, "failed").await;
+
+    let frames = socket.frames.iter().filter(|frame| frame["type"] == "progress" && frame["job_id"] == job);
+    let told: Vec<_> = frames.map(|frame| frame["progress"].as_u64().unwrap()).collect();
+    assert!(told.is_sorted() && told.last() == Some(&99), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_is_being_cancelled_is_as_far_as_it_was() {
+    let host = Host::start().await;
+    let api = host.api();
+    let mut socket = Socket::connect(&api, None, &[]).await;
+    socket.until_mark().await;
+    // It stops at its half, and takes no notice of a cancellation.
+    let params = json!({"behaviour": "ignore-cancel", "steps": 2, "step_ms": 3_000});
+    let job = api.submit(params).await["id"].clone();
+    socket.next_matching(BOUND, |frame| frame["type"] == "progress" && frame["progress"] == 50).await;
+
+    api.cancel(&job).await.expect(200);
+    socket.job_event(&job, "cancelling").await;
+
+    let told = socket.next_matching(BOUND, |frame| frame["type"] == "progress" && frame["job_id"] == job).await;
+    assert_eq!((&told["progress"], &told["stage"]), (&json!(50), &json!("step 1/2")));
 }

@@ -10,7 +10,7 @@ use crate::intent::{Ended, Intent, Purpose, Which};
 use crate::job::{ErrorKind, Job, JobError, JobId, OnDependencyFailure, Status, Timestamp};
 use crate::reply::{Refusal, Reply};
 
-/// The longest list of ids that a cancellation may come with: it may have to be kept in a row.
+/// The longest list that a cancellation may come with: it may have to be kept in a row, and each job is held against it.
 const LONGEST: usize = 1_000;
 
 pub(super) fn cancel_many(
@@ -20,8 +20,18 @@ pub(super) fn cancel_many(
     limits: Limits,
     now: Timestamp,
 ) -> Result<Reply, Refusal> {
-    if which.ids.len() > LONGEST {
-        return Err(Refusal::TooMany { what: "ids", most: LONGEST });
+    let lists = [
+        ("ids", which.ids.len()),
+        ("batch_id", which.batches.len()),
+        ("owner", which.owners.len()),
+        ("user", which.users.len()),
+        ("conversation_id", which.conversations.len()),
+        ("message_id", which.messages.len()),
+        ("backend", which.backends.len()),
+        ("status", which.statuses.len()),
+    ];
+    if let Some((what, _)) = lists.into_iter().find(|(_, length)| *length > LONGEST) {
+        return Err(Refusal::TooMany { what, most: LONGEST });
     }
     let (id, until, before) = (draft.state.next_intent(), draft.state.ticket, draft.events.len());
     draft.intend(Intent { id, purpose: Purpose::Cancel { which, until }, by: Some(by), after: 0 });

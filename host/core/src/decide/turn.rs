@@ -238,5 +238,9 @@ pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Repl
     for device in stale {
         draft.put_device(Device { live: None, ..device });
     }
+    // What was held is not any more: the first of its jobs finds out whether its engine is still away.
+    for backend in draft.state.queue().held.clone() {
+        draft.tell_backend(&backend, None, now);
+    }
     Reply::Done
 }

@@ -10,8 +10,8 @@ use super::{State, digest};
 use crate::intent::{Intent, Purpose, Which};
 use crate::job::{BatchId, Job, JobId, Status, Ticket};
 
-/// How many jobs one slice looks at for those that it is about.
-const GLANCES: usize = 65_536;
+/// How many jobs one slice looks at for each that it may be about.
+const GLANCES: usize = 256;
 
 impl State {
     /// Whether jobs that have not started depend on this one.
@@ -113,7 +113,7 @@ impl State {
         for (glance, ticket) in self.candidates(which, after).take_while(|ticket| *ticket <= until).enumerate() {
             let can = |job: &&Arc<Job>| !(job.status == Status::Processing && job.cancel_requested) && which.has(job);
             let job = self.at(ticket).filter(can);
-            if glance >= GLANCES {
+            if glance >= GLANCES * limit.max(1) {
                 return (found, Some(ticket - 1));
             }
             if job.is_some() && found.len() >= limit {

@@ -88,6 +88,23 @@ fn a_batch_is_cancelled_in_slices_and_what_arrives_meanwhile_is_spared() {
 }
 
 #[test]
+fn a_slice_looks_at_so_many_jobs_and_the_next_one_goes_on_after_them() {
+    const LOOKED_AT: u128 = 2 * 256;
+    let mut batch = Batch { limits: Limits { slice: 2, ..Batch::roomy().limits }, ..Batch::roomy() };
+    for n in 1..=LOOKED_AT + 2 {
+        let owner = if n < LOOKED_AT { "anna" } else { "ben" };
+        batch.submit(NewJob { owner: owner.into(), ..new_job(n) }).unwrap();
+    }
+    // The last that is looked at; the first and the second that are not any more.
+    let which = Which { owners: vec!["ben".into()], ..Which::default() };
+    assert_eq!(batch.ask(cancel_many(which)), Ok(Reply::Many { jobs: 1, more: true }));
+    assert_eq!(batch.status(LOOKED_AT), Status::Cancelled);
+    batch.ask(Command::Proceed).unwrap();
+    assert_eq!([1, 2].map(|n| batch.status(LOOKED_AT + n)), [Status::Cancelled; 2]);
+    assert!(!batch.draft.state.has_intents());
+}
+
+#[test]
 fn jobs_are_chosen_by_all_that_is_said_of_them() {
     let mut batch = Batch { limits: Limits { slice: 256, ..LIMITS }, ..Batch::new() };
     let conversation = |n, name: &str| NewJob { conversation_id: Some(name.into()), ..new_job(n) };
@@ -125,6 +142,19 @@ fn jobs_are_chosen_by_all_that_is_said_of_them() {
     let list = |length| cancel_many(Which { ids: vec![job_id(1); length], ..Which::default() });
     batch.ask(list(1_000)).unwrap();
     assert_eq!(batch.ask(list(1_001)), Err(Refusal::TooMany { what: "ids", most: 1_000 }));
+    let texts = || vec![String::new(); 1_001];
+    let none = Which::default;
+    for (what, which) in [
+        ("batch_id", Which { batches: vec![batch_id(1); 1_001], ..none() }),
+        ("owner", Which { owners: texts(), ..none() }),
+        ("user", Which { users: texts(), ..none() }),
+        ("conversation_id", Which { conversations: texts(), ..none() }),
+        ("message_id", Which { messages: vec![message_id(1); 1_001], ..none() }),
+        ("backend", Which { backends: texts(), ..none() }),
+        ("status", Which { statuses: vec![Status::Queued; 1_001], ..none() }),
+    ] {
+        assert_eq!(batch.ask(cancel_many(which)), Err(Refusal::TooMany { what, most: 1_000 }));
+    }
 }
 
 #[test]
@@ -144,8 +174,13 @@ fn commands_about_many_name_all_the_rows_that_they_need() {
     batch.cancel(1).unwrap();
     for command in [retry(job_id(2)), Command::Submit(Box::new(keyed(3, "local", "body")))] {
         let mut more = Names::default();
-        command.name_more(&batch.draft.cold, &mut more);
+        command.name_more(&batch.draft.state, &batch.draft.cold, &mut more);
         let expected = if matches!(command, Command::Retry { .. }) { job_id(1) } else { job_id(2) };
         assert_eq!(more.jobs, [expected]);
     }
+    let mut batch = Batch::after(1);
+    batch.submit(NewJob { depends_on: vec![job_id(1)], ..new_job(4) }).unwrap();
+    let (mut more, state) = (Names::default(), &batch.draft.state);
+    retry(job_id(4)).name_more(state, &Cold::default(), &mut more);
+    assert_eq!(more.jobs, [job_id(1)], "one that ends before it is retried, in the same batch");
 }

@@ -81,3 +81,20 @@ fn a_patch_that_says_nothing_is_not_told() {
     let nothing = Command::PatchMessage { id: message_id(1), content: None, extra_metadata: None };
     assert_eq!(batch.unchanged(|batch| batch.ask(nothing)), Ok(Reply::Message(message_id(1))));
 }
+
+#[test]
+fn what_nobody_can_take_out_of_a_message_does_not_grow_without_end() {
+    const MOST: usize = 1 << 20;
+    let text = |length: usize| Some(object("n", json!("x".repeat(length))));
+    let patch = |extra_metadata| Command::PatchMessage { id: message_id(1), content: None, extra_metadata };
+    let mut batch = Batch::new();
+    batch.ask(create(1)).unwrap();
+    // {} and {"n":""}: 2 and 8 bytes.
+    batch.ask(patch(text(MOST - 2 - 8 - 9))).unwrap();
+    let full = Err(Refusal::MessageFull { id: message_id(1), most: MOST });
+    assert_eq!(batch.unchanged(|batch| batch.ask(patch(text(2)))), full);
+    batch.ask(patch(text(1))).unwrap();
+    assert_eq!(batch.unchanged(|batch| batch.ask(patch(text(0)))), full);
+    let content = Command::PatchMessage { id: message_id(1), content: Some("a word".into()), extra_metadata: None };
+    batch.ask(content).unwrap();
+}

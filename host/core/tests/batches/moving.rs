@@ -39,6 +39,26 @@ fn a_job_moves_before_another_also_among_those_of_several_backends() {
 }
 
 #[test]
+fn there_is_always_room_between_two_jobs() {
+    let mut batch = Batch::after(3);
+    // Each move halves the gap before the last one: more often than a key has digits.
+    for _ in 0..200 {
+        to(&mut batch, 2, MoveTo::Before(job_id(3))).unwrap();
+        assert_eq!(line(&batch), [1, 2, 3]);
+        to(&mut batch, 1, MoveTo::Before(job_id(3))).unwrap();
+        assert_eq!(line(&batch), [2, 1, 3]);
+    }
+    // And after the first.
+    to(&mut batch, 1, MoveTo::Front).unwrap();
+    for _ in 0..200 {
+        to(&mut batch, 3, MoveTo::Before(job_id(2))).unwrap();
+        assert_eq!(line(&batch), [1, 3, 2]);
+        to(&mut batch, 2, MoveTo::Before(job_id(3))).unwrap();
+        assert_eq!(line(&batch), [1, 2, 3]);
+    }
+}
+
+#[test]
 fn a_move_to_where_a_job_stands_is_not_told() {
     let mut batch = Batch::after(3);
     for (n, place) in [

@@ -140,6 +140,20 @@ fn the_jobs_of_a_held_backend_stand_behind_the_others() {
 }
 
 #[test]
+fn a_host_that_starts_holds_nothing_and_says_so() {
+    let mut batch = Batch::after(1);
+    batch.ask(hold("paint", "busy")).unwrap();
+    let before = &batch.draft.state;
+    let mut state = State::new(before.seq, before.ticket, before.devices().cloned().collect(), backends(0));
+    state.restore_queue(before.queue().clone());
+    let mut after = Batch { draft: Draft::new(state, Cold::default()), limits: LIMITS };
+    after.ask(Command::Recover).unwrap();
+    let said: Vec<_> = after.draft.events.iter().map(|event| &event.body).collect();
+    assert_eq!(said, [&Body::Backend { name: "paint".into(), held: None }]);
+    after.unchanged(|after| after.ask(Command::Recover).unwrap());
+}
+
+#[test]
 fn a_job_that_alone_finds_its_engine_away_three_times_in_a_row_is_charged() {
     let mut batch = Batch::after(1);
     for attempt in 1..=2 {

@@ -104,6 +104,7 @@ fn name_of(answer: &naive::Answer) -> String {
         Err(Refusal::OwnerFull(_)) => "owner-full",
         Err(Refusal::NoDependency(_)) => "no-dependency",
         Err(Refusal::TooMany { .. }) => "too-many",
+        Err(Refusal::MessageFull { .. }) => "message-full",
         Err(Refusal::BatchSize(_)) => "batch-size",
         Err(Refusal::Entry { .. }) => "entry",
         Err(Refusal::NoDevice(_)) => "no-device",

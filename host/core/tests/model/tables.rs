@@ -90,7 +90,7 @@ impl Tables {
     }
 
     /// Loads the cold rows that `command` names.
-    pub fn load(&self, command: &Command, loaded: &mut Loaded, cold: &mut Cold) {
+    pub fn load(&self, command: &Command, state: &State, loaded: &mut Loaded, cold: &mut Cold) {
         let mut names = Names::default();
         command.name_into(&mut names);
         for key in names.keys {
@@ -100,13 +100,14 @@ impl Tables {
         }
         self.load_jobs(names.jobs, loaded, cold);
         let mut more = Names::default();
-        command.name_more(cold, &mut more);
+        command.name_more(state, cold, &mut more);
         self.load_jobs(more.jobs, loaded, cold);
         for id in names.messages {
             let Some(Note { message, .. }) = self.messages.get(&id).filter(|_| loaded.messages.insert(id)) else {
                 continue;
             };
-            let head = MessageHead { conversation_id: message.conversation_id.clone(), owner: message.owner.clone() };
+            let (conversation_id, owner) = (message.conversation_id.clone(), message.owner.clone());
+            let head = MessageHead { conversation_id, owner, metadata: 0 };
             cold.messages.insert(id, head);
         }
     }

@@ -112,7 +112,7 @@ impl World {
 
     /// Decides in the core and in the model. What is refused or comes too late leaves no trace.
     fn ask(&mut self, command: &Command, now: Timestamp) -> Answer {
-        self.rows.load(command, &mut self.loaded, &mut self.draft.cold);
+        self.rows.load(command, &self.draft.state, &mut self.loaded, &mut self.draft.cold);
         let futile = self.comes_too_late(command);
         let before = (self.draft.changes.len(), self.draft.events.len());
         let answer = decide(&mut self.draft, command.clone(), LIMITS, now);

@@ -10,8 +10,12 @@ use crate::time;
 /// What a client says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ClientFrame {
-    Subscribe(Value, Filter),
-    Unsubscribe(Value, Filter),
+    /// It wants to follow what a filter names, or does not want to any more.
+    Follow {
+        reference: Value,
+        filter: Filter,
+        follow: bool,
+    },
     Ping,
     /// What is wrong with it.
     Bad(Option<Value>, String),
@@ -31,10 +35,12 @@ impl ClientFrame {
                     [(key, Value::String(value))] => Filter::parse(key, value),
                     _ => Err("name one of conversation_id, job_id and batch_id, as text".to_owned()),
                 };
-                match (filter, kind) {
-                    (Ok(filter), "subscribe") => Self::Subscribe(reference.unwrap_or_default(), filter),
-                    (Ok(filter), _) => Self::Unsubscribe(reference.unwrap_or_default(), filter),
-                    (Err(title), _) => Self::Bad(reference, title),
+                match filter {
+                    Ok(filter) => {
+                        let (reference, follow) = (reference.unwrap_or_default(), kind == "subscribe");
+                        Self::Follow { reference, filter, follow }
+                    }
+                    Err(title) => Self::Bad(reference, title),
                 }
             }
             Some(other) => Self::Bad(reference, format!("there is no frame of type {other:?}")),
@@ -105,6 +111,7 @@ mod tests {
     #[test]
     fn a_subscription_names_one_thing() {
         let frame = ClientFrame::parse(r#"{"type": "subscribe", "ref": 1, "conversation_id": "c1"}"#);
-        assert_eq!(frame, ClientFrame::Subscribe(json!(1), Filter::Conversation("c1".into())));
+        let filter = Filter::Conversation("c1".into());
+        assert_eq!(frame, ClientFrame::Follow { reference: json!(1), filter, follow: true });
     }
 }

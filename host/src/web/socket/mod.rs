@@ -44,7 +44,7 @@ pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, crowd: Arc<Crowd>, 
                 Some(Ok(message)) if message.as_bytes().len() > UNDERSTOOD => {
                     Ok(vec![frames::error(None, "a frame has at most 64 KiB")])
                 }
-                Some(Ok(message)) if message.is_text() => session.hear(ClientFrame::parse(message.to_str().unwrap_or_default())).await,
+                Some(Ok(message)) if message.is_text() => Ok(session.hear(ClientFrame::parse(message.to_str().unwrap_or_default()))),
                 Some(Ok(message)) if message.is_close() => return,
                 Some(Ok(message)) if message.is_binary() => Ok(vec![frames::error(None, "only text frames are understood")]),
                 // Pings are answered below this.

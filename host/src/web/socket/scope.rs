@@ -80,6 +80,14 @@ impl Scope {
         }
     }
 
+    /// How many filters there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Everything => 0,
+            Self::Only(filters) => filters.len(),
+        }
+    }
+
     pub(super) fn add(&mut self, filter: Filter) {
         match self {
             Self::Everything => *self = Self::Only([filter].into()),

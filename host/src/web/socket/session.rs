@@ -4,7 +4,7 @@
 //! what merely is (progress, places in line): so nothing that it hears about an attempt comes after that attempt's outcome.
 //! Every await here waits for something to happen and changes nothing, so the socket may drop `next` at any time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use easel_core::JobId;
@@ -29,6 +29,8 @@ const POSITIONS: Duration = Duration::from_millis(250);
 const MARK: Duration = Duration::from_secs(5);
 /// Events that are passed on at a time.
 const EVENTS: usize = 256;
+/// How many filters a client may have, those included that it waits for.
+const FILTERS: usize = 1_000;
 /// How far behind a returning client may be and still get a replay rather than a snapshot.
 const REPLAY: u64 = 100_000;
 
@@ -38,6 +40,8 @@ pub(super) struct Session {
     scope: Scope,
     /// Where to begin; taken by the first `next`.
     since: Option<Option<String>>,
+    /// What it wants to follow besides, or no more: a reference, a filter, and which of the two.
+    wishes: VecDeque<(Value, Filter, bool)>,
     seq: u64,
     /// A mark is due as soon as there is no event to pass on.
     catching_up: bool,
@@ -60,6 +64,7 @@ impl Session {
             crowd,
             scope: query.scope,
             since: Some(query.since),
+            wishes: VecDeque::new(),
             seq: 0,
             catching_up: true,
             head,
@@ -73,36 +78,39 @@ impl Session {
         }
     }
 
-    /// Answers a client's frame.
-    pub(super) async fn hear(&mut self, frame: ClientFrame) -> Result<Vec<String>, StoreError> {
-        Ok(match frame {
+    /// Takes a client's frame; what can be said to it at once.
+    pub(super) fn hear(&mut self, frame: ClientFrame) -> Vec<String> {
+        match frame {
             ClientFrame::Ping => vec![frames::pong()],
             ClientFrame::Bad(reference, title) => vec![frames::error(reference, &title)],
-            ClientFrame::Unsubscribe(reference, filter) => {
-                self.scope.remove(&filter);
-                vec![frames::subscribed(&reference)]
+            ClientFrame::Follow { reference, .. } if self.wishes.len() + self.scope.len() >= FILTERS => {
+                vec![frames::error(
+                    Some(reference),
+                    "a socket has at most 1,000 filters: open another, or follow everything",
+                )]
             }
-            ClientFrame::Subscribe(reference, filter) => self.subscribe(&reference, filter).await?,
-        })
+            ClientFrame::Follow { reference, filter, follow } => {
+                self.wishes.push_back((reference, filter, follow));
+                Vec::new()
+            }
+        }
     }
 
-    /// Passes on what there is, so that the snapshot that answers is of (nearly) the same moment. Its cursor is this
-    /// client's own place: the events after it are still to come, for what it followed before as well.
-    async fn subscribe(&mut self, reference: &Value, filter: Filter) -> Result<Vec<String>, StoreError> {
-        let mut frames = match self.since.clone() {
-            Some(since) => self.begin(since.as_deref()).await?,
-            None => Vec::new(),
-        };
-        self.since = None;
-        while let Some(events) = self.events().await? {
-            frames.extend(events);
+    /// Grants the oldest wish of a client that has been told all that came before: so the snapshot that answers it is of
+    /// (nearly) the same moment. Its cursor is this client's own place: the events after it are still to come, for what it
+    /// followed before as well.
+    async fn grant(&mut self) -> Result<Option<Vec<String>>, StoreError> {
+        let Some((reference, filter, follow)) = self.wishes.front().cloned() else { return Ok(None) };
+        let mut frames = vec![frames::subscribed(&reference)];
+        if follow {
+            let (state, scope) = (self.scheduler().state(), Scope::Only([filter.clone()].into()));
+            frames.push(snapshot::frame(self.scheduler(), &state, &scope, self.seq).await?);
+            self.scope.add(filter);
+        } else {
+            self.scope.remove(&filter);
         }
-        let state = self.scheduler().state();
-        let scope = Scope::Only([filter.clone()].into());
-        frames.push(frames::subscribed(reference));
-        frames.push(snapshot::frame(self.scheduler(), &state, &scope, self.seq).await?);
-        self.scope.add(filter);
-        Ok(frames)
+        self.wishes.pop_front();
+        Ok(Some(frames))
     }
 
     /// Waits until there is something to say, and says it.
@@ -115,6 +123,9 @@ impl Session {
         loop {
             self.head.mark_unchanged();
             if let Some(frames) = self.events().await? {
+                return Ok(frames);
+            }
+            if let Some(frames) = self.grant().await? {
                 return Ok(frames);
             }
             let now = Instant::now();

@@ -13,6 +13,8 @@ use crate::view;
 
 /// How many jobs a snapshot holds at the most.
 const LIMIT: usize = 500;
+/// How many jobs of a conversation are looked at for that, the oldest first.
+const LOOKED_AT: usize = 2_000;
 
 /// The snapshot frame of `scope` as of `state`; `seq` is the event to go on from, which is never later than that.
 pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope, seq: u64) -> Result<String, StoreError> {
@@ -36,7 +38,7 @@ pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope, s
         },
     };
     let jobs: Vec<Value> = jobs.iter().map(|job| view::job_without_params(job, state, hub)).collect();
-    let queue = view::queue(state, hub);
+    let queue = view::queue(state, hub, view::job_without_params);
     let frame = json!({
         "type": "snapshot", "scope": scope, "cursor": cursor, "queue": queue, "jobs": jobs, "truncated": truncated,
     });
@@ -65,7 +67,7 @@ fn everything(state: &State) -> (Vec<Arc<Job>>, bool) {
 
 async fn named(scheduler: &Scheduler, state: &State, filter: &Filter) -> Result<Vec<Arc<Job>>, StoreError> {
     Ok(match filter {
-        Filter::Conversation(id) => state.jobs_of(id).cloned().collect(),
+        Filter::Conversation(id) => state.jobs_of(id).take(LOOKED_AT).cloned().collect(),
         Filter::Job(id) => match state.job(*id) {
             Some(job) => vec![job.clone()],
             None => scheduler.job(*id).await?.into_iter().collect(),

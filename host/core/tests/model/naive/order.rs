@@ -164,7 +164,7 @@ impl Naive {
     }
 
     fn say_queue(&mut self) {
-        let Queue { paused, full } = self.rows.queue.clone();
+        let Queue { paused, full, .. } = self.rows.queue.clone();
         let length = self.queued().len() as u64;
         self.say(Body::Queue { paused: paused.or(full), length });
     }

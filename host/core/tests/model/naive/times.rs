@@ -60,9 +60,16 @@ impl Naive {
                     self.held.remove(&backend);
                 }
             }
-            self.say(Body::Backend { name: backend, held: reason });
+            self.say_backend(backend, reason);
         }
         Ok(Reply::Done)
+    }
+
+    /// The row of the queue knows what was said last.
+    pub(super) fn say_backend(&mut self, backend: String, held: Option<String>) {
+        self.rows.queue.held.retain(|other| *other != backend);
+        self.rows.queue.held.extend(held.is_some().then(|| backend.clone()));
+        self.say(Body::Backend { name: backend, held });
     }
 }
 

@@ -147,6 +147,9 @@ impl Naive {
         let running = self.live().into_iter().filter(|job| job.status == Status::Processing && !self.is_command(job));
         let lost: Vec<Finished> = running.map(lost).collect();
         lost.into_iter().for_each(|lost| self.finish(lost));
+        for backend in self.rows.queue.held.clone() {
+            self.say_backend(backend, None);
+        }
     }
 }
 
