@@ -5,6 +5,7 @@
 //! the file and its name durable, while the guest runs and the device is busy anyway: what is left for the end of the
 //! attempt, when the device waits, is to read a list.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -189,9 +190,15 @@ impl Drop for ArtifactWriter {
     }
 }
 
+/// How far into a file its size as a picture is looked for. A file can be made of nothing but headers, and nobody could stop
+/// the reading of those.
+const HEADERS: u64 = 1 << 20;
+
 /// Width and height, if the bytes are an image after all.
 fn pixels_of(path: &Path) -> Option<(u32, u32)> {
-    let size = imagesize::size(path).ok()?;
+    let mut headers = Vec::new();
+    std::fs::File::open(path).ok()?.take(HEADERS).read_to_end(&mut headers).ok()?;
+    let size = imagesize::blob_size(&headers).ok()?;
     Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::Store;
@@ -19,7 +20,7 @@ use super::bindings::{Backend as Instance, BackendPre};
 use super::egress::Policy;
 use super::journal::Journal;
 use super::sandbox::{self, Grant, HostState};
-use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, Task, limits, text};
+use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, News, Task, limits, text};
 
 /// A component that was checked, with everything that it is granted.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub(super) struct Guest {
     pub(super) policy: Arc<Policy>,
     pub(super) config: Arc<str>,
     pub(super) timeout: Duration,
+    /// For what it says when it works on no job.
+    pub(super) journal: Journal,
 }
 
 /// What surrounds one call.
@@ -91,10 +94,11 @@ impl Guest {
         }
     }
 
-    pub(super) async fn settle(&self, lost: Option<Lost>, kill: Kill, journal: Journal) -> Result<(), Ended> {
+    pub(super) async fn settle(&self, lost: Option<Lost>, kill: Kill, news: Sender<News>) -> Result<(), Ended> {
         let lost =
             lost.map(|lost| wit::Lost { job_id: lost.job_id.to_string(), attempt: lost.attempt, note: lost.note });
-        let frame = Frame { journal, ..self.frame(kill, limits::SETTLE.min(self.timeout)) };
+        let frame =
+            Frame { journal: self.journal.settling(news), ..self.frame(kill, limits::SETTLE.min(self.timeout)) };
         let answer = self
             .call(frame, |guest, store| Box::pin(async move { guest.call_settle(store, lost.as_ref()).await }))
             .await?;
@@ -109,7 +113,7 @@ impl Guest {
 
     /// The frame of a call that is no job's.
     fn frame(&self, kill: Kill, most: Duration) -> Frame {
-        Frame { kill, deadline: Instant::now() + most, journal: Journal::host(&self.name) }
+        Frame { kill, deadline: Instant::now() + most, journal: self.journal.clone() }
     }
 
     async fn call<T: Send + 'static>(

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::egress::Policy;
+use super::journal::Journal;
 use super::workshop::{self, Source, Workshop};
 use super::{Description, Guest, LoadError, limits};
 
@@ -47,6 +48,7 @@ impl Inspector {
             policy: Policy::nothing(NAME).into(),
             config: "{}".into(),
             timeout: limits::DESCRIBE,
+            journal: Journal::host(NAME),
         };
         let (description, ..) = workshop::describe(&guest, &source.label).await?;
         let digest = format!("sha256:{}", source.hex);

@@ -3,6 +3,7 @@
 //! A log is for people, so a flood is cut off rather than slowed down, and says once that it was.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -11,7 +12,10 @@ use tracing::Level;
 use super::pace::Pace;
 use super::{News, limits, text};
 
-/// The log of one call. Clones share its pace.
+/// How long it is good for that it was said that lines are dropped.
+const SAID: Duration = Duration::from_mins(10);
+
+/// A log of one call, or of all calls of a backend that are no job's. Clones share its pace.
 #[derive(Clone, Debug)]
 pub(super) struct Journal {
     to: To,
@@ -27,7 +31,8 @@ enum To {
 #[derive(Debug)]
 struct Flow {
     pace: Pace,
-    said: bool,
+    /// When it was last said that lines are dropped.
+    said: Option<Instant>,
 }
 
 enum Turn {
@@ -43,18 +48,18 @@ impl Journal {
         Self::new(To::Job(news), limits::JOB_LINES)
     }
 
-    /// The log of the attempt that made it necessary to settle, which is also the host's.
-    pub(super) fn settling(news: mpsc::Sender<News>) -> Self {
-        Self::new(To::Job(news), limits::HOST_LINES)
+    /// The log of the attempt that made it necessary to settle, which is also the host's: at the pace of this one.
+    pub(super) fn settling(&self, news: mpsc::Sender<News>) -> Self {
+        Self { to: To::Job(news), flow: self.flow.clone() }
     }
 
-    /// The host's log, under the backend's name.
+    /// The host's log, under the backend's name: one for all its calls, since what fails is called again and again.
     pub(super) fn host(backend: &str) -> Self {
         Self::new(To::Host(backend.to_owned()), limits::HOST_LINES)
     }
 
     fn new(to: To, lines: (u32, u32)) -> Self {
-        Self { to, flow: Arc::new(Mutex::new(Flow { pace: Pace::new(lines, Instant::now()), said: false })) }
+        Self { to, flow: Arc::new(Mutex::new(Flow { pace: Pace::new(lines, Instant::now()), said: None })) }
     }
 
     /// Writes a line, unless there are too many of them; waits while the log's reader is behind.
@@ -77,11 +82,13 @@ impl Journal {
 
     fn turn(&self) -> Turn {
         let mut flow = self.flow.lock().unwrap_or_else(PoisonError::into_inner);
-        if flow.pace.take(Instant::now()) {
+        let now = Instant::now();
+        if flow.pace.take(now) {
             Turn::Free
-        } else if std::mem::replace(&mut flow.said, true) {
+        } else if flow.said.is_some_and(|said| now.saturating_duration_since(said) < SAID) {
             Turn::Over
         } else {
+            flow.said = Some(now);
             Turn::Last
         }
     }

@@ -24,6 +24,10 @@ pub(super) const FUNCTIONS: usize = 200_000;
 /// How many modules and components it is made of.
 pub(super) const PARTS: usize = 1_000;
 
+/// How many instances it is when each component is put where it is instantiated. A hundred may run (`INSTANCES`); those of
+/// what only renames are not among them.
+pub(super) const EXPANDED: usize = 1_000;
+
 /// How long its compilation may take. One cannot be stopped half-way: this is when we stop waiting for it.
 pub(super) const COMPILE: Duration = Duration::from_mins(2);
 
@@ -76,6 +80,12 @@ pub(super) const SCHEMA: usize = 256 * KIB;
 
 /// How many parts a schema has when each reference in it is unfolded: what is checked for each job.
 pub(super) const SCHEMA_UNFOLDED: usize = 50_000;
+
+/// What a regular expression in a schema may take when it is compiled, in bytes.
+pub(super) const PATTERN: usize = 512 * KIB;
+
+/// As how many parts a regular expression counts: so a schema has sixty at the most.
+pub(super) const PATTERN_PARTS: usize = SCHEMA_UNFOLDED / 60;
 
 /// References that lead to one another.
 pub(super) const SCHEMA_REFERENCES: usize = 32;
@@ -132,6 +142,9 @@ pub(super) const CONNECT: Duration = Duration::from_secs(10);
 
 /// The largest body that is sent: a few pictures in base64.
 pub(super) const REQUEST_BODY: u64 = 256 * MIB as u64;
+
+/// The piece in which a body is taken from a guest. Each of its requests may have two of them waiting, sent or not.
+pub(super) const BODY_PIECE: usize = 16 * KIB;
 
 /// The largest body that is received. It passes through piece by piece; this bounds the traffic and not the memory.
 pub(super) const RESPONSE_BODY: u64 = 1024 * MIB as u64;

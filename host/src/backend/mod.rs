@@ -47,7 +47,6 @@ use tokio::sync::mpsc;
 use calls::Guest;
 pub use error::LoadError;
 pub use inspector::{Inspected, Inspector};
-use journal::Journal;
 pub use kill::Kill;
 pub use outcome::{Description, Ended, EngineInfo, Failure, FailureKind};
 pub use registry::Registry;
@@ -104,7 +103,7 @@ impl Backend {
 
     /// Lets the component bring its device to idle. Up to a minute, or `timeout` if that is less; then it is killed.
     pub async fn settle(&self, lost: Option<Lost>, kill: Kill, news: mpsc::Sender<News>) -> Result<(), Ended> {
-        self.guest.settle(lost, kill, Journal::settling(news)).await
+        self.guest.settle(lost, kill, news).await
     }
 
     /// Lets the component free its device's memory. Ends as `settle` does.

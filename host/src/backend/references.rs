@@ -35,6 +35,10 @@ impl<'a> Unfolding<'a> {
                 for (name, member) in members {
                     size = size.saturating_add(match (name.as_str(), member) {
                         ("$ref", Value::String(place)) => self.referred(place)?,
+                        ("pattern", Value::String(_)) => limits::PATTERN_PARTS,
+                        ("patternProperties", Value::Object(patterns)) => {
+                            self.size(member)?.saturating_add(patterns.len().saturating_mul(limits::PATTERN_PARTS))
+                        }
                         ("$dynamicRef" | "$recursiveRef", _) => return Err(format!("has a {name}: use $ref")),
                         // It would be another document, in which a reference means something else.
                         ("$id", Value::String(_)) if !std::ptr::eq(node, self.root) => {
@@ -97,6 +101,8 @@ mod tests {
     fn references_within_reason_are_fine() {
         assert_eq!(check(&chain(20, 1)), Ok(()));
         assert_eq!(check(&chain(8, 2)), Ok(()));
+        assert_eq!(check(&json!({ "allOf": vec![json!({ "pattern": "a" }); 50] })), Ok(()));
+        assert_eq!(check(&json!({ "properties": { "pattern": { "type": "string" } } })), Ok(()));
         let data =
             json!({ "$id": "https://example.org/s", "properties": { "a": { "default": { "$ref": "elsewhere" } } } });
         assert_eq!(check(&data), Ok(()));
@@ -112,6 +118,11 @@ mod tests {
             (
                 json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } } }),
                 "itself",
+            ),
+            (json!({ "allOf": vec![json!({ "pattern": "a" }); 61] }), "unfolds to more"),
+            (
+                json!({ "patternProperties": (0..61).map(|n| (n.to_string(), json!({}))).collect::<serde_json::Map<_, _>>() }),
+                "unfolds to more",
             ),
             (json!({ "$dynamicRef": "#x" }), "$dynamicRef"),
             (json!({ "$ref": "#x", "$anchor": "x" }), "no place"),

@@ -9,6 +9,7 @@ use easel_core::Timestamp;
 use easel_core::policy::Backoff;
 
 use super::egress::Policy;
+use super::journal::Journal;
 use super::workshop::{self, Source, Workshop};
 use super::{Backend, Guest, LoadError, settings};
 use crate::config::{self, Config};
@@ -73,6 +74,7 @@ impl Registry {
             policy: Arc::new(Policy::new(name, &configured.allow_hosts)),
             config: "{}".into(),
             timeout: configured.timeout,
+            journal: Journal::host(name),
         };
         let (description, params, table) = workshop::describe(&guest, &source.label).await?;
         guest.config = match settings {

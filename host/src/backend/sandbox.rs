@@ -91,35 +91,30 @@ pub(super) struct Limits {
     table: Budget,
 }
 
+/// What was taken stays taken, also if the system then has no more: a call ends soon enough, and what is given back on a
+/// guest's word could be asked for by it (a growth of a table past its address space fails without ever having been taken).
 struct Budget {
     most: usize,
     used: usize,
-    /// What the last growth took: returned if it fails after all.
-    last: usize,
     refused: bool,
 }
 
 impl Budget {
     fn new(most: usize) -> Self {
-        Self { most, used: 0, last: 0, refused: false }
+        Self { most, used: 0, refused: false }
     }
 
-    fn take(&mut self, current: usize, desired: usize) -> bool {
-        self.last = desired.saturating_sub(current);
-        let wanted = self.used.saturating_add(self.last);
+    fn take(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+        // Past what the component itself set as a maximum: it fails, and nothing is the matter.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return false;
+        }
+        let wanted = self.used.saturating_add(desired.saturating_sub(current));
         self.refused = wanted > self.most;
         if !self.refused {
             self.used = wanted;
         }
         !self.refused
-    }
-
-    fn give_back(&mut self) {
-        // What was refused was never taken.
-        if !self.refused {
-            self.used = self.used.saturating_sub(self.last);
-            self.last = 0;
-        }
     }
 }
 
@@ -139,22 +134,12 @@ impl Limits {
 }
 
 impl ResourceLimiter for Limits {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.memory.take(current, desired))
+    fn memory_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.memory.take(current, desired, most))
     }
 
-    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory.give_back();
-        Ok(())
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.table.take(current, desired))
-    }
-
-    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.table.give_back();
-        Ok(())
+    fn table_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.table.take(current, desired, most))
     }
 
     fn instances(&self) -> usize {
@@ -229,13 +214,18 @@ mod tests {
     }
 
     #[test]
-    fn a_growth_that_fails_after_all_is_returned_and_a_refused_one_is_not() {
+    fn a_growth_past_a_maximum_of_its_own_costs_nothing_and_is_not_held_against_the_guest() {
+        let mut limits = Limits::new(100);
+        assert!(!limits.memory_growing(0, 60, Some(50)).unwrap());
+        assert_eq!(limits.exceeded(), None);
+        assert!(limits.memory_growing(0, 100, Some(100)).unwrap());
+    }
+
+    #[test]
+    fn what_was_taken_is_not_given_back_when_a_growth_fails() {
         let mut limits = Limits::new(100);
         assert!(limits.memory_growing(0, 100, None).unwrap());
         limits.memory_grow_failed(wasmtime::format_err!("the system has no more")).unwrap();
-        assert!(limits.memory_growing(0, 90, None).unwrap());
-        assert!(!limits.memory_growing(0, 20, None).unwrap());
-        limits.memory_grow_failed(wasmtime::format_err!("refused")).unwrap();
-        assert!(!limits.memory_growing(0, 20, None).unwrap());
+        assert!(!limits.memory_growing(0, 1, None).unwrap());
     }
 }

@@ -88,6 +88,13 @@ impl WasiHttpHooks for Egress {
         })
     }
 
+    // Two pieces of each body wait in the host's memory until somebody reads them, and a guest can make a thousand requests
+    // that it never sends.
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        limits::BODY_PIECE
+    }
+
     // What follows is ordinary while an engine is away, and the guest is told: no cause for a line in the host's log.
 
     fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {

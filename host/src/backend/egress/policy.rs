@@ -7,7 +7,8 @@ use wasmtime_wasi_http::Error;
 /// The segments of 64:ff9b::/96, through which a NAT64 reaches all of IPv4.
 const NAT64: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
 
-/// The local twin of it: 64:ff9b:1::/48.
+/// The local twin of it: 64:ff9b:1::/48. Where in it the IPv4 address stands is up to who runs it (RFC 6052 has five places), so
+/// nobody can say what is behind one of its addresses.
 const NAT64_LOCAL: [u16; 3] = [0x64, 0xff9b, 1];
 
 /// 6to4, 2002::/16, which has an IPv4 address in the two segments that follow.
@@ -17,8 +18,10 @@ const SIX_TO_FOUR: u16 = 0x2002;
 /// are everywhere else.
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
-const METADATA_V6: [Ipv6Addr; 2] =
-    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
+const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
+
+/// fd00:ec2::/32, where EC2 has its metadata, and the keys of a cluster's pods.
+const METADATA_EC2: [u16; 2] = [0xfd00, 0xec2];
 
 /// What an operator allows one backend.
 #[derive(Debug)]
@@ -53,7 +56,9 @@ impl Host {
     fn of(text: &str) -> Self {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         match bare.parse::<IpAddr>() {
-            Ok(address) => Self::Address(judged_as(address)),
+            // Only a mapped address is the IPv4 one, to the letter. What else has one in it is a host of its own, and is
+            // judged by it only when it is about to be dialled.
+            Ok(address) => Self::Address(address.to_canonical()),
             // A name may end with the dot of the root. Odd spellings of addresses (`127.1`, `0x7f000001`) are names
             // here, so they match nothing but themselves.
             Err(_) => Self::Name(bare.strip_suffix('.').unwrap_or(bare).to_ascii_lowercase()),
@@ -125,10 +130,10 @@ impl Policy {
         let mut refused = None;
         let mut open = Vec::new();
         for address in addresses {
-            let ip = judged_as(address.ip());
-            match reserved(ip) {
-                Some(kind) if !self.allows(&Host::Address(ip), port) => {
+            match reserved(address.ip()) {
+                Some(kind) if !self.allows(&Host::Address(address.ip().to_canonical()), port) => {
                     let (backend, host) = (self.backend.clone(), host.to_owned());
+                    let ip = address.ip().to_canonical();
                     let address = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
                     let line = self.line_with(&address, port);
                     refused.get_or_insert(Denied::Address { backend, host, port, address, kind, line });
@@ -168,7 +173,7 @@ fn judged_as(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address.to_canonical() else { return address.to_canonical() };
     let segments = v6.segments();
     let compatible = segments.starts_with(&[0; 6]) && !v6.is_unspecified() && !v6.is_loopback();
-    if segments.starts_with(&NAT64) || segments.starts_with(&NAT64_LOCAL) || compatible {
+    if segments.starts_with(&NAT64) || compatible {
         let [.., a, b, c, d] = v6.octets();
         IpAddr::from([a, b, c, d])
     } else if segments.starts_with(&[SIX_TO_FOUR]) {
@@ -181,9 +186,11 @@ fn judged_as(address: IpAddr) -> IpAddr {
 
 /// What no name may lead to by itself. Private networks may be reached: that is where engines are.
 fn reserved(address: IpAddr) -> Option<&'static str> {
+    let address = judged_as(address);
     let (link_local, metadata) = match address {
         IpAddr::V4(v4) => (v4.is_link_local(), METADATA_V4.contains(&v4)),
-        IpAddr::V6(v6) => (v6.is_unicast_link_local(), METADATA_V6.contains(&v6)),
+        IpAddr::V6(v6) if v6.segments().starts_with(&NAT64_LOCAL) => return Some("a way to any address of IPv4"),
+        IpAddr::V6(v6) => (v6.is_unicast_link_local(), v6 == METADATA_V6 || v6.segments().starts_with(&METADATA_EC2)),
     };
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     match address {
@@ -234,8 +241,12 @@ mod tests {
     #[test]
     fn mapped_ipv6_spellings_are_judged_as_the_ipv4_address() {
         let policy = policy(&["127.0.0.1:80"]);
-        for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::127.0.0.1]"] {
+        for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"] {
             assert!(policy.check(host, 80).is_ok(), "{host}");
+        }
+        // What only has it in it leads to another host, and there are many of those.
+        for host in ["[64:ff9b::127.0.0.1]", "[::127.0.0.1]", "[2002:7f00:1::1]", "[2002:7f00:1::2]"] {
+            assert!(policy.check(host, 80).is_err(), "{host}");
         }
         let spellings = [
             "169.254.169.254",
@@ -243,6 +254,7 @@ mod tests {
             "::169.254.169.254",
             "64:ff9b::a9fe:a9fe",
             "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00:0:1",
             "2002:a9fe:a9fe::1",
         ];
         for spelling in spellings {
@@ -268,6 +280,7 @@ mod tests {
             "192.0.0.192",
             "fe80::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
             "fd20:ce::254",
             "224.0.0.1",
             "ff02::1",

@@ -51,6 +51,16 @@ async fn tables_that_grow_for_ever_have_a_limit_together() {
 }
 
 #[tokio::test]
+async fn a_growth_that_no_table_has_room_for_does_not_give_back_what_another_took() {
+    let tables = "(table $a i64 0 funcref)";
+    let run = "(loop
+        (if (i64.eq (table.grow $a (ref.null func) (i64.const 400000)) (i64.const -1)) (then unreachable))
+        (drop (table.grow $a (ref.null func) (i64.const -1)))
+        (br 0))";
+    trapped(ended(tables, run).await, "tables need more than 1000000 entries");
+}
+
+#[tokio::test]
 async fn memories_that_grow_for_ever_have_a_limit_together() {
     let memories = "(memory $b 0) (memory $c 0)";
     let run = "(loop
