@@ -21,13 +21,17 @@ async fn host_with(forge: &Forge) -> Host {
 
 /// A host with further `keys` of the backend and further fields of its `config`.
 async fn host_where(forge: &Forge, keys: &str, config: &str) -> Host {
+    Home::with(home_where(forge, keys, config)).start().await
+}
+
+fn home_where(forge: &Forge, keys: &str, config: &str) -> Config {
     let url = forge.url();
     let address = url.trim_start_matches("http://");
     let tables = format!(
         "[backend.forge]\ncomponent = \"builtin:forge\"\ndevice = \"gpu0\"\nallow_hosts = [\"{address}\"]\n\
          config = {{ url = \"{url}\"{config} }}\n{keys}\n"
     );
-    Home::with(Config { tables, ..Config::default() }).start().await
+    Config { tables, ..Config::default() }
 }
 
 /// A small job: its id.

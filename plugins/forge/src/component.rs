@@ -81,12 +81,14 @@ fn api() -> Result<Api, Failure> {
     Ok(Api::new(config))
 }
 
-/// The pictures that come with a job.
+/// The pictures that come with a job. What the jobs made that it depends on comes as `ID/NAME`: nobody has said that this one
+/// is to begin with it.
 fn inputs(blobs: &[Blob]) -> Result<Inputs, Problem> {
-    let names: Vec<_> = blobs.iter().map(Blob::name).collect();
-    check_names(names.iter().map(String::as_str))?;
+    let named = blobs.iter().map(|blob| (blob.name(), blob));
+    let own: Vec<_> = named.filter(|(name, _)| !name.contains('/')).collect();
+    check_names(own.iter().map(|(name, _)| name.as_str()))?;
     let mut inputs = Inputs::default();
-    for (blob, name) in blobs.iter().zip(&names) {
+    for (name, blob) in &own {
         let picture = Picture::of(name, &read(blob)?)?;
         if name == INIT {
             inputs.init = Some(picture);

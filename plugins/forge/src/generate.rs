@@ -67,7 +67,8 @@ pub async fn generate(api: &Api, attempt: &Attempt, wanted: Wanted) -> Result<Ma
         pending().await
     };
     // The host ends the attempt in time; the engine's answer is worth waiting for until then.
-    let answer = or(api.post(route, &body, Duration::from_millis(time)), beside).await;
+    let answer =
+        or(api.submit(route, &body, Duration::from_millis(time), || trace.borrow_mut().arrive()), beside).await;
     drop(body);
 
     let answer = judge(api, attempt, answer, trace, mute).await;

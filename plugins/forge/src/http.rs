@@ -72,23 +72,41 @@ impl Api {
 
     /// A question that is answered at once.
     pub async fn get(&self, route: &str) -> Result<Answer, Wire> {
-        self.call(Method::Get, route, "", BRIEF).await
+        self.call(Method::Get, route, "", BRIEF, || {}).await
     }
 
     /// An order that is obeyed at once, or a question that needs a body.
     pub async fn ask(&self, route: &str, body: &str) -> Result<Answer, Wire> {
-        self.call(Method::Post, route, body, BRIEF).await
+        self.call(Method::Post, route, body, BRIEF, || {}).await
     }
 
-    /// An order that takes its time; a job's answer comes when it is done.
+    /// An order that takes its time.
     pub async fn post(&self, route: &str, body: &str, patience: Duration) -> Result<Answer, Wire> {
-        self.call(Method::Post, route, body, patience).await
+        self.call(Method::Post, route, body, patience, || {}).await
     }
 
-    async fn call(&self, method: Method, route: &str, body: &str, patience: Duration) -> Result<Answer, Wire> {
+    /// A job, whose answer comes when it is done. `sent` is called when all of it was handed over.
+    pub async fn submit(
+        &self,
+        route: &str,
+        body: &str,
+        patience: Duration,
+        sent: impl FnOnce(),
+    ) -> Result<Answer, Wire> {
+        self.call(Method::Post, route, body, patience, sent).await
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        route: &str,
+        body: &str,
+        patience: Duration,
+        sent: impl FnOnce(),
+    ) -> Result<Answer, Wire> {
         let call = async {
             let request = self.request(&method, route, body)?;
-            exchange(request, body.as_bytes(), patience).await
+            exchange(request, body.as_bytes(), patience, sent).await
         };
         match call.timeout(sleep(patience.into())).await {
             Ok(answer) => answer,
@@ -124,12 +142,18 @@ fn header(name: &str, value: &str) -> (String, Vec<u8>) {
 }
 
 /// Sends a request and reads the answer.
-async fn exchange(request: OutgoingRequest, body: &[u8], patience: Duration) -> Result<Answer, Wire> {
+async fn exchange(
+    request: OutgoingRequest,
+    body: &[u8],
+    patience: Duration,
+    sent: impl FnOnce(),
+) -> Result<Answer, Wire> {
     let outgoing = request.body().map_err(|()| Wire::Away("no body can be sent".into()))?;
     let response = handle(request, Some(options(patience)?)).map_err(|code| unanswered(&code))?;
     // Whether the body could be sent does not matter: what the server says to it does.
     let sending = async {
         send(outgoing, body).await;
+        sent();
         pending().await
     };
     or(receive(response), sending).await

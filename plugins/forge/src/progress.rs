@@ -29,14 +29,21 @@ pub struct State {
     pub sampling_step: i64,
     /// How many it has.
     pub sampling_steps: i64,
-    /// Whether the work was interrupted; it stays so until the next begins.
+    /// Whether the work was interrupted; it stays so until the next begins (in SD.Next, until this ends).
     pub interrupted: bool,
+    /// Whether a picture of it was skipped; it stays so until the next picture begins.
+    pub skipped: bool,
 }
 
 impl State {
     /// Whether nothing is going on.
     pub fn idle(&self) -> bool {
         self.job_count == 0
+    }
+
+    /// Whether somebody has cut it short.
+    pub fn stopped(&self) -> bool {
+        self.interrupted || self.skipped
     }
 
     /// Whether somebody began this on the engine's own page: the page names its work after task ids, the API does not.

@@ -13,8 +13,9 @@ use serde_json::json;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wstd::task::sleep;
 
-/// How long an engine may take in one `settle`: the host gives a minute, and tries again.
-const SETTLE: Duration = Duration::from_secs(50);
+/// How long an engine may take in one `settle`: the host gives a minute, or as much as to an attempt if that is less, and
+/// tries again.
+const SETTLE: Duration = Duration::from_secs(15);
 
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(500);

@@ -20,6 +20,10 @@ const FRESH_MS: u64 = 10_000;
 /// Looks in a row that show an engine idle which has our request, until it counts as one that does not tell.
 const BLIND: u8 = 8;
 
+/// Looks that show an engine which has our whole request, and which tells of task ids, not knowing ours, until it counts as
+/// one that goes by ids of its own.
+const STRANGE: u8 = 4;
+
 /// What the engine says of a task id.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -73,6 +77,18 @@ pub struct Trace {
     /// Whether what begins now may be taken for ours.
     #[serde(skip)]
     may_claim: bool,
+    /// Whether the engine has all of our request: before that, whatever it begins is somebody else's.
+    #[serde(skip)]
+    arrived: bool,
+    /// How often it did not know our id since then.
+    #[serde(skip)]
+    strange: u8,
+    /// When the first work began that may be ours.
+    #[serde(skip)]
+    candidate: Option<String>,
+    /// Whether ours was seen interrupted.
+    #[serde(skip)]
+    disturbed: bool,
     /// How often in a row it was idle although it has our request.
     #[serde(skip)]
     idle: u8,
@@ -94,6 +110,10 @@ impl Trace {
             limit_ms,
             blind: false,
             may_claim: true,
+            arrived: false,
+            strange: 0,
+            candidate: None,
+            disturbed: false,
             idle: 0,
             same_second: 0,
         }
@@ -104,7 +124,13 @@ impl Trace {
         let mut trace: Self = serde_json::from_str(note).ok()?;
         // Later, ours may be long over, and what the engine is at may be anybody's.
         trace.may_claim = now_ms.saturating_sub(trace.sent_ms) <= FRESH_MS;
+        trace.arrived = true;
         Some(trace)
+    }
+
+    /// All of the request has been handed over.
+    pub fn arrive(&mut self) {
+        self.arrived = true;
     }
 
     /// The note.
@@ -129,6 +155,7 @@ impl Trace {
         let doing = self.see(state, task);
         self.idle = if doing == Doing::Nothing && !self.has_begun() { self.idle.saturating_add(1) } else { 0 };
         self.blind = (self.blind || self.idle >= BLIND) && !self.has_begun();
+        self.disturbed |= doing == Doing::Ours && state.stopped();
         doing
     }
 
@@ -137,15 +164,19 @@ impl Trace {
         now_ms.saturating_sub(self.sent_ms) >= self.limit_ms.saturating_mul(2)
     }
 
-    /// Whether state `last` is the last that the engine shows of our work, and says that somebody interrupted it.
+    /// Whether somebody interrupted our work, or skipped a picture of it: it was seen, or state `last` is the last that the
+    /// engine shows of it, and says so.
     pub fn was_interrupted(&self, last: &State) -> bool {
-        last.idle() && last.interrupted && self.mine.as_ref().is_none_or(|mine| *mine == last.job_timestamp)
+        let mine = || self.mine.as_ref().is_none_or(|mine| *mine == last.job_timestamp);
+        self.disturbed || (last.idle() && last.stopped() && mine())
     }
 
     /// Whether the engine certainly still has our work.
     pub fn is_there(&self, state: &State, task: Option<Task>) -> bool {
         match task {
-            Some(task) if task.active || task.queued => true,
+            Some(task) if task.queued => true,
+            // When it fails, Forge goes on saying that it is at it, until it begins with something else.
+            Some(task) if task.active => !state.idle(),
             Some(task) if task.completed || self.by_id => false,
             _ => !state.idle() && self.mine.as_ref() == Some(&state.job_timestamp),
         }
@@ -156,7 +187,8 @@ impl Trace {
         if let Some(task) = task {
             self.by_id |= task.active || task.queued || task.completed;
             if task.active {
-                return Doing::Ours;
+                // Forge says so for ever of work that failed; idle it is all the same.
+                return if state.idle() { Doing::Nothing } else { Doing::Ours };
             }
             if task.queued {
                 return if state.idle() { Doing::Unknown } else { Doing::OthersFirst };
@@ -164,15 +196,17 @@ impl Trace {
             if self.by_id {
                 return Doing::Over;
             }
-            // It may not have arrived yet, or the engine does not take ids.
+            // It may not have arrived yet, or the engine goes by ids of its own.
+            self.strange = if self.arrived { self.strange.saturating_add(1) } else { 0 };
         } else if self.by_id {
             // It did not say this time, and what else it says is a guess.
             return if state.idle() { Doing::Nothing } else { Doing::Unknown };
         }
-        self.judge(state)
+        let knows_ids = task.is_some();
+        self.judge(state, knows_ids)
     }
 
-    fn judge(&mut self, state: &State) -> Doing {
+    fn judge(&mut self, state: &State, knows_ids: bool) -> Doing {
         if let Some(mine) = &self.mine {
             return match (state.idle(), *mine == state.job_timestamp) {
                 (true, _) => Doing::Nothing,
@@ -190,9 +224,13 @@ impl Trace {
             }
             return Doing::Nothing;
         }
-        if self.may_claim && !state.of_the_page() && self.began_after_idle(state) {
-            self.mine = Some(state.job_timestamp.clone());
-            return Doing::Ours;
+        if self.may_claim && self.arrived && !state.of_the_page() && self.began_after_idle(state) {
+            // What begins later than the first is not ours.
+            let first = self.candidate.get_or_insert_with(|| state.job_timestamp.clone());
+            if *first == state.job_timestamp && (!knows_ids || self.strange >= STRANGE) {
+                self.mine = Some(state.job_timestamp.clone());
+                return Doing::Ours;
+            }
         }
         Doing::Unknown
     }
@@ -215,7 +253,7 @@ mod tests {
     const ACTIVE: Option<Task> = Some(Task { active: true, queued: false, completed: false });
     const QUEUED: Option<Task> = Some(Task { active: false, queued: true, completed: false });
     const DONE: Option<Task> = Some(Task { active: false, queued: false, completed: true });
-    const STRANGE: Option<Task> = Some(Task { active: false, queued: false, completed: false });
+    const UNKNOWN: Option<Task> = Some(Task { active: false, queued: false, completed: false });
 
     fn idle(timestamp: &str) -> State {
         State { job_timestamp: timestamp.into(), ..State::default() }
@@ -226,7 +264,9 @@ mod tests {
     }
 
     fn trace() -> Trace {
-        Trace::begin("task(easel)".into(), Some(&idle("1")), 1_000, 60_000)
+        let mut trace = Trace::begin("task(easel)".into(), Some(&idle("1")), 1_000, 60_000);
+        trace.arrive();
+        trace
     }
 
     #[test]
@@ -235,15 +275,45 @@ mod tests {
         assert_eq!(trace.see(&busy("2"), QUEUED), Doing::OthersFirst);
         assert_eq!(trace.see(&busy("3"), ACTIVE), Doing::Ours);
         assert_eq!(trace.see(&busy("4"), DONE), Doing::Over);
-        assert_eq!(trace.see(&busy("4"), STRANGE), Doing::Over, "it forgets what is long done");
+        assert_eq!(trace.see(&busy("4"), UNKNOWN), Doing::Over, "it forgets what is long done");
         assert_eq!(trace.see(&busy("4"), None), Doing::Unknown, "no guesses, where it could know");
     }
 
     #[test]
-    fn an_engine_that_does_not_know_the_id_is_judged_by_what_it_does() {
+    fn an_engine_that_never_knows_the_id_is_judged_by_what_it_does() {
         let mut trace = trace();
-        assert_eq!(trace.see(&idle("1"), STRANGE), Doing::Nothing);
-        assert_eq!(trace.see(&busy("2"), STRANGE), Doing::Ours);
+        assert_eq!(trace.see(&idle("1"), UNKNOWN), Doing::Nothing);
+        for _ in 2..STRANGE {
+            assert_eq!(trace.see(&busy("2"), UNKNOWN), Doing::Unknown);
+        }
+        assert_eq!(trace.see(&busy("2"), UNKNOWN), Doing::Ours);
+    }
+
+    #[test]
+    fn what_begins_before_the_engine_has_our_request_is_not_ours() {
+        for task in [None, UNKNOWN] {
+            let mut trace = Trace::begin("t".into(), Some(&idle("1")), 0, 0);
+            for _ in 0..20 {
+                assert_eq!(trace.see(&busy("2"), task), Doing::Unknown);
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_the_first_work_while_an_id_is_waited_for_is_not_ours() {
+        let mut trace = trace();
+        assert_eq!(trace.see(&busy("2"), UNKNOWN), Doing::Unknown);
+        for _ in 0..20 {
+            assert_eq!(trace.see(&busy("3"), UNKNOWN), Doing::Unknown);
+        }
+    }
+
+    #[test]
+    fn forge_calls_what_failed_active_until_it_begins_with_something_else() {
+        let mut trace = trace();
+        assert_eq!(trace.see(&busy("2"), ACTIVE), Doing::Ours);
+        assert_eq!(trace.see(&idle("2"), ACTIVE), Doing::Nothing);
+        assert!(!trace.is_there(&idle("2"), ACTIVE) && trace.is_there(&busy("2"), ACTIVE));
     }
 
     #[test]
@@ -266,6 +336,7 @@ mod tests {
     #[test]
     fn nothing_is_ours_before_the_engine_was_seen_idle() {
         let mut trace = Trace::begin("t".into(), None, 0, 0);
+        trace.arrive();
         assert_eq!(trace.see(&busy("1"), None), Doing::Unknown);
         assert_eq!(trace.see(&busy("2"), None), Doing::Unknown, "it may be a third one's");
         assert_eq!(trace.see(&idle("2"), None), Doing::Nothing);
@@ -339,5 +410,16 @@ mod tests {
         assert!(trace.was_interrupted(&interrupted("2")));
         assert!(!trace.was_interrupted(&interrupted("3")), "that was another");
         assert!(!trace.was_interrupted(&idle("2")));
+    }
+
+    #[test]
+    fn an_interrupt_that_was_not_ours_is_seen_while_it_happens_whatever_comes_next() {
+        for stop in [State { interrupted: true, ..busy("2") }, State { skipped: true, ..busy("2") }] {
+            let mut trace = trace();
+            trace.watch(&busy("2"), None);
+            assert!(!trace.was_interrupted(&busy("3")));
+            trace.watch(&stop, None);
+            assert!(trace.was_interrupted(&busy("3")));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What the engine says went wrong, in each of its dialects, and what Easel makes of it.
 
-use super::{first_attempt, host_with, paint};
+use super::{first_attempt, host_where, host_with, paint, paint_twice_if_need_be};
 use crate::harness::api::text;
 use crate::harness::{Api, Forge};
 use serde_json::{Value, json};
@@ -84,4 +84,21 @@ async fn with_its_login_it_works() {
     let job = paint(&api, "a red fox").await;
 
     api.until(&job, "complete").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_inside_the_engine_is_tried_again_although_forge_calls_it_active() {
+    let forge = Forge::start().await;
+    let memory = json!({"error": "OutOfMemoryError", "detail": "", "body": "", "errors": "CUDA out of memory"});
+    forge.change(|habits| habits.failure = Some((500, memory)));
+    let host = host_where(&forge, "retry = { base = \"100ms\" }", "").await;
+    let api = host.api();
+
+    let job = paint_twice_if_need_be(&api, "a red fox").await;
+    let first = first_attempt(&api, &job).await;
+    forge.change(|habits| habits.failure = None);
+    let done = api.until(&job, "complete").await;
+
+    assert_eq!((&first["error"]["kind"], &done["attempts_used"]), (&json!("out-of-memory"), &json!(2)));
+    assert_eq!(forge.calls("POST /sdapi/v1/interrupt"), 0);
 }

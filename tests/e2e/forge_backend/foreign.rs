@@ -115,3 +115,24 @@ async fn a_job_that_somebody_interrupts_at_the_engine_has_failed_and_shows_no_ha
     assert_eq!((&failed["error"]["kind"], &failed["artifacts"]), (&json!("failed"), &json!([])));
     assert!(failed["error"]["message"].to_string().contains("interrupted"), "{failed:#}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_is_noticed_also_when_somebody_elses_picture_begins_at_once() {
+    let forge = Forge::start().await;
+    forge.change(|habits| (habits.hold, habits.hold_end, habits.hold_others) = (true, true, true));
+    let host = host_with(&forge).await;
+    let api = host.api();
+    let job = paint(&api, "a red fox").await;
+    until_stage(&api, &job, "sampling").await;
+    forge.foreign();
+
+    forge.press_interrupt();
+    until_looked(&forge, 2).await;
+    forge.change(|habits| habits.hold_end = false);
+    let failed = api.until(&job, "error").await;
+
+    assert_eq!((&failed["error"]["kind"], &failed["artifacts"]), (&json!("failed"), &json!([])));
+    assert!(failed["error"]["message"].to_string().contains("interrupted"), "{failed:#}");
+    forge.until_at(Whose::Others).await;
+    assert_eq!(forge.runs(), [(Whose::Easels, End::Partial)]);
+}

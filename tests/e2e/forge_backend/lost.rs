@@ -1,10 +1,12 @@
 //! A caller that goes away is nothing to the engine: it works on. So before anything else runs there, what was ours is
 //! brought to an end, and what was not is left alone.
 
-use super::{first_attempt, host_where, host_with, paint, paint_twice_if_need_be, until_looked, until_stage};
+use super::{
+    first_attempt, home_where, host_where, host_with, paint, paint_twice_if_need_be, until_looked, until_stage,
+};
 use crate::harness::api::text;
 use crate::harness::forge::{End, Whose};
-use crate::harness::{Forge, eventually};
+use crate::harness::{Config, Forge, Home, eventually};
 use serde_json::json;
 
 const INTERRUPT: &str = "POST /sdapi/v1/interrupt";
@@ -79,15 +81,35 @@ async fn after_a_crash_somebody_elses_work_is_not_taken_for_the_lost_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_that_was_cut_off_when_the_host_stopped_is_interrupted_when_it_starts_again() {
+async fn a_host_that_stops_leaves_nothing_at_the_engine() {
     let forge = Forge::start().await;
     forge.change(|habits| habits.hold = true);
     let mut host = host_with(&forge).await;
     let job = paint(&host.api(), "a red fox").await;
     until_stage(&host.api(), &job, "sampling").await;
 
+    assert_eq!(host.stop().await, Some(0));
+    assert_eq!(forge.in_flight(), 0);
+    forge.change(|habits| habits.hold = false);
+    host.start_again().await;
+    let done = host.api().until(&job, "complete").await;
+
+    assert_eq!((&done["attempts"][0]["outcome"], &done["attempts_used"]), (&json!("interrupted"), &json!(1)));
+    assert_eq!(forge.runs(), [(Whose::Easels, End::Partial), (Whose::Easels, End::Whole)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_was_cut_off_when_the_host_stopped_is_interrupted_when_it_starts_again() {
+    let forge = Forge::start().await;
+    forge.change(|habits| habits.hold = true);
+    // Too short to stop an engine in.
+    let home = Config { shutdown_grace: "10ms", ..home_where(&forge, "", "") };
+    let mut host = Home::with(home).start().await;
+    let job = paint(&host.api(), "a red fox").await;
+    until_stage(&host.api(), &job, "sampling").await;
+
     host.stop().await;
-    assert_eq!((forge.in_flight(), forge.calls(INTERRUPT)), (1, 0), "a job that can finish in time shall");
+    assert_eq!((forge.in_flight(), forge.calls(INTERRUPT)), (1, 0));
     host.start_again().await;
     eventually("the lost request to be interrupted", async || (forge.calls(INTERRUPT) > 0).then_some(())).await;
     forge.change(|habits| habits.hold = false);

@@ -100,6 +100,20 @@ async fn inputs_that_make_no_sense_are_refused_and_nothing_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_can_wait_for_another_jobs_picture() {
+    let forge = Forge::start().await;
+    let host = host_with(&forge).await;
+    let api = host.api();
+
+    let first = paint(&api, "a red fox").await;
+    let body = json!({"backend": "forge", "params": {"prompt": "a blue fox", "steps": 4}, "depends_on": [first]});
+    let second = api.submit_job(&body).await["id"].clone();
+
+    api.until(&second, "complete").await;
+    assert_eq!(forge.routes(), ["txt2img", "txt2img"], "what it waited for is not what it begins with");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_and_settings_of_the_engine_are_no_params() {
     let forge = Forge::start().await;
     let host = host_with(&forge).await;

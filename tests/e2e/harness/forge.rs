@@ -76,6 +76,7 @@ impl Forge {
         (engine.running, engine.in_flight, engine.interrupted) = (None, 0, false);
         engine.waiting.clear();
         engine.done.clear();
+        engine.raised = None;
     }
 
     /// And is started again.
@@ -321,6 +322,9 @@ impl Forge {
                 tokio::time::sleep(TICK).await;
             }
             if self.interrupted() {
+                while self.engine().habits.hold_end {
+                    tokio::time::sleep(TICK).await;
+                }
                 return End::Partial;
             }
         }

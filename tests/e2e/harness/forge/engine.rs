@@ -12,6 +12,8 @@ pub struct Habits {
     pub hold: bool,
     /// The same for everybody else's.
     pub hold_others: bool,
+    /// Generations that were interrupted are decoded until this is false again.
+    pub hold_end: bool,
     /// Models load until this is false again, whoever interrupts.
     pub hold_load: bool,
     /// An unload is answered only when this is false again.
@@ -54,6 +56,7 @@ impl Default for Habits {
             step: Duration::ZERO,
             hold: false,
             hold_others: false,
+            hold_end: false,
             hold_load: false,
             hold_unload: false,
             hold_answers: false,
@@ -119,6 +122,8 @@ pub struct Engine {
     pub waiting: Vec<String>,
     pub running: Option<Running>,
     pub done: Vec<String>,
+    /// What failed last: Forge calls it active until it begins with something else.
+    pub raised: Option<String>,
     pub interrupted: bool,
     pub generations: u64,
     /// What had the GPU, in order, and how it ended.
@@ -153,12 +158,18 @@ impl Engine {
             passes: number("n_iter", 1),
         });
         self.interrupted = false;
+        self.raised = None;
         self.generations += 1;
     }
 
     pub fn end(&mut self, whose: Whose, end: End) {
         if let Some(running) = self.running.take() {
-            self.done.push(running.task);
+            let raises = self.habits.failure.as_ref().is_some_and(|(status, _)| *status == 500);
+            if raises {
+                self.raised = Some(running.task);
+            } else {
+                self.done.push(running.task);
+            }
         }
         self.runs.push((whose, end));
     }
@@ -190,7 +201,8 @@ impl Engine {
     /// What `/internal/progress` says of a task.
     pub fn task_progress(&self, task: &str) -> Value {
         let is = |known: &String| known == task;
-        let active = self.running.as_ref().is_some_and(|running| is(&running.task));
+        let runs = self.running.as_ref().is_some_and(|running| is(&running.task));
+        let active = runs || self.raised.as_ref().is_some_and(is);
         let (queued, completed) = (self.waiting.iter().any(is), self.done.iter().any(is));
         json!({"active": active, "queued": queued, "completed": completed, "progress": null, "eta": null,
                "live_preview": null, "id_live_preview": -1, "textinfo": null})
