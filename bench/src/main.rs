@@ -6,6 +6,7 @@
 
 mod bench;
 mod client;
+mod commits;
 mod format;
 mod host;
 mod limits;

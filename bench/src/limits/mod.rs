@@ -21,9 +21,6 @@ pub struct Limits {
     pub wasm: Spread,
 }
 
-/// Jobs of a full commit.
-pub const FULL: usize = commit::JOBS;
-
 pub async fn measure(bench: &Bench) -> anyhow::Result<Limits> {
     let bar = bench.bar("the machine's own limits", 4);
     let sync = disk::sync(bench.directory())?;

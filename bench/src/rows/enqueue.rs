@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use crate::bench::Bench;
 use crate::client::Client;
+use crate::commits;
 use crate::host::{Home, Host, processor};
-use crate::limits::{FULL, Limits};
+use crate::limits::Limits;
 use crate::line;
 use crate::row::{Row, Section, Unit};
 use crate::statistics::Spread;
@@ -43,7 +44,7 @@ pub async fn measure(bench: &Bench, limits: &Limits) -> anyhow::Result<Section> 
         rows: vec![
             Row::new(what, Unit::PerSecond, Spread::of(rates))
                 .goal(10_000.0)
-                .limit("full commits alone", FULL as f64 / full),
+                .limit("full commits alone", commits::JOBS as f64 / full),
             Row::new("the same, p50", Unit::Seconds, Spread::of_quantiles(&mut times, 0.5))
                 .limit("a full commit", full),
             Row::new("the same, p99", Unit::Seconds, Spread::of_quantiles(&mut times, 0.99))

@@ -13,9 +13,9 @@ use serde_json::json;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wstd::task::sleep;
 
-/// How long an engine may take in one `settle`: the host gives a minute, or as much as to an attempt if that is less, and
-/// tries again.
-const SETTLE: Duration = Duration::from_secs(15);
+/// How long an engine may take in one `settle`: the host gives a minute, and tries again. Each time that an engine which does
+/// not tell what it is doing is asked, one more picture stands in its line: so rather long than often.
+const SETTLE: Duration = Duration::from_secs(50);
 
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(500);
@@ -26,7 +26,9 @@ pub const INTERRUPT: Duration = Duration::from_secs(1);
 /// The device is to be settled.
 pub async fn settle(api: &Api, note: Option<&str>) -> Result<(), Problem> {
     let mut trace = note.and_then(|note| Trace::recall(note, now_ms()));
-    let end = Instant::now() + SETTLE;
+    // The host gives no more than an attempt had.
+    let most = trace.as_ref().map_or(SETTLE, |trace| SETTLE.min(trace.limit() * 4 / 5));
+    let end = Instant::now() + most;
     match rest(api, trace.as_mut(), Some(end), || {}).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Problem::new(Kind::Unavailable, "the engine is still busy")),

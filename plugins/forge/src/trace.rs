@@ -10,6 +10,7 @@
 
 use crate::progress::State;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Looks in a row that it takes to believe in a job that began in the same second as the one before it.
 const SURE: u8 = 2;
@@ -157,6 +158,11 @@ impl Trace {
         self.blind = (self.blind || self.idle >= BLIND) && !self.has_begun();
         self.disturbed |= doing == Doing::Ours && state.stopped();
         doing
+    }
+
+    /// How long the request may take.
+    pub fn limit(&self) -> Duration {
+        Duration::from_millis(self.limit_ms)
     }
 
     /// Whether so much time has passed that not even a job that used up all of its own can still run.
