@@ -31,17 +31,40 @@ impl Store {
     /// Writes all that `draft` changed, and its events, in one transaction. `commits` is the number of this commit: one more
     /// than that of the last. Fails if there is another writer, or if nobody can tell whether the commit took place.
     pub async fn commit(&self, draft: &Draft, commits: u64) -> Result<Committed, StoreError> {
+        match self.engine.mend().await {
+            Ok(false) => {}
+            Ok(true) if self.took_place(commits - 1).await? => {}
+            Ok(true) => return Err(StoreError::Unknown("a commit that had failed is there after all".into())),
+            Err(error @ StoreError::NoRoom { .. }) => return Ok(Committed::No(error)),
+            Err(error) => return Err(error),
+        }
         let script = Script::of(draft);
         let error = match self.run(script, draft, commits).await {
             Ok(messages) => return Ok(Committed::Yes(with_messages(draft.events.clone(), messages))),
             Err(error) if error.to_string().contains(FENCED) => return Err(StoreError::Fenced),
             Err(error) => error,
         };
-        match self.commits().await {
-            Ok(Some(found)) if found == commits => Ok(Committed::Yes(self.told(draft).await?)),
-            Ok(Some(found)) if found + 1 == commits => Ok(Committed::No(error)),
-            Ok(_) => Err(StoreError::Fenced),
-            Err(reading) => Err(StoreError::Unknown(format!("{error}; and then: {reading}"))),
+        self.engine.tear();
+        tracing::warn!("a commit has failed: {error}");
+        let unknown = |why: StoreError| StoreError::Unknown(format!("{error}; and then: {why}"));
+        if !self.took_place(commits).await.map_err(unknown)? {
+            return Ok(Committed::No(error));
+        }
+        // It can be read, which says nothing of the disk: the log may not be there. What is read when the engine was closed and
+        // opened again is.
+        self.engine.mend().await.map_err(unknown)?;
+        match self.took_place(commits).await.map_err(unknown)? {
+            true => Ok(Committed::Yes(self.told(draft).await?)),
+            false => Ok(Committed::No(error)),
+        }
+    }
+
+    /// Whether the commit of this number was the last, or else the one before it.
+    async fn took_place(&self, commits: u64) -> Result<bool, StoreError> {
+        match self.commits().await? {
+            Some(found) if found == commits => Ok(true),
+            Some(found) if found + 1 == commits => Ok(false),
+            _ => Err(StoreError::Fenced),
         }
     }
 
@@ -67,8 +90,9 @@ impl Store {
         }
         // The row of the events comes last, and says what the merges came to.
         let last = response.num_statements() - 2;
-        let messages: Option<Vec<Value>> = response.take(last)?;
-        rows("message", messages.unwrap_or_default())
+        let row: Option<Value> = response.take(last)?;
+        let messages = row.and_then(|mut row| row.get_mut("messages").map(Value::take)).unwrap_or(Value::Null);
+        rows("message", messages.as_array().cloned().unwrap_or_default())
     }
 
     /// The events of a commit that took place although its answer was lost.
@@ -340,7 +364,7 @@ impl Script {
         let messages = self.messages.join(", ");
         self.sql += &format!(
             "CREATE ONLY type::record('event', {last})
-             CONTENT {{ first: {first}, list: {list}, messages: [{messages}] }} RETURN VALUE messages;\n"
+             CONTENT {{ first: {first}, list: {list}, messages: [{messages}] }} RETURN VALUE {{ messages: messages }};\n"
         );
     }
 }

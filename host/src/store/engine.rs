@@ -1,6 +1,6 @@
 //! The engine under the store, and its whole life: opened so that a crash costs nothing, flushed before it would, closed.
 //!
-//! SurrealKV 0.21 has two ways of losing what it acknowledged, and both are kept from happening here (ADR 6 tells how each
+//! SurrealKV 0.21 has three ways of losing what it acknowledged, and all are kept from happening here (ADR 6 tells how each
 //! shows):
 //!
 //! - After a crash has torn the end of its log, it goes on writing behind the tear, or to a file that its own repair has
@@ -10,11 +10,14 @@
 //!   the old memtable is flushed, the old log is deleted, and until the next flush that commit is nowhere on disk. So the
 //!   memtable is made far larger than the log may grow, and the log is emptied by closing the engine, which writes all
 //!   that the memtable holds, and opening it again.
+//! - After an append that failed (a full disk), its log goes on with a part of that in its buffer, and so behind a tear. So
+//!   nothing is appended any more until the engine has been closed and opened again, and nobody but us appends at all.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
@@ -26,6 +29,8 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::StoreError;
 
+/// What the disk must have room for besides what is in the log, before the engine is closed: it cannot be half closed.
+const MARGIN: u64 = 16 * 1024 * 1024;
 /// Enough for the hot end of every table.
 const BLOCK_CACHE: u64 = 64 * 1024 * 1024;
 /// Held locked for as long as a process has the store open: what SurrealKV locks, it lets go of at each flush.
@@ -67,6 +72,8 @@ pub(super) struct Engine {
     sizes: Sizes,
     /// None only while it is being flushed and after it was closed.
     open: RwLock<Option<Open>>,
+    /// An append has failed: whatever came after it would stand behind a tear.
+    torn: AtomicBool,
     /// Keeps other processes out.
     _lock: Option<File>,
 }
@@ -83,7 +90,7 @@ impl Engine {
             Location::SurrealKv(directory) => Some(lock(directory)?),
         };
         let open = RwLock::new(Some(connect(&location, sizes).await?));
-        Ok(Self { location, sizes, open, _lock: lock })
+        Ok(Self { location, sizes, open, torn: AtomicBool::new(false), _lock: lock })
     }
 
     /// The database; waits while it is being flushed.
@@ -92,14 +99,43 @@ impl Engine {
             .map_err(|_| StoreError::Closed)
     }
 
-    /// Empties the log if it has grown large. Queries wait meanwhile.
+    /// Empties the log if it has grown large, and there is room for that. Queries wait meanwhile.
     pub(super) async fn flush_if_due(&self) -> Result<(), StoreError> {
         let Location::SurrealKv(directory) = &self.location else { return Ok(()) };
         let bytes = log_bytes(directory)?;
-        if bytes < self.sizes.log {
+        if bytes < self.sizes.log || room(directory)?.is_some() {
             return Ok(());
         }
         let begun = Instant::now();
+        self.reopen(directory).await?;
+        tracing::info!(bytes, "emptied the database's log in {:?}", begun.elapsed());
+        Ok(())
+    }
+
+    /// An append has failed.
+    pub(super) fn tear(&self) {
+        self.torn.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes the engine fit to be written to after an append that failed: whether that was necessary. As long as the disk has no
+    /// room for it, it is not tried, and nothing has changed (`NoRoom`); any other error is the end.
+    pub(super) async fn mend(&self) -> Result<bool, StoreError> {
+        let Location::SurrealKv(directory) = &self.location else { return Ok(false) };
+        if !self.torn.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        if let Some(needed) = room(directory)? {
+            return Err(StoreError::NoRoom { directory: directory.clone(), needed: ByteSize(needed) });
+        }
+        self.reopen(directory).await?;
+        self.torn.store(false, Ordering::Relaxed);
+        tracing::warn!("opened the database again, after a write to its log had failed");
+        Ok(true)
+    }
+
+    /// Closes the engine, which empties its log, and opens it again. What it had in memory is on the disk then, whatever
+    /// became of the log. After an error it is closed: to open what was not closed to its end would be to have it twice.
+    async fn reopen(&self, directory: &Path) -> Result<(), StoreError> {
         let mut slot = self.open.write().await;
         if let Some(open) = slot.take() {
             open.close().await?;
@@ -107,10 +143,9 @@ impl Engine {
         // SurrealKV keeps it to itself when closing fails. The log tells: it is still there.
         let left = log_bytes(directory)?;
         if left > 0 {
-            return Err(StoreError::Unflushed { directory: directory.clone(), left });
+            return Err(StoreError::Unflushed { directory: directory.to_owned(), left });
         }
         *slot = Some(connect(&self.location, self.sizes).await?);
-        tracing::info!(bytes, "emptied the database's log in {:?}", begun.elapsed());
         Ok(())
     }
 
@@ -162,7 +197,8 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
         }
         Location::Memory => StoreError::Database(surrealdb::Error::internal(error)),
     };
-    // The maintenance tasks write: started before the version is settled, they make a new store look like a damaged one.
+    // Without the maintenance tasks. They are for clusters, change feeds and indexes of texts; they write to the log, so one of
+    // theirs that fails would tear it unseen; and every three seconds they wait for the disk.
     let datastore = Datastore::builder()
         .with_config(
             ConfigMap::empty()
@@ -178,7 +214,6 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
         .map_err(|error| failed(format!("{error:#}")))?;
     datastore.check_version().await.map_err(|error| failed(format!("{error:#}")))?;
     datastore.bootstrap().await.map_err(|error| failed(format!("{error:#}")))?;
-    datastore.start_maintenance_tasks();
     let db: Surreal<Db> = Surreal::unstable_from_datastore(datastore.clone(), None).await?;
     db.use_ns("easel").use_db("easel").await?;
     Ok(Open { db, datastore })
@@ -192,11 +227,30 @@ fn begin_log(directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    // What a process that died had written and not waited for is read again, and shown: by then it has to be on the disk.
+    for (number, _) in log_files(directory)? {
+        File::open(log_file(&logs, number))?.sync_all()?;
+    }
     if bytes > 0 {
-        File::create_new(logs.join(format!("{:020}.wal", last + 1)))?;
+        File::create_new(log_file(&logs, last + 1))?;
         File::open(&logs)?.sync_all()?;
     }
     Ok(())
+}
+
+fn log_file(logs: &Path, number: u64) -> PathBuf {
+    logs.join(format!("{number:020}.wal"))
+}
+
+/// How much room the disk ought to have for the engine to be closed, if it has less.
+fn room(directory: &Path) -> Result<Option<u64>, StoreError> {
+    let needed = log_bytes(directory)? + MARGIN;
+    let disk = rustix::fs::statvfs(directory).map_err(|error| StoreError::Io {
+        what: "cannot tell how much is free on the disk of",
+        path: directory.to_owned(),
+        error: error.into(),
+    })?;
+    Ok((disk.f_bavail.saturating_mul(disk.f_frsize) < needed).then_some(needed))
 }
 
 fn log_bytes(directory: &Path) -> Result<u64, StoreError> {

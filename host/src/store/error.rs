@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
+
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -59,6 +61,14 @@ pub enum StoreError {
         directory: PathBuf,
         /// What is still in the log.
         left: u64,
+    },
+    /// A write has failed, and there is no room yet for what has to be done before the next one.
+    #[error("there is no room for the database: make {needed} free on the disk of {}", directory.display())]
+    NoRoom {
+        /// The store's directory.
+        directory: PathBuf,
+        /// How much it takes.
+        needed: ByteSize,
     },
     /// It was closed.
     #[error("the store is closed")]

@@ -191,6 +191,10 @@ impl Store {
             let read = found.len();
             for row in found {
                 let events = events_of(row)?;
+                // The oldest may go while somebody reads: what follows a gap is another's to read.
+                if !logged.is_empty() && events.first().is_some_and(|first| first.event.seq != last + 1) {
+                    return Ok(logged);
+                }
                 last = events.last().map_or(last, |logged| logged.event.seq);
                 logged.extend(events.into_iter().filter(|logged| logged.event.seq > seq));
                 if logged.len() >= limit {

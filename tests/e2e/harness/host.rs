@@ -116,7 +116,7 @@ impl Home {
             Some(kib) => {
                 // Ignored signals stay ignored across exec: a write past the limit is then an error, not the end.
                 let blocks = kib * 2;
-                let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+                let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
                 let mut shell = cli::clean(Command::new("sh"));
                 shell.args(["-c", &script]).arg(cli::binary());
                 shell
@@ -179,6 +179,14 @@ impl Host {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.process.child.id()
+    }
+
+    /// From now on files can grow again, also after the next start.
+    pub fn lift_file_limit(&mut self) {
+        self.home.file_limit = None;
+        let pid = rustix::process::Pid::from_raw(self.pid().try_into().expect("a pid"));
+        let unlimited = rustix::process::Rlimit { current: None, maximum: None };
+        rustix::process::prlimit(pid, rustix::process::Resource::Fsize, unlimited).expect("prlimit");
     }
 
     /// kill -9, and wait until it is gone.
