@@ -36,10 +36,17 @@ const SWEEP: usize = 256;
 /// Runs the host until it is told to stop, or until it must.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = stop_signal()?;
-    let (data, _temporary) = data_directory(&config)?;
+    let (data, temporary) = data_directory(&config)?;
+    // Started elsewhere by mistake it would be another queue, an empty one.
+    let place = match &temporary {
+        Some(_) => "nowhere, it ends with this process".to_owned(),
+        None => std::path::absolute(&data)?.display().to_string(),
+    };
     let opened = Store::open(&location(&config), Sizes::for_log(config.store.max_log), &data).await?;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        let cure = "another Easel may be there (`easel doctor` tells), or choose another with --listen";
+        format!("cannot listen on {}: {cure}", config.listen)
+    })?;
     let address = listener.local_addr()?;
     let files = Files::open(&data)?;
     let registry = Arc::new(Registry::open(&config, &data).await?);
@@ -80,6 +87,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut web = tokio::spawn(web::serve(listener, host, web_stop.clone()));
 
     println!("easel is ready at http://{address}");
+    println!("its data: {place}");
     tokio::select! {
         () = stop.cancelled() => {}
         // The writer ends by itself only when nobody can tell what the store holds: guessing would be worse than ending.

@@ -68,7 +68,7 @@ async fn a_running_job_says_when_it_ends_and_what_was_foretold_is_held_against_w
     assert!(told["mean_error_seconds"].as_f64() <= told["mean_seconds"].as_f64(), "{told}");
     assert_eq!(api.get("/v1/backends/fakes").await.expect(200)["estimates"], told);
     let status = easel(["queue", "status", "--server", api.base()]).await;
-    assert!(status.stdout.contains("(1 job)"), "{}", status.stdout);
+    assert!(status.stdout.contains("of the last 1 job"), "{}", status.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

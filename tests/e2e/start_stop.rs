@@ -2,7 +2,7 @@
 
 use crate::harness::api::{long, text};
 use crate::harness::socket::{head, runs};
-use crate::harness::{Api, BOUND, Config, Home, Host, Socket, eventually, history};
+use crate::harness::{Api, BOUND, Config, Home, Host, Socket, cli, eventually, history};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,6 +160,31 @@ async fn what_a_lost_attempt_remembered_is_told_to_settle() {
     let id = text(&job);
     let told = |line: &String| line.contains("settled") && line.contains(id) && line.contains("note engine-task-7");
     eventually("settle to be told what was lost", async || host.log().iter().any(told).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_was_left_by_a_backend_which_is_configured_no_more_takes_jobs_again() {
+    // The same component has another name now; or nobody has it any more.
+    for further in [&[][..], &[0, 2, 1, b'x']] {
+        let directory = tempfile::tempdir().unwrap();
+        let component = directory.path().join("old.wasm");
+        let mut bytes = std::fs::read(cli::fakes()).unwrap();
+        bytes.extend(further);
+        std::fs::write(&component, bytes).unwrap();
+        let tables = format!("[backend.old]\ncomponent = {component:?}\ndevice = \"gpu0\"\n");
+        let mut host = Home::with(Config { tables, ..Config::default() }).start().await;
+        let lost = host.api().submit_job(&json!({"backend": "old", "params": long()})).await["id"].clone();
+        host.api().until(&lost, "processing").await;
+
+        host.kill().await;
+        std::fs::write(host.home().path().join("easel.toml"), Config::default().text()).unwrap();
+        host.start_again().await;
+
+        let api = host.api();
+        let next = api.submit(json!({})).await["id"].clone();
+        api.until(&next, "complete").await;
+        assert_eq!(api.job(&lost).await["waiting_for"], "backend");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

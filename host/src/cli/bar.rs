@@ -11,6 +11,8 @@ use super::view::Job;
 pub(super) struct Bar {
     bar: ProgressBar,
     last: String,
+    /// What it waits for besides its turn.
+    why: Option<String>,
     say: fn(String),
 }
 
@@ -23,24 +25,24 @@ impl Bar {
     pub(super) fn that_says(say: fn(String)) -> Self {
         let bar = ProgressBar::new(100).with_style(waiting());
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, last: String::new(), say }
+        Self { bar, last: String::new(), why: None, say }
     }
 
     pub(super) fn job(&mut self, job: &Job) {
-        match &*job.status {
-            "processing" => self.progress(job.progress, job.stage.as_deref().unwrap_or("started")),
-            "queued" => match job.why_waiting() {
-                Some(why) => self.wait(format!("place {} in line, waits for {why}", job.queue_position)),
-                None => self.place(job.queue_position, None),
-            },
-            _ => self.wait(job.why_waiting().map_or_else(|| job.status.to_string(), |why| format!("waits for {why}"))),
+        self.why = job.why_waiting();
+        match (&*job.status, &self.why) {
+            ("processing", _) => self.progress(job.progress, job.stage.as_deref().unwrap_or("started")),
+            ("queued", _) => self.place(job.queue_position, None),
+            (_, Some(why)) => self.wait(format!("waits for {why}")),
+            (status, None) => self.wait(status.to_owned()),
         }
     }
 
     pub(super) fn place(&mut self, place: u64, of: Option<u64>) {
+        let why = self.why.as_ref().map(|why| format!(", waits for {why}")).unwrap_or_default();
         self.wait(match of {
-            Some(length) => format!("place {place} of {length} in line"),
-            None => format!("place {place} in line"),
+            Some(length) => format!("place {place} of {length} in line{why}"),
+            None => format!("place {place} in line{why}"),
         });
     }
 

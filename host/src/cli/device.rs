@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::{Client, Remote};
 use super::print::Table;
-use super::queue::Pausing;
+use super::queue::{self, Pausing};
 use super::text::Text;
 use super::view::{Device, Devices, holds};
 
@@ -77,6 +77,9 @@ fn state(device: &Device) -> String {
         holds(&device.dirty).then(|| style("dirty").red()),
         holds(&device.paused).then(|| style("paused").yellow()),
     ];
-    let states: Vec<_> = states.into_iter().flatten().map(|state| state.to_string()).collect();
+    let mut states: Vec<_> = states.into_iter().flatten().map(|state| state.to_string()).collect();
+    if let (Ok(pause), Some(last)) = (serde_json::from_value(device.paused.clone()), states.last_mut()) {
+        *last = style(queue::paused(&pause)).yellow().to_string();
+    }
     if states.is_empty() { style("idle").green().to_string() } else { states.join(", ") }
 }

@@ -6,6 +6,7 @@ use super::bar::Bar;
 use super::client::Client;
 use super::feed::{Feed, News};
 use super::frame::Frame;
+use super::view::Job;
 
 /// Returns when the job has ended, in whatever way; its own record says how.
 pub(super) async fn until_ended(client: &Client, id: &str) -> anyhow::Result<()> {
@@ -35,7 +36,15 @@ pub(super) async fn until_ended(client: &Client, id: &str) -> anyhow::Result<()>
                 match &*event {
                     "deleted" => bail!("job {id} was deleted"),
                     _ if job.has_ended() => return Ok(()),
-                    _ => bar.job(&job),
+                    "started" | "cancelling" => bar.job(&job),
+                    // The event tells how it was then.
+                    _ => bar.job(&now(client, id).await.unwrap_or(*job)),
+                }
+            }
+            // Something stands still, or goes on: this job may have to wait for that.
+            Frame::Queue { .. } | Frame::Device { .. } | Frame::Backend { .. } => {
+                if let Some(job) = now(client, id).await.filter(|job| !job.has_ended()) {
+                    bar.job(&job);
                 }
             }
             Frame::Progress(progress) if &*progress.job_id == id => {
@@ -52,6 +61,11 @@ pub(super) async fn until_ended(client: &Client, id: &str) -> anyhow::Result<()>
             _ => {}
         }
     }
+}
+
+/// The job as it is now, with what it waits for; none if the host does not say.
+async fn now(client: &Client, id: &str) -> Option<Job> {
+    client.get(&["v1", "jobs", id]).await.ok()?.parse().ok()
 }
 
 #[cfg(test)]

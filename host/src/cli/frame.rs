@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::text::Text;
@@ -17,12 +18,15 @@ pub(super) enum Frame {
         jobs: Vec<Job>,
     },
     Job {
-        cursor: String,
+        #[serde(flatten)]
+        line: Line,
         event: Text,
         job: Box<Job>,
     },
     Message {
-        cursor: String,
+        #[serde(flatten)]
+        line: Line,
+        event: Text,
         message: Message,
     },
     Progress(Progress),
@@ -31,9 +35,23 @@ pub(super) enum Frame {
         positions: BTreeMap<String, Position>,
     },
     Queue {
-        cursor: String,
+        #[serde(flatten)]
+        line: Line,
         paused: Option<Pause>,
         length: usize,
+    },
+    Device {
+        #[serde(flatten)]
+        line: Line,
+        name: Text,
+        paused: Option<Pause>,
+    },
+    Backend {
+        #[serde(flatten)]
+        line: Line,
+        event: Text,
+        name: Text,
+        held: Option<Text>,
     },
     Mark {
         cursor: String,
@@ -50,14 +68,25 @@ impl Frame {
     /// the log's head, which a reader of a replay has not reached.
     pub(super) fn cursor(&self) -> Option<&str> {
         match self {
-            Self::Snapshot { cursor, .. }
-            | Self::Job { cursor, .. }
-            | Self::Message { cursor, .. }
-            | Self::Queue { cursor, .. }
-            | Self::Mark { cursor } => Some(cursor),
+            Self::Job { line, .. }
+            | Self::Message { line, .. }
+            | Self::Queue { line, .. }
+            | Self::Device { line, .. }
+            | Self::Backend { line, .. } => Some(&line.cursor),
+            Self::Snapshot { cursor, .. } | Self::Mark { cursor } => Some(cursor),
             Self::Progress(_) | Self::Positions { .. } | Self::Error { .. } | Self::Other => None,
         }
     }
+}
+
+/// What every line of the log says.
+#[derive(Debug, Deserialize)]
+pub(super) struct Line {
+    pub(super) cursor: String,
+    #[serde(default)]
+    pub(super) seq: u64,
+    pub(super) at: Option<DateTime<Utc>>,
+    pub(super) by: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

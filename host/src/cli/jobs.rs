@@ -26,7 +26,16 @@ pub(super) struct ListArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct JobArgs {
     /// The job
+    #[arg(value_parser = job_id)]
     id: String,
+}
+
+/// An id as the host writes it. What is none is said here: to the host it is just a path that leads nowhere.
+pub(super) fn job_id(text: &str) -> Result<String, String> {
+    match uuid::Uuid::try_parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("it is no id of a job: give one in full, `easel jobs` lists them".to_owned()),
+    }
 }
 
 pub(super) async fn list(remote: &Remote, args: &ListArgs) -> anyhow::Result<()> {

@@ -7,9 +7,10 @@ use tracing_subscriber::EnvFilter;
 
 use super::Usage;
 
-/// Libraries whose `info` is about themselves, and one that blames the host for a stranger's certificate. What the user says about them comes later and wins.
+/// Libraries whose `info` is about themselves, and one that blames the host for a stranger's certificate. Two parts of the database
+/// complain whenever it is closed: that it is being closed. What the user says about them comes later and wins.
 const QUIET: &str = "wasmtime=warn,wasmtime_wasi=warn,wasmtime_wasi_http=warn,cranelift_codegen=warn,\
-                     cranelift_wasm=warn,surrealdb=warn,surrealdb_core=warn,surrealkv=warn,hyper=warn,warp=warn,\
+                     cranelift_wasm=warn,surrealdb=warn,surrealdb_core=warn,surrealdb::core::kvs::ds=off,surrealkv=warn,surrealkv::lsm=error,hyper=warn,warp=warn,\
                      rustls_platform_verifier=off";
 
 /// Starts the log. Called once, before anything else could log.

@@ -4,12 +4,14 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::client::{Client, Remote};
+use super::jobs::job_id;
 use super::view::Job;
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("place").required(true))]
 pub(super) struct Args {
     /// The job
+    #[arg(value_parser = job_id)]
     id: String,
     /// To the front of its line
     #[arg(long, group = "place")]
@@ -18,13 +20,14 @@ pub(super) struct Args {
     #[arg(long, group = "place")]
     back: bool,
     /// Right before this job
-    #[arg(long, value_name = "ID", group = "place")]
+    #[arg(long, value_name = "ID", group = "place", value_parser = job_id)]
     before: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Priority {
     /// The job
+    #[arg(value_parser = job_id)]
     id: String,
     /// From -100 to 100
     #[arg(allow_negative_numbers = true)]

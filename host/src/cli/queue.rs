@@ -60,10 +60,11 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
 /// How far one can trust what jobs say about their ends.
 fn off(Estimates { jobs, mean_error_seconds, mean_seconds }: &Estimates) -> String {
     let [error, mean] = [mean_error_seconds, mean_seconds].map(|seconds| print::seconds(*seconds));
-    format!("off by {error} in {mean} ({})", print::count(*jobs, "job"))
+    format!("of the last {}: off by {error} on average, when they took {mean}", print::count(*jobs, "job"))
 }
 
-fn paused(pause: &Pause) -> String {
+/// That something is paused, and all that is known of it.
+pub(super) fn paused(pause: &Pause) -> String {
     let mut text = "paused".to_owned();
     if let Some(reason) = pause.reason.as_ref().map(Text::one_line) {
         text += &format!(": {reason}");

@@ -36,7 +36,8 @@ pub(super) fn details(job: &Job, client: &Client) -> String {
         ("job", job.id.to_string()),
         ("status", status(job)),
         ("stage", job.stage.as_ref().filter(|_| !job.has_ended()).map(Text::to_string).unwrap_or_default()),
-        ("waits for", job.why_waiting().unwrap_or_default()),
+        ("waits for", job.why_waiting().or_else(|| job.its_turn()).unwrap_or_default()),
+        ("expected", expected(job)),
         ("backend", backend(job)),
         ("prompt", job.prompt().to_string()),
         ("params", if params.is_empty() { String::new() } else { json(&params.into()) }),
@@ -55,6 +56,13 @@ pub(super) fn details(job: &Job, client: &Client) -> String {
         page += &format!("\n\n{}", artifacts(&job.artifacts, client));
     }
     page
+}
+
+/// When it is to start and to end, as far as that can be told.
+fn expected(job: &Job) -> String {
+    let times = [("to start", job.estimated_start_at), ("to end", job.estimated_end_at)];
+    let told = times.into_iter().filter_map(|(what, time)| time.map(|time| format!("{what} {}", print::clock(time))));
+    if job.has_ended() { String::new() } else { told.collect::<Vec<_>>().join(", ") }
 }
 
 fn backend(job: &Job) -> String {

@@ -38,7 +38,8 @@ pub(super) struct Job {
     pub(super) created_at: Option<DateTime<Utc>>,
     pub(super) started_at: Option<DateTime<Utc>>,
     pub(super) ended_at: Option<DateTime<Utc>>,
-    pub(super) updated_at: Option<DateTime<Utc>>,
+    pub(super) estimated_start_at: Option<DateTime<Utc>>,
+    pub(super) estimated_end_at: Option<DateTime<Utc>>,
 }
 
 impl Job {
@@ -50,6 +51,12 @@ impl Job {
         // A command has a name instead.
         let text = |name| self.params.get(name).and_then(Value::as_str);
         text("prompt").or_else(|| text("name")).map(Text::of).unwrap_or_default()
+    }
+
+    /// What is before it, where it waits for its turn and nothing else.
+    pub(super) fn its_turn(&self) -> Option<String> {
+        let turn = self.waiting_for.as_deref() == Some("turn");
+        self.waiting_detail.as_ref().filter(|_| turn).map(|detail| format!("its turn: {detail}"))
     }
 
     /// What keeps the job from starting, where it is something else than its turn.
@@ -96,7 +103,11 @@ pub(super) struct JobError {
 
 impl std::fmt::Display for JobError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.kind, self.message)
+        match &*self.kind {
+            // It says nothing that "error" does not.
+            "failed" => write!(f, "{}", self.message),
+            kind => write!(f, "{kind}: {}", self.message),
+        }
     }
 }
 

@@ -9,10 +9,10 @@ use indicatif::{MultiProgress, ProgressBar};
 use super::bar;
 use super::client::{Client, Remote};
 use super::feed::{Feed, News};
-use super::frame::{Frame, Progress};
-use super::print;
+use super::frame::{Frame, Line, Progress};
 use super::text::Text;
 use super::view::Job;
+use super::{print, queue};
 
 pub(super) async fn run(remote: &Remote) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
@@ -52,28 +52,33 @@ impl Screen {
                 }
                 Ok(())
             }
-            Frame::Job { event, job, .. } => {
+            Frame::Job { line, event, job } => {
                 if &*job.status == "processing" {
                     self.bar(&job.id, job.progress, job.stage.as_ref());
                 } else if let Some(bar) = self.running.remove(&job.id) {
                     bar.finish_and_clear();
                     self.bars.remove(&bar);
                 }
-                self.line(&event_line(&event, &job))
+                self.line(&told(&line, &event_line(&event, &job)))
             }
             Frame::Progress(Progress { job_id, progress, stage }) => {
                 self.bar(&job_id, progress, stage.as_ref());
                 Ok(())
             }
-            Frame::Queue { paused: Some(pause), length, .. } => {
-                let reason = pause.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-                self.line(&now(&format!("queue paused{reason}, {} waiting", print::count(length, "job"))))
+            Frame::Queue { line, paused, length } => {
+                let state = paused.as_ref().map_or_else(|| "open".to_owned(), queue::paused);
+                self.line(&told(&line, &format!("queue {state}, {} waiting", print::count(length, "job"))))
             }
-            Frame::Queue { paused: None, length, .. } => {
-                self.line(&now(&format!("queue open, {} waiting", print::count(length, "job"))))
+            Frame::Device { line, name, paused } => {
+                let state = paused.as_ref().map_or_else(|| "in use".to_owned(), queue::paused);
+                self.line(&told(&line, &format!("device {name} {state}")))
             }
-            Frame::Message { message, .. } => {
-                self.line(&now(&format!("message     {}  in {}", message.id, message.conversation_id)))
+            Frame::Backend { line, event, name, held } => {
+                let why = held.map(|held| format!(": {}", held.one_line())).unwrap_or_default();
+                self.line(&told(&line, &format!("backend {name} {event}{why}")))
+            }
+            Frame::Message { line, event, message } => {
+                self.line(&told(&line, &format!("message {event}  {}  in {}", message.id, message.conversation_id)))
             }
             Frame::Error { title } => anyhow::bail!("the host refuses to be followed: {title}"),
             Frame::Positions { .. } | Frame::Mark { .. } | Frame::Other => Ok(()),
@@ -108,12 +113,14 @@ impl Screen {
     }
 }
 
-fn now(text: &str) -> String {
-    format!("{}  {text}", style(print::clock(Utc::now())).dim())
+/// A line of the log: its number, its time, what happened, and by whom where it was not the job's own submitter.
+fn told(line: &Line, what: &str) -> String {
+    let time = print::clock(line.at.unwrap_or_else(Utc::now));
+    let by = line.by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
+    format!("{}  {what}{}", style(format!("{:>5}  {time}", line.seq)).dim(), style(by).dim())
 }
 
 fn event_line(event: &Text, job: &Job) -> String {
-    let time = style(print::clock(job.updated_at.unwrap_or_else(Utc::now))).dim();
     let padding = " ".repeat(12_usize.saturating_sub(event.len()));
     let colour = match &**event {
         "completed" => style(event).green(),
@@ -131,7 +138,7 @@ fn event_line(event: &Text, job: &Job) -> String {
     }
     told.extend(job.error.as_ref().map(|error| Text::of(&error.to_string()).one_line()));
     told.extend(job.why_waiting().map(|why| format!("waits for {why}")));
-    format!("{time}  {colour}{padding}{}", told.join("  "))
+    format!("{colour}{padding}{}", told.join("  "))
 }
 
 #[cfg(test)]
@@ -146,6 +153,6 @@ mod tests {
         }))
         .expect("a job");
         let line = console::strip_ansi_codes(&event_line(&Text::of("queued"), &job)).into_owned();
-        assert!(line.ends_with("  queued      J  forge  place 3  waits for paused: maintenance"), "{line}");
+        assert!(line.ends_with("queued      J  forge  place 3  waits for paused: maintenance"), "{line}");
     }
 }

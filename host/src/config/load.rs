@@ -19,8 +19,22 @@ pub const DEFAULT_FILE: &str = "easel.toml";
 
 const PREFIX: &str = "EASEL_";
 
-/// `EASEL_…` variables that mean something else than a key: what clients use, the log, and the build.
-const NOT_KEYS: [&str; 9] = ["TOKEN", "SERVER", "LOG", "LOG_FORMAT", "BIN", "FAKES", "CACHE", "KILL_ROUNDS", "SEED"];
+/// `EASEL_…` variables that mean something else than a key: what clients use, what a command on a device is told, the log, and
+/// the build.
+const NOT_KEYS: [&str; 12] = [
+    "TOKEN",
+    "SERVER",
+    "LOG",
+    "LOG_FORMAT",
+    "BIN",
+    "FAKES",
+    "CACHE",
+    "KILL_ROUNDS",
+    "FUZZ_CASES",
+    "SEED",
+    "JOB_ID",
+    "DEVICE",
+];
 /// The same for whole families: what the tests read, and what `cargo run` passes on of the build.
 const NOT_KEYS_PREFIXES: [&str; 2] = ["TEST_", "GUEST_"];
 

@@ -60,6 +60,8 @@ impl Dispatch {
             failed = self.free_all(self.backends(), stop) => failed,
             _ = self.interrupted(job, eternity, stop) => return None,
         };
+        let stage = "the command runs".to_owned();
+        self.scheduler.hub().report(job.id, job.attempt, None, Some(stage), time::now());
         (!failed.is_empty()).then(|| format!("could not free the device's memory: {}", failed.join("; ")))
     }
 }

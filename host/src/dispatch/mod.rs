@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use breaker::Breaker;
-use easel_core::{Command, Finished, Outcome, Reply};
+use easel_core::{Command, Finished, JobId, Outcome, Reply};
 pub use holders::{Attendance, ENDING, Grant, Holders, Report, Terms, backend_of_commands};
 pub use memory::Memory;
 use tokio::sync::mpsc;
@@ -95,9 +95,11 @@ impl Dispatch {
                 self.guard.look().await;
             }
             let turn = Command::Turn { device: self.device.clone(), finished: finished.clone().map(Box::new), claim };
+            let spent = finished.as_ref().filter(|finished| self.may_leave_files(finished));
+            let spent = spent.map(|finished| (finished.job, finished.attempt));
             let turned = self.scheduler.send(turn).await;
-            if turned.is_ok() {
-                finished.iter().for_each(|finished| self.sweep_after(finished));
+            if let (Ok(_), Some((job, attempt))) = (&turned, spent) {
+                self.sweep_after(job, attempt);
             }
             match turned {
                 Ok(Reply::Turn(Some(claimed))) if self.scheduler.state().is_command(&claimed.job) => {
@@ -131,13 +133,16 @@ impl Dispatch {
         }
     }
 
+    /// Whether there may be files that nobody will be shown once this outcome is written: of this attempt, if nothing came of it
+    /// or a cancellation was first, or of one before.
+    fn may_leave_files(&self, finished: &Finished) -> bool {
+        let cancelled = || self.scheduler.state().job(finished.job).is_some_and(|job| job.cancel_requested);
+        finished.outcome != Outcome::Complete || finished.attempt > 1 || cancelled()
+    }
+
     /// Removes what nobody will ever be shown, now that an outcome is written: the artifacts of an attempt that made nothing of
     /// them, and of those before it. The device does not wait for that, and whatever goes wrong the next start does it.
-    fn sweep_after(&self, finished: &Finished) {
-        let Finished { job, attempt, outcome, .. } = *finished;
-        if outcome == Outcome::Complete && attempt == 1 {
-            return;
-        }
+    fn sweep_after(&self, job: JobId, attempt: u32) {
         let (scheduler, files) = (self.scheduler.clone(), self.files.clone());
         tokio::spawn(async move {
             let swept = async {

@@ -1,5 +1,6 @@
 //! Bringing a device to rest after an attempt that was cut short.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use easel_core::{Command, Occupant};
@@ -7,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Dispatch, PATIENCE, Terms, backend_of_commands, journal, pause};
-use crate::backend::{Kill, Lost};
+use crate::backend::{Backend, Kill, LoadError, Lost};
 
 impl Dispatch {
     /// Settles the device if it is dirty, trying until it works; false when it is time to stop. A device that was left
@@ -60,7 +61,14 @@ impl Dispatch {
 
     /// Has the component that ran the attempt bring the device to rest.
     async fn quiet(&self, dirty: &Occupant, kill: Kill) -> anyhow::Result<()> {
-        let backend = self.registry.with_digest(&dirty.backend, &dirty.digest).await?;
+        let Some(backend) = self.settler(dirty).await? else {
+            tracing::warn!(
+                device = self.device, job = %dirty.job, attempt = dirty.attempt,
+                "the device is taken for idle: backend {}, which left an attempt there, is not configured any more. If its \
+                 engine is still at work, stop that", dirty.backend
+            );
+            return Ok(());
+        };
         let (news, mut inbox) = mpsc::channel(16);
         let lost = Lost { job_id: dirty.job, attempt: dirty.attempt, note: dirty.note.clone() };
         let settling = backend.settle(Some(lost), kill, news);
@@ -71,5 +79,17 @@ impl Dispatch {
         };
         let (settled, ()) = tokio::join!(settling, listening);
         settled.map_err(|ended| anyhow::anyhow!("{ended}"))
+    }
+
+    /// Who can bring the device to rest: the backend that left it, or the same component under another name. None: whoever
+    /// configures this host has done away with both.
+    async fn settler(&self, dirty: &Occupant) -> anyhow::Result<Option<Arc<Backend>>> {
+        match self.registry.with_digest(&dirty.backend, &dirty.digest).await {
+            Ok(backend) => Ok(Some(backend)),
+            Err(LoadError::Unknown(_)) => {
+                Ok(self.backends().into_iter().find(|backend| backend.digest == dirty.digest))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -86,6 +86,10 @@ impl Watchdog {
             (Some(Ending { reason: Reason::Shutdown, kill_at, .. }), Reason::Cancelled) => {
                 asked(reason, kill_at.min(now + CANCEL_GRACE))
             }
+            (Some(ending), Reason::Shutdown) => {
+                self.ending = Some(Ending { kill_at: ending.kill_at.min(now + shutdown_grace), ..ending });
+                return None;
+            }
             (Some(_), _) => return None,
         };
         Some(Step::Ask)
@@ -180,6 +184,16 @@ mod tests {
         assert_eq!(dog.end(Reason::Cancelled, start, GRACE), Some(Step::Ask));
         assert_eq!(dog.reason(), Some(Reason::Cancelled));
         assert_eq!(dog.due(start + Duration::from_secs(1)), Some(Step::Kill));
+    }
+
+    #[test]
+    fn a_host_that_stops_waits_for_nobody_longer_than_its_grace() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        assert_eq!(dog.end(Reason::Cancelled, start, GRACE), Some(Step::Ask));
+        assert_eq!(dog.end(Reason::Shutdown, start, Duration::from_secs(2)), None);
+        assert_eq!((dog.next(), dog.reason()), (start + Duration::from_secs(2), Some(Reason::Cancelled)));
+        assert_eq!(dog.due(start + Duration::from_secs(2)), Some(Step::Kill));
     }
 
     #[test]

@@ -80,6 +80,11 @@ impl Hub {
         self.head.subscribe()
     }
 
+    /// Wakes whoever watches the head, for the state has changed although nothing has happened.
+    pub fn nudge(&self) {
+        self.head.send_modify(|_| {});
+    }
+
     /// Tells when a running attempt says something.
     pub fn watch_live(&self) -> watch::Receiver<u64> {
         self.version.subscribe()

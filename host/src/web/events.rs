@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use super::query::Query;
 use super::{Answer, Host, Problem, reply};
-use crate::events::Cursor;
+use crate::events::{Cursor, Logged};
 use crate::view;
 
 /// How many events a page has, unless it is told otherwise, and at the most.
 const PAGE: (usize, usize) = (100, 1000);
+/// How often the beginning of the log is looked for while it moves.
+const TRIES: u32 = 10;
 
 pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
     query.only(&["since", "limit"])?;
@@ -18,17 +20,31 @@ pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
     let hub = host.scheduler.hub();
     // The store may be ahead of what has been published: what lies beyond the head is for the next reader.
     let head = hub.head();
-    let after = match query.one("since")? {
-        Some(text) => since(&host, text, head)?,
-        None => host.scheduler.state().oldest_event() - 1,
+    let (after, mut events) = match query.one("since")? {
+        Some(text) => {
+            let after = since(&host, text, head)?;
+            (after, host.scheduler.events(after, limit).await?.ok_or_else(gone)?)
+        }
+        None => oldest(&host, limit).await?,
     };
-    let mut events = host.scheduler.events(after, limit).await?.ok_or_else(gone)?;
     events.retain(|logged| logged.event.seq <= head);
     let last = events.last().map_or(after, |logged| logged.event.seq);
     let cursor = Cursor { log: hub.log(), seq: last }.to_string();
     let next = (last < head).then_some(&cursor);
     let events: Vec<Value> = events.iter().map(|logged| view::event(logged, hub.log())).collect();
     Ok(reply::json(&json!({"events": events, "cursor": cursor, "next": next})))
+}
+
+/// The first events that there are, and the number before them. While they are read, they may go, and others are the first.
+async fn oldest(host: &Host, limit: usize) -> Result<(u64, Vec<Arc<Logged>>), Problem> {
+    for _ in 0..TRIES {
+        let after = host.scheduler.state().oldest_event() - 1;
+        if let Some(events) = host.scheduler.events(after, limit).await? {
+            return Ok((after, events));
+        }
+    }
+    let busy = "the log is being cut faster than it is read";
+    Err(Problem::unavailable(busy, busy))
 }
 
 /// The number behind a cursor, if the log still has what follows it.

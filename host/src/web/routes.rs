@@ -131,6 +131,15 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
             POST |_: Arc<Host>| not_yet("the API of other front ends (/sdapi)");
         }
 
+        warp::path::end() => {
+            GET async |_: Arc<Host>| Err(Problem::not_found(
+                "there is no page yet: try `easel submit \"a red fox\" --wait`, `easel watch`, or POST /v1/jobs",
+            ));
+        }
+        path!("metrics") => { GET async |_: Arc<Host>| Err(Problem::not_found("/metrics is not supported yet")); }
+        path!("openapi.json") => {
+            GET async |_: Arc<Host>| Err(Problem::not_found("/openapi.json is not supported yet"));
+        }
         path!("healthz") => { GET health::alive; }
         path!("readyz") => { GET health::ready; }
     };

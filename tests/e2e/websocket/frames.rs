@@ -63,6 +63,11 @@ async fn a_socket_has_so_many_filters_and_the_next_one_is_refused_by_its_ref() {
 
     assert_eq!(answer["type"], "error");
     assert!(answer["title"].to_string().contains("1,000 filters"), "{answer}");
+    for (kind, name) in [("subscribe", "c1"), ("unsubscribe", "c1"), ("subscribe", "c0")] {
+        socket.send(&json!({"type": kind, "ref": kind, "conversation_id": name})).await;
+        let answer = socket.next_matching(BOUND, |frame| frame["ref"] == kind).await;
+        assert_eq!(answer["type"], "subscribed", "{kind} {name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

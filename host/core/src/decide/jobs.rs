@@ -136,6 +136,9 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
     if draft.state.has_dependents(id) || draft.state.telling(id) {
         return Err(draft.unfit(old, "a job cannot be run again while others wait for what came of it"));
     }
+    if let Some(user) = draft.state.running_dependent(id) {
+        return Err(Refusal::InUse { by: user.id, job: old });
+    }
     if draft.state.device_of(&old.backend).is_none() {
         return Err(Refusal::NoBackend(old.backend.clone()));
     }

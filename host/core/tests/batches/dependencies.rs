@@ -115,14 +115,16 @@ fn a_job_may_ask_to_run_whatever_its_dependencies_come_to() {
 }
 
 #[test]
-fn what_a_running_job_depends_on_is_not_deleted_until_its_attempt_has_ended() {
+fn what_a_running_job_depends_on_is_neither_deleted_nor_run_again_until_its_attempt_has_ended() {
     let mut batch = Batch::after(1);
     batch.submit(after(2, [1])).unwrap();
     batch.run(1, Outcome::Complete);
     assert_eq!(batch.claim(), Some((job_id(2), 1)));
 
-    let refusal = batch.unchanged(|batch| batch.delete(1)).unwrap_err();
-    assert!(matches!(&refusal, Refusal::InUse { job, by } if job.id == job_id(1) && *by == job_id(2)), "{refusal}");
+    for ask in [Batch::delete, Batch::retry] {
+        let refusal = batch.unchanged(|batch| ask(batch, 1)).unwrap_err();
+        assert!(matches!(&refusal, Refusal::InUse { job, by } if job.id == job_id(1) && *by == job_id(2)), "{refusal}");
+    }
 
     batch.finish(2, 1, Outcome::Complete);
     batch.delete(1).unwrap();

@@ -117,9 +117,9 @@ async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> a
             news = lease.next() => news,
             heard = signals.next() => match heard {
                 Heard::Suspend => continue,
-                Heard::Interrupt => return Err(leave(lease, client, Signal::INT).await),
-                Heard::Quit => return Err(leave(lease, client, Signal::QUIT).await),
-                Heard::End(signal) => return Err(leave(lease, client, signal).await),
+                Heard::Interrupt => return Err(leave(lease, signals, client, Signal::INT).await),
+                Heard::Quit => return Err(leave(lease, signals, client, Signal::QUIT).await),
+                Heard::End(signal) => return Err(leave(lease, signals, client, signal).await),
             },
             () = expiry.renewed(), if granted.is_some() => continue,
             () = patience(away_since) => bail!("the host was away for too long, and the place in line may be lost"),
@@ -160,15 +160,37 @@ async fn patience(away_since: Option<Instant>) {
     }
 }
 
-/// Gives up the place in line.
-async fn leave(lease: &Lease, client: &Client, signal: Signal) -> anyhow::Error {
+/// Gives up the place in line; and the device, if its turn came at the same moment.
+async fn leave(lease: &mut Lease, signals: &mut Signals, client: &Client, signal: Signal) -> anyhow::Error {
     if let Some(terms) = lease.terms() {
         match timeout(FAREWELL, client.post(&["v1", "jobs", &terms.job, "cancel"])).await {
-            Ok(Ok(_)) => say(format!("easel: left the line, job {} is cancelled", terms.job)),
+            Ok(Ok(answer)) => {
+                say(format!("easel: left the line, job {} is cancelled", terms.job));
+                if answer.parse::<Job>().is_ok_and(|job| job.status.to_string() == "processing") {
+                    give_back(lease, signals).await;
+                }
+            }
             _ => say(format!("easel: left the line; the host cancels job {} when it notices", terms.job)),
         }
     }
     Ended(u8::try_from(128 + signal.as_raw()).unwrap_or(1)).into()
+}
+
+/// Gives the device back as soon as the host says as which attempt it is ours: nothing has begun there.
+async fn give_back(lease: &mut Lease, signals: &mut Signals) {
+    let granted = async {
+        loop {
+            match lease.next().await {
+                News::Granted { attempt, .. } => return Some(attempt),
+                News::Ended(_) | News::Failed(_) => return None,
+                _ => {}
+            }
+        }
+    };
+    if let Ok(Some(attempt)) = timeout(FAREWELL, granted).await {
+        lease.report(json!({"type": "done", "attempt": attempt, "ended_for": "stopped"}));
+        told(lease, signals).await;
+    }
 }
 
 /// The job has ended before its command has begun.

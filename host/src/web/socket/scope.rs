@@ -80,11 +80,11 @@ impl Scope {
         }
     }
 
-    /// How many filters there are.
-    pub(super) fn len(&self) -> usize {
+    /// Whether there are not `most` filters yet, or this is one of them.
+    pub(super) fn has_room_for(&self, filter: &Filter, most: usize) -> bool {
         match self {
-            Self::Everything => 0,
-            Self::Only(filters) => filters.len(),
+            Self::Everything => true,
+            Self::Only(filters) => filters.len() < most || filters.contains(filter),
         }
     }
 

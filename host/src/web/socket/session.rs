@@ -29,7 +29,7 @@ const POSITIONS: Duration = Duration::from_millis(250);
 const MARK: Duration = Duration::from_secs(5);
 /// Events that are passed on at a time.
 const EVENTS: usize = 256;
-/// How many filters a client may have, those included that it waits for.
+/// How many filters a client may have, and how many changes of them it may wait for.
 const FILTERS: usize = 1_000;
 /// How far behind a returning client may be and still get a replay rather than a snapshot.
 const REPLAY: u64 = 100_000;
@@ -83,7 +83,10 @@ impl Session {
         match frame {
             ClientFrame::Ping => vec![frames::pong()],
             ClientFrame::Bad(reference, title) => vec![frames::error(reference, &title)],
-            ClientFrame::Follow { reference, .. } if self.wishes.len() + self.scope.len() >= FILTERS => {
+            ClientFrame::Follow { reference, .. } if self.wishes.len() >= FILTERS => {
+                vec![frames::error(Some(reference), "too much at once: wait for the answers to what you have sent")]
+            }
+            ClientFrame::Follow { reference, filter, follow: true } if !self.scope.has_room_for(&filter, FILTERS) => {
                 vec![frames::error(
                     Some(reference),
                     "a socket has at most 1,000 filters: open another, or follow everything",

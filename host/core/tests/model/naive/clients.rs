@@ -116,6 +116,9 @@ impl Naive {
         if self.telling(id).is_some() || !self.dependents(id, 0).is_empty() {
             return self.unfit(&job, "a job cannot be run again while others wait for what came of it");
         }
+        if let Some(by) = self.user_of(id) {
+            return Err(Refusal::InUse { by, job: Arc::new(job) });
+        }
         self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
         job.ticket = self.arrive(&party_of(&job))?;
         job.rank = Rank(String::new());
@@ -134,12 +137,17 @@ impl Naive {
         if self.telling(id).is_some() {
             return self.unfit(&job, "those that depend on it have not all been told yet that it has ended");
         }
-        let uses = |other: &&Job| other.status == Status::Processing && other.depends_on.contains(&id);
-        if let Some(user) = self.live().into_iter().filter(uses).min_by_key(|other| &other.device) {
-            return Err(Refusal::InUse { by: user.id, job: Arc::new(job) });
+        if let Some(by) = self.user_of(id) {
+            return Err(Refusal::InUse { by, job: Arc::new(job) });
         }
         self.remove(job);
         Ok(Reply::Done)
+    }
+
+    /// The first job that runs on what this one made.
+    fn user_of(&self, id: JobId) -> Option<JobId> {
+        let uses = |other: &&Job| other.status == Status::Processing && other.depends_on.contains(&id);
+        self.live().into_iter().filter(uses).min_by_key(|other| &other.device).map(|user| user.id)
     }
 
     /// An ended job is gone. Its key stays for its time.
