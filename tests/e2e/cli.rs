@@ -203,3 +203,26 @@ async fn a_server_that_is_not_there_is_named() {
         exit.says(1, &[&url]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_is_checked_by_the_backends_that_it_names_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("easel.toml");
+    let backend = |keys: &str| {
+        format!(
+            "[[device]]\nname = \"gpu0\"\n[backend.forge]\ncomponent = \"builtin:forge\"\ndevice = \"gpu0\"\n{keys}"
+        )
+    };
+    let hosts = "allow_hosts = [\"127.0.0.1:7860\"]\n";
+    for (keys, code, told) in [
+        (format!("{hosts}config = {{ url = \"http://127.0.0.1:7860\" }}"), 0, "valid"),
+        (format!("{hosts}config = {{ uri = \"http://127.0.0.1:7860\" }}"), 2, "backend.forge.config.uri"),
+        (String::new(), 1, "backend.forge.allow_hosts"),
+        (format!("{hosts}memory = \"1KiB\""), 1, "memory"),
+    ] {
+        std::fs::write(&file, backend(&keys)).unwrap();
+        let exit = easel(["config", "check", "--config", file.to_str().unwrap()]).await;
+        assert_eq!(exit.code, Some(code), "{keys}: {exit}");
+        assert!(format!("{}{}", exit.stdout, exit.stderr).contains(told), "{keys}: {exit}");
+    }
+}

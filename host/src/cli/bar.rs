@@ -86,3 +86,41 @@ fn waiting() -> ProgressStyle {
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use indicatif::ProgressDrawTarget;
+
+    use super::*;
+
+    thread_local! {
+        static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    fn job(text: &str) -> Job {
+        serde_json::from_str(text).expect("a job")
+    }
+
+    #[test]
+    fn what_a_job_waits_for_stays_beside_its_place() {
+        let mut bar = Bar::that_says(|text| SAID.with_borrow_mut(|said| said.push(text)));
+        bar.bar.set_draw_target(ProgressDrawTarget::hidden());
+        bar.job(&job(
+            r#"{"id":"J","status":"queued","queue_position":2,"waiting_for":"paused","waiting_detail":"lunch"}"#,
+        ));
+        bar.place(1, Some(3));
+        bar.job(&job(
+            r#"{"id":"J","status":"queued","queue_position":1,"waiting_for":"turn","waiting_detail":"next"}"#,
+        ));
+        bar.place(1, Some(2));
+        let said = [
+            "place 2 in line, waits for paused: lunch",
+            "place 1 of 3 in line, waits for paused: lunch",
+            "place 1 in line",
+            "place 1 of 2 in line",
+        ];
+        SAID.with_borrow(|heard| assert_eq!(*heard, said));
+    }
+}

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::json;
 
 use super::client::Remote;
 use super::print;
+use crate::backend::Registry;
 use crate::config::{Config, DEFAULT_FILE, Overrides};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check the configuration without starting anything
+    /// Check the configuration, and load the backends that it names, without starting anything
     Check {
         /// The configuration [default: easel.toml, if there is one]
         #[arg(long, value_name = "FILE")]
@@ -19,9 +21,12 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
+pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
     let Command::Check { config: file } = command;
     let config = Config::load(file.as_deref(), &Overrides::default())?;
+    // What a component thinks of its table, and whether there is one at all, only the component can say.
+    let scratch = tempfile::tempdir().context("cannot make a directory to compile the backends in")?;
+    Registry::open(&config, scratch.path()).await?;
     if remote.json {
         let backends: Vec<_> = config.backends.keys().collect();
         return print::line(json!({

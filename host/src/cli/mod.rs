@@ -121,7 +121,7 @@ async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
         Command::Device(command) => device::run(remote, &command).await,
         Command::Backend(command) => backend::run(remote, &command).await,
         Command::Doctor(args) => doctor::run(remote, &args).await,
-        Command::Config(command) => config::run(remote, &command),
+        Command::Config(command) => config::run(remote, &command).await,
     }
 }
 
