@@ -1,6 +1,7 @@
 //! The host, from the first file to the last commit: what starts in which order, and what stops.
 
 use std::collections::HashMap;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,8 +87,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors, holders });
     let mut web = tokio::spawn(web::serve(listener, host, web_stop.clone()));
 
-    println!("easel is ready at http://{address}");
-    println!("its data: {place}");
+    // In one piece: whoever waits for the first line may read no more.
+    let ready = format!("easel is ready at http://{address}\nits data: {place}\n");
+    if let Err(error) = io::stdout().write_all(ready.as_bytes()) {
+        tracing::debug!("nobody hears that the host is ready: {error}");
+    }
     tokio::select! {
         () = stop.cancelled() => {}
         // The writer ends by itself only when nobody can tell what the store holds: guessing would be worse than ending.
