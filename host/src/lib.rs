@@ -8,6 +8,7 @@ mod dispatch;
 pub mod events;
 pub mod scheduler;
 pub mod serve;
+mod space;
 pub mod store;
 mod time;
 mod upkeep;

@@ -11,32 +11,32 @@ const FULL: usize = 30;
 
 /// A bare commit: the median, and the 99th of a hundred.
 pub async fn bare(bench: &Bench) -> anyhow::Result<(Spread, Spread)> {
-    let directory = bench.fresh_directory()?;
-    let mut commits = Commits::open(directory.path()).await?;
-    let mut runs = Vec::new();
-    for _ in 0..RUNS {
-        let mut times = Vec::new();
-        for _ in 0..BARE {
-            times.push(commits.bare().await?);
-        }
-        runs.push(times);
-    }
-    commits.close().await?;
+    let mut runs = times(bench, BARE, async |commits| commits.bare().await).await?;
     Ok((Spread::of_quantiles(&mut runs, 0.5), Spread::of_quantiles(&mut runs, 0.99)))
 }
 
 /// A commit of many new jobs.
 pub async fn full(bench: &Bench) -> anyhow::Result<Spread> {
+    let mut runs = times(bench, FULL, async |commits| commits.full().await).await?;
+    Ok(Spread::of_quantiles(&mut runs, 0.5))
+}
+
+/// The seconds of `each` commits of a kind, in each run.
+async fn times(
+    bench: &Bench,
+    each: usize,
+    commit: impl AsyncFn(&mut Commits) -> anyhow::Result<f64>,
+) -> anyhow::Result<Vec<Vec<f64>>> {
     let directory = bench.fresh_directory()?;
     let mut commits = Commits::open(directory.path()).await?;
     let mut runs = Vec::new();
     for _ in 0..RUNS {
         let mut times = Vec::new();
-        for _ in 0..FULL {
-            times.push(commits.full().await?);
+        for _ in 0..each {
+            times.push(commit(&mut commits).await?);
         }
         runs.push(times);
     }
     commits.close().await?;
-    Ok(Spread::of_quantiles(&mut runs, 0.5))
+    Ok(runs)
 }

@@ -13,6 +13,7 @@ use super::check::Check;
 use super::client::{Client, Remote};
 use super::problem::ClientError;
 use crate::config::Config;
+use crate::space;
 
 /// Below this much room pictures stop soon; below the other, commits do.
 const LITTLE_ROOM: ByteSize = ByteSize::gib(5);
@@ -48,8 +49,8 @@ fn nearest(path: &Path) -> &Path {
 }
 
 fn room(directory: &Path) -> Check {
-    let free = match rustix::fs::statvfs(directory) {
-        Ok(disk) => ByteSize(disk.f_bavail.saturating_mul(disk.f_frsize)),
+    let free = match space::free(directory) {
+        Ok(free) => ByteSize(free),
         Err(error) => return Check::warn("disk", format!("cannot tell how full it is: {error}"), "look with `df`"),
     };
     let finding = format!("{free} free");

@@ -43,7 +43,11 @@ impl Hub {
         for logged in &events {
             self.follow(&logged.event);
         }
-        let Some(last) = events.last().map(|logged| logged.event.seq) else { return };
+        let Some(last) = events.last().map(|logged| logged.event.seq) else {
+            // The state has changed although nothing has happened: whoever watches the head looks at it.
+            self.head.send_modify(|_| {});
+            return;
+        };
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         for logged in events {
             ring.push(Arc::new(logged));
@@ -78,11 +82,6 @@ impl Hub {
     /// Tells when the head moves.
     pub fn watch_head(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
-    }
-
-    /// Wakes whoever watches the head, for the state has changed although nothing has happened.
-    pub fn nudge(&self) {
-        self.head.send_modify(|_| {});
     }
 
     /// Tells when a running attempt says something.

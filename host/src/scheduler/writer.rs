@@ -101,11 +101,7 @@ impl Writer {
                 Committed::Yes(logged) => {
                     self.commits += 1;
                     self.shared.state.store(Arc::new(draft.state));
-                    let silent = logged.is_empty();
                     self.shared.hub.publish(logged);
-                    if silent {
-                        self.shared.hub.nudge();
-                    }
                 }
                 Committed::No(error) => {
                     tracing::error!("a commit of {} commands failed, nothing was written: {error}", batch.len());

@@ -33,8 +33,16 @@ impl Store {
     pub async fn commit(&self, draft: &Draft, commits: u64) -> Result<Committed, StoreError> {
         match self.engine.mend().await {
             Ok(false) => {}
-            Ok(true) if self.took_place(commits - 1).await? => {}
-            Ok(true) => return Err(StoreError::Unknown("a commit that had failed is there after all".into())),
+            // What was refused must not have come back, nor may anything be gone.
+            Ok(true) => match self.commits().await? {
+                Some(last) if last + 1 == commits => {}
+                last => {
+                    return Err(StoreError::Unknown(format!(
+                        "opened again, it ends with {last:?}, not {}",
+                        commits - 1
+                    )));
+                }
+            },
             Err(error @ StoreError::NoRoom { .. }) => return Ok(Committed::No(error)),
             Err(error) => return Err(error),
         }

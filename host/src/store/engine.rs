@@ -28,6 +28,7 @@ use surrealdb_engine_local::Datastore;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::StoreError;
+use crate::space;
 
 /// What the disk must have room for besides what is in the log, before the engine is closed: it cannot be half closed.
 const MARGIN: u64 = 16 * 1024 * 1024;
@@ -245,12 +246,9 @@ fn log_file(logs: &Path, number: u64) -> PathBuf {
 /// How much room the disk ought to have for the engine to be closed, if it has less.
 fn room(directory: &Path) -> Result<Option<u64>, StoreError> {
     let needed = log_bytes(directory)? + MARGIN;
-    let disk = rustix::fs::statvfs(directory).map_err(|error| StoreError::Io {
-        what: "cannot tell how much is free on the disk of",
-        path: directory.to_owned(),
-        error: error.into(),
-    })?;
-    Ok((disk.f_bavail.saturating_mul(disk.f_frsize) < needed).then_some(needed))
+    let what = "cannot tell how much is free on the disk of";
+    let free = space::free(directory).map_err(|error| StoreError::Io { what, path: directory.to_owned(), error })?;
+    Ok((free < needed).then_some(needed))
 }
 
 fn log_bytes(directory: &Path) -> Result<u64, StoreError> {

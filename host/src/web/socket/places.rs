@@ -19,7 +19,7 @@ use crate::time;
 const PLACES: usize = 200;
 /// How many of what a filter names are looked at, the oldest first: to sort a hundred thousand by place takes a third of a
 /// second, four times a second, for each who follows them.
-const LOOKED_AT: usize = 2_000;
+pub(super) const LOOKED_AT: usize = 2_000;
 /// How long a step is good for: expectations move while places stay.
 const FRESH: Duration = Duration::from_millis(250);
 

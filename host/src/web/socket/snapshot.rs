@@ -5,6 +5,7 @@ use std::sync::Arc;
 use easel_core::{Job, JobId, State, Status};
 use serde_json::{Value, json};
 
+use super::places::LOOKED_AT;
 use super::scope::{Filter, Scope};
 use crate::events::Cursor;
 use crate::scheduler::Scheduler;
@@ -13,8 +14,6 @@ use crate::view;
 
 /// How many jobs a snapshot holds at the most.
 const LIMIT: usize = 500;
-/// How many jobs of a conversation are looked at for that, the oldest first.
-const LOOKED_AT: usize = 2_000;
 
 /// The snapshot frame of `scope` as of `state`; `seq` is the event to go on from, which is never later than that.
 pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope, seq: u64) -> Result<String, StoreError> {
