@@ -26,6 +26,7 @@ mod artifacts; // the files that a job made
 mod ending_jobs; // cancel, retry, delete
 mod idempotency; // the same key, the same job
 mod jobs; // submit, show, list, log, preview
+mod lists; // by user, time, words, parts of ids, in line order; conversations; what the API document says
 mod params; // the backend's schema decides; what is not built yet is refused
 mod retention; // what has ended goes, and what is needed stays; a disk that is nearly full
 mod uploads; // bytes that come with a job

@@ -32,9 +32,9 @@ pub struct Live {
 }
 
 impl Live {
-    /// Where the newest preview is.
+    /// Where the newest preview is. No two previews of a job have the same address: whoever keeps copies is never shown an old one.
     pub fn preview_url(&self) -> Option<String> {
         let preview = self.preview.as_ref()?;
-        Some(format!("/v1/jobs/{}/preview?n={}", self.job, preview.number))
+        Some(format!("/v1/jobs/{}/preview?n={}.{}", self.job, self.attempt, preview.number))
     }
 }

@@ -10,7 +10,7 @@ use easel_core::{BatchId, Job, JobId, KeyOf, KeyUse, Message, MessageId, Remains
 
 use super::Scheduler;
 use crate::events::Logged;
-use crate::store::{JobFilter, StoreError};
+use crate::store::{Conversation, JobFilter, Page, StoreError};
 use crate::time;
 
 impl Scheduler {
@@ -23,9 +23,18 @@ impl Scheduler {
     }
 
     /// The jobs that match, newest arrival first, of tickets below `before`.
-    pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        let jobs = self.shared.store.jobs(filter, before, limit).await?;
+    pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Page, StoreError> {
+        let newest = self.state().ticket;
+        let page = self.shared.store.page(filter, before, newest, limit).await?;
         // Some that were between these may be gone.
+        self.all_known().await?;
+        Ok(page)
+    }
+
+    /// The jobs whose id begins or ends with `part`, `limit` at the most.
+    pub async fn jobs_like(&self, part: &str, limit: usize) -> Result<Vec<Job>, StoreError> {
+        let newest = self.state().ticket;
+        let jobs = self.shared.store.jobs_like(part, newest, limit).await?;
         self.all_known().await?;
         Ok(jobs)
     }
@@ -78,6 +87,17 @@ impl Scheduler {
         let messages = self.shared.store.conversation(id, after, limit).await?;
         self.known(messages.iter().map(|message| message.seq).max()).await;
         Ok(messages)
+    }
+
+    /// Conversations whose newest message has a ticket below `before`, newest first, and the ticket below which to go on.
+    pub async fn conversations(
+        &self,
+        before: Option<Ticket>,
+        limit: usize,
+    ) -> Result<(Vec<Conversation>, Option<Ticket>), StoreError> {
+        let page = self.shared.store.conversations(before, limit).await?;
+        self.all_known().await?;
+        Ok(page)
     }
 
     /// The events after `after`: from memory if they are still there. None if the log does not have all of them any more:

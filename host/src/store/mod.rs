@@ -4,8 +4,10 @@
 //! documents; what has columns of its own is only what is looked up. `engine` is SurrealDB itself, and what has to be done so that it keeps its word.
 
 mod commit;
+mod conversations;
 mod engine;
 mod error;
+mod list;
 mod open;
 mod read;
 mod schema;
@@ -14,7 +16,8 @@ mod stamp;
 mod suite;
 
 pub use commit::Committed;
+pub use conversations::Conversation;
 pub use engine::{Location, Sizes};
 pub use error::StoreError;
+pub use list::{JobFilter, Page};
 pub use open::{Opened, Store};
-pub use read::JobFilter;

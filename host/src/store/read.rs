@@ -17,23 +17,6 @@ const SLICE: usize = 1000;
 /// How many commits' events are read first: mostly one each, and up to thousands.
 const COMMITS: usize = 4;
 
-/// What a list of jobs is to hold. Empty lists hold everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    /// Any of these statuses.
-    pub status: Vec<String>,
-    /// Any of these backends.
-    pub backend: Vec<String>,
-    /// Any of these owners.
-    pub owner: Vec<String>,
-    /// Any of these conversations.
-    pub conversation_id: Vec<String>,
-    /// Any of these messages.
-    pub message_id: Vec<String>,
-    /// None but these.
-    pub ids: Option<Vec<JobId>>,
-}
-
 impl Store {
     /// A job.
     pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -43,43 +26,6 @@ impl Store {
     /// The jobs of these ids, as far as there are any.
     pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         jobs(self.select("job", ids.iter().map(ToString::to_string).collect()).await?)
-    }
-
-    /// The jobs that match, newest arrival first, of tickets below `before`.
-    pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        let columns = [
-            ("status", &filter.status),
-            ("backend", &filter.backend),
-            ("owner", &filter.owner),
-            ("conversation_id", &filter.conversation_id),
-            ("message_id", &filter.message_id),
-        ];
-        let asked = || columns.iter().filter(|(_, any)| !any.is_empty());
-        let table = if filter.ids.is_some() {
-            "$ids.map(|$id| type::record('job', $id)) WHERE record::exists(id) AND ticket < $before"
-        } else {
-            "job WHERE ticket < $before"
-        };
-        let mut sql = format!("SELECT *, record::id(id) AS id FROM {table}");
-        for (column, any) in asked() {
-            // The planner walks an index for `=`; for `IN` it reads the whole table.
-            let rule = if any.len() == 1 {
-                format!(" AND {column} = ${column}[0]")
-            } else {
-                format!(" AND {column} IN ${column}")
-            };
-            sql.push_str(&rule);
-        }
-        sql.push_str(" ORDER BY ticket DESC LIMIT $limit");
-        let db = self.db().await?;
-        let mut query = db.query(sql).bind(("before", before.unwrap_or(i64::MAX as u64))).bind(("limit", limit as u64));
-        if let Some(ids) = &filter.ids {
-            query = query.bind(("ids", ids.iter().map(ToString::to_string).collect::<Vec<_>>()));
-        }
-        for (column, any) in asked() {
-            query = query.bind((*column, (*any).clone()));
-        }
-        jobs(query.await?.take(0)?)
     }
 
     /// The jobs that have not ended; none has a ticket below `floor`. They are read in slices: a long line at once would be in
@@ -285,7 +231,7 @@ pub(super) fn with_messages(events: Vec<Event>, messages: Vec<Message>) -> Vec<L
 }
 
 /// Jobs of these rows. Those that were last written before schema 4 are documents of all that a job has.
-fn jobs(found: Vec<Value>) -> Result<Vec<Job>, StoreError> {
+pub(super) fn jobs(found: Vec<Value>) -> Result<Vec<Job>, StoreError> {
     let job = |row: Value| match row.get("text").and_then(Value::as_str) {
         Some(text) => serde_json::from_str(text),
         None => serde_json::from_value(row),

@@ -45,6 +45,10 @@ pub(super) const STEPS: &[&str] = &[
 ",
     // Jobs are written as text from here on, which a program of schema 3 could not read; this one reads both.
     "",
+    // Conversations are listed by their newest message.
+    "
+    DEFINE INDEX IF NOT EXISTS message_ticket ON message FIELDS ticket;
+",
 ];
 
 /// The schema that this program knows.

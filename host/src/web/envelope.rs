@@ -117,7 +117,7 @@ fn work(params: &Value) -> Option<u64> {
     (pixels / 4096).max(1).checked_mul(number("steps")?)?.checked_mul(images)
 }
 
-fn moment(field: &str, text: &str) -> Result<Timestamp, Problem> {
+pub(super) fn moment(field: &str, text: &str) -> Result<Timestamp, Problem> {
     let time = DateTime::parse_from_rfc3339(text)
         .map_err(|_| Problem::invalid(field, format!("{text:?} is not a time: write 2026-01-31T12:00:00Z")))?;
     Ok(time.timestamp_micros())

@@ -7,7 +7,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use warp::http::header::{FORWARDED, HOST, HeaderName, HeaderValue, ORIGIN, VIA};
+use warp::http::header::{AUTHORIZATION, FORWARDED, HOST, HeaderName, HeaderValue, ORIGIN, VIA};
 use warp::http::uri::Authority;
 use warp::http::{HeaderMap, Uri};
 
@@ -29,6 +29,7 @@ impl Guard {
     /// Lets a request in, or says why not. Gives the origin of a page of another site that the operator listed.
     pub(super) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
         not_through_a_proxy(headers)?;
+        without_a_token(headers)?;
         let host = self.host(uri, headers)?;
         match headers.get(ORIGIN) {
             Some(origin) if !is_same(origin, &host) => self.listed(origin, &host).map(Some),
@@ -85,6 +86,16 @@ fn not_through_a_proxy(headers: &HeaderMap) -> Result<(), Problem> {
              for example"
         ))),
     }
+}
+
+/// What somebody thinks to be allowed by a token must not be allowed without one.
+fn without_a_token(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(AUTHORIZATION) {
+        let detail =
+            "this version has no tokens yet: leave the token out (--token, EASEL_TOKEN, the header Authorization)";
+        return Err(Problem::unauthorized(detail));
+    }
+    Ok(())
 }
 
 /// Whether the page came from the host itself. It serves no TLS: a page with `https` came from a proxy.
@@ -161,6 +172,13 @@ mod tests {
             ["null", "http://localhost", "https://localhost:7420", "http://127.0.0.1:7420", "http://ui.example"]
         {
             assert_eq!(with(origin), Err(403), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_refused_as_long_as_there_are_none() {
+        for value in ["Bearer abc", "Basic YTpi", ""] {
+            assert_eq!(ask("/", &[("host", "localhost"), ("authorization", value)]), Err(401), "{value}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Jobs: list, show, cancel, retry, delete, and what their backends logged.
+//! Single jobs, and cancelling many: show, cancel, retry, delete, and what their backends logged.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,74 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::body::Body;
-use super::query::Query;
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::artifacts::LogLine;
 use crate::scheduler::Rejected;
-use crate::store::JobFilter;
 use crate::{time, view};
-
-/// How many jobs a page has, unless it is told otherwise, and at the most: params come along, up to 64 KiB each.
-const PAGE: (usize, usize) = (50, 200);
-
-/// How many batches a list can be of.
-const BATCHES: usize = 10;
-
-pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
-    let filters = ["status", "backend", "owner", "conversation_id", "message_id", "batch_id", "limit", "cursor"];
-    query.only(&filters)?;
-    let mut ids = None;
-    let mut batches = query.all("batch_id");
-    batches.sort();
-    batches.dedup();
-    if batches.len() > BATCHES {
-        return Err(Problem::invalid("batch_id", format!("name {BATCHES} batches at the most")));
-    }
-    for batch in batches {
-        let batch = batch.parse().map_err(|_| Problem::invalid("batch_id", format!("{batch:?} is not a UUID")))?;
-        ids.get_or_insert_with(Vec::new).extend(host.scheduler.batch(BatchId(batch)).await?.unwrap_or_default());
-    }
-    let filter = JobFilter {
-        status: statuses(query.all("status"))?,
-        backend: query.all("backend"),
-        owner: query.all("owner"),
-        conversation_id: query.all("conversation_id"),
-        message_id: message_ids(&query.all("message_id"))?,
-        ids,
-    };
-    let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
-    // One more than asked for tells whether there is another page.
-    let mut jobs = host.scheduler.jobs(&filter, before, limit + 1).await?;
-    let more = jobs.len() > limit;
-    jobs.truncate(limit);
-    let next = jobs.last().filter(|_| more).map(|job| job.ticket.to_string());
-    let (state, hub) = (host.scheduler.state(), host.scheduler.hub());
-    let jobs: Vec<Value> = jobs.iter().map(|job| view::job(job, &state, hub)).collect();
-    Ok(reply::json(&json!({"jobs": jobs, "next": next})))
-}
-
-fn statuses(names: Vec<String>) -> Result<Vec<String>, Problem> {
-    use Status::{Cancelled, Complete, Error, Pending, Processing, Queued};
-
-    let known = [Pending, Queued, Processing, Complete, Error, Cancelled].map(Status::name);
-    match names.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => {
-            let detail = format!("there is no status {name:?}; these are: {}", known.join(", "));
-            Err(Problem::invalid("status", detail))
-        }
-        None => Ok(names),
-    }
-}
-
-/// Ids as the store spells them.
-fn message_ids(ids: &[String]) -> Result<Vec<String>, Problem> {
-    ids.iter()
-        .map(|id| match id.parse::<Uuid>() {
-            Ok(id) => Ok(id.to_string()),
-            Err(_) => Err(Problem::invalid("message_id", format!("{id:?} is not a UUID"))),
-        })
-        .collect()
-}
 
 pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     let id = JobId(id);
@@ -110,6 +46,8 @@ struct Many {
     backend: Option<OneOrMany<String>>,
     #[serde(deserialize_with = "present")]
     owner: Option<OneOrMany<String>>,
+    #[serde(deserialize_with = "present")]
+    user: Option<OneOrMany<String>>,
     #[serde(deserialize_with = "present")]
     status: Option<OneOrMany<Status>>,
 }
@@ -147,14 +85,14 @@ pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
         ids: named("ids", form.ids)?.into_iter().map(JobId).collect(),
         batches: named("batch_id", form.batch_id)?.into_iter().map(BatchId).collect(),
         owners: named("owner", form.owner)?,
-        users: Vec::new(),
+        users: named("user", form.user)?,
         conversations: named("conversation_id", form.conversation_id)?,
         messages: named("message_id", form.message_id)?.into_iter().map(MessageId).collect(),
         backends: named("backend", form.backend)?,
         statuses: named("status", form.status)?,
     };
     if which == Which::default() {
-        let detail = "name what to cancel: ids, batch_id, conversation_id, message_id, backend, owner or status";
+        let detail = "name what to cancel: ids, batch_id, conversation_id, message_id, backend, owner, user or status";
         return Err(Problem::invalid("ids", detail));
     }
     cancel_many(&host, which).await

@@ -1,7 +1,8 @@
 //! The web server: HTTP and the way in to the WebSocket.
 //!
 //! - `server` takes connections, `guard` and `cors` decide who may talk at all, `routes` is the table of what there is.
-//! - One file a resource: `submit`, `jobs`, `artifacts`, `uploads`, `messages`, `queue`, `backends`, `events`, `health`,
+//! - One file a resource: `submit`, `jobs`, `list`, `artifacts`, `uploads`, `messages`,
+//!   `conversations`, `queue`, `backends`, `events`, `health`,
 //!   `upgrade` (of a request to a `socket`), `lease` (of a device to a command).
 //! - What they share: `body` and `query` read requests, `reply` and `problem` write answers.
 //!
@@ -12,6 +13,7 @@ mod artifacts;
 mod backends;
 mod batches;
 mod body;
+mod conversations;
 mod cors;
 mod envelope;
 mod events;
@@ -19,6 +21,7 @@ mod guard;
 mod health;
 mod jobs;
 mod lease;
+mod list;
 mod messages;
 mod probes;
 mod problem;

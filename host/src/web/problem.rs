@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 use serde_json::{Value, json};
 use warp::Rejection;
-use warp::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use warp::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::http::{Response, StatusCode};
 
 use super::routes::WrongMethod;
@@ -78,6 +78,12 @@ impl Problem {
     /// 400: the body is no JSON.
     pub(super) fn unreadable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "unreadable JSON", detail)
+    }
+
+    /// 401: somebody whom nobody knows.
+    pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
+        let bearer = HeaderValue::from_static("Bearer");
+        Self::new(StatusCode::UNAUTHORIZED, "unknown token", detail).with_header(WWW_AUTHENTICATE, bearer)
     }
 
     /// 403: somebody who must not.

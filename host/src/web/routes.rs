@@ -18,8 +18,8 @@ use warp::{Filter, Rejection, path};
 use super::body::{json, json_batch, json_or_nothing};
 use super::query::query;
 use super::{
-    Answer, Host, Problem, artifacts, backends, batches, events, health, jobs, lease, messages, probes, problem, queue,
-    socket, submit, upgrade, uploads,
+    Answer, Host, Problem, artifacts, backends, batches, conversations, events, health, jobs, lease, list, messages,
+    probes, problem, queue, socket, submit, upgrade, uploads,
 };
 
 /// The table as a filter: it answers every request.
@@ -71,7 +71,7 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
     let headers = warp::header::headers_cloned;
     let table = table! { host:
         path!("v1" / "jobs") => {
-            GET jobs::list, query();
+            GET list::list, query();
             POST submit::submit, headers(), json(host);
         }
         path!("v1" / "jobs" / Uuid) => {
@@ -95,6 +95,7 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
             PATCH messages::patch, json(host);
             DELETE messages::delete;
         }
+        path!("v1" / "conversations") => { GET conversations::list, query(); }
         path!("v1" / "conversations" / Segment / "messages") => { GET messages::conversation, query(); }
 
         path!("v1" / "ws") => { GET upgrade::upgrade, warp::ws(), query(), headers(), warp::ext::get(), crowd; }

@@ -82,7 +82,12 @@ pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) 
         .iter()
         .map(|(job, (place, expected))| {
             let (start, end) = expected.map(|(start, end)| (time::text(start), time::text(end))).unzip();
-            (job.to_string(), json!({"position": place, "start": start, "end": end}))
+            let told = json!({
+                "position": place, "start": start, "end": end,
+                // The same under the names that a job has for it.
+                "queue_position": place, "estimated_start_at": start, "estimated_end_at": end,
+            });
+            (job.to_string(), told)
         })
         .collect();
     json!({"type": "positions", "as_of": as_of, "device": device, "length": length, "positions": places}).to_string()

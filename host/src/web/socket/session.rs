@@ -160,6 +160,9 @@ impl Session {
         let state = self.scheduler().state();
         let hub = self.scheduler().hub();
         let mut frames = vec![frames::hello(&self.cursor(state.seq), &time::text(time::now()))];
+        if since.is_some_and(|since| Cursor::parse(since).is_none()) {
+            frames.push(frames::error(None, "since is not a cursor: a snapshot follows instead"));
+        }
         let place = since.and_then(Cursor::parse).filter(|cursor| cursor.log == hub.log() && cursor.seq <= state.seq);
         let kept = match place {
             Some(cursor) if hub.since(cursor.seq, 1).is_ok() => true,
