@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
-use crate::backend::{Backend, Registry};
+use crate::backend::{Backend, Registry, out_of_reach};
 use crate::config::{self, Config, Database};
 use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Memory, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
@@ -51,6 +51,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let files = Files::open(&data)?;
     let registry = Arc::new(Registry::open(&config, &data).await?);
+    for url in out_of_reach(&config) {
+        tracing::warn!("{url}");
+    }
 
     let store = opened.store.clone();
     let (scheduler, mut writer) = Scheduler::start(opened, setup(&config, &registry));

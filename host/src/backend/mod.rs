@@ -34,6 +34,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod text;
+mod urls;
 mod workshop;
 
 use std::fmt;
@@ -53,6 +54,7 @@ pub use registry::Registry;
 pub use schema::ParamsError;
 use schema::{Quote, Schema};
 pub use task::{InputFile, Lost, News, Task};
+pub use urls::out_of_reach;
 
 /// A component under a name, with all that it is granted.
 pub struct Backend {

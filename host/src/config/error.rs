@@ -28,9 +28,33 @@ pub enum ConfigError {
         /// The layer that the value came from, where it is known.
         from: Option<String>,
     },
+    /// Several things are wrong.
+    #[error("the configuration has {} errors\n  {}", .0.len(), lines(.0))]
+    Several(Vec<ConfigError>),
+}
+
+fn lines(errors: &[ConfigError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
 }
 
 impl ConfigError {
+    /// Whether it says already that there is no default backend.
+    pub(super) fn is_of_default(&self) -> bool {
+        matches!(self, Self::Invalid { key, .. } if matches!(key.as_str(), "default_backend" | "backend"))
+    }
+
+    /// All of these; none if there are none.
+    pub(super) fn all(mut errors: Vec<Self>) -> Result<(), Self> {
+        match (errors.pop(), errors.is_empty()) {
+            (None, _) => Ok(()),
+            (Some(only), true) => Err(only),
+            (Some(last), false) => {
+                errors.push(last);
+                Err(Self::Several(errors))
+            }
+        }
+    }
+
     pub(super) fn invalid(key: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Invalid { key: key.into(), rule: rule.into(), from: None }
     }
@@ -42,20 +66,31 @@ impl From<figment::Error> for ConfigError {
             let file = metadata.source.as_ref().and_then(|source| source.file_path());
             file.map_or_else(|| metadata.name.to_string(), |file| file.display().to_string())
         });
-        let (last, rule) = match &error.kind {
-            Kind::UnknownField(field, known) => {
-                (Some(field.as_str()), format!("unknown key; the keys here are {}", known.join(", ")))
-            }
-            Kind::MissingField(field) => (Some(field.as_ref()), "is missing".to_owned()),
-            kind => (None, kind.to_string().trim_end().to_owned()),
+        let rule = match &error.kind {
+            Kind::UnknownField(_, known) => format!("unknown key; the keys here are {}", known.join(", ")),
+            Kind::MissingField(_) => "is missing".to_owned(),
+            kind => kind.to_string().trim_end().to_owned(),
         };
-        let mut path = error.path.clone();
-        if let Some(last) = last.filter(|last| path.last().is_none_or(|key| key != last)) {
-            path.push(last.to_owned());
+        let mut path = path(&error);
+        if let Kind::MissingField(field) = &error.kind
+            && path.last().is_none_or(|last| last != field)
+        {
+            path.push(field.to_string());
         }
         match from {
             Some(from) if path.is_empty() => Self::Unreadable { from, message: rule },
             from => Self::Invalid { key: path.join("."), rule, from },
         }
     }
+}
+
+/// Where the value stands that cannot be read.
+pub(super) fn path(error: &figment::Error) -> Vec<String> {
+    let mut path = error.path.clone();
+    if let Kind::UnknownField(field, _) = &error.kind
+        && path.last().is_none_or(|last| last != field)
+    {
+        path.push(field.clone());
+    }
+    path
 }

@@ -12,7 +12,8 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::{Backend, Component, Config, ConfigError, Database, rules};
+use super::rules::{self, Broken};
+use super::{Backend, Component, Config, ConfigError, Database, error};
 
 /// The file that is read when none is named; it need not be there.
 pub const DEFAULT_FILE: &str = "easel.toml";
@@ -99,23 +100,33 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
         flags: &Overrides,
     ) -> Result<Self, ConfigError> {
-        let mut layers = Figment::new();
-        match file {
-            Some(file) if !file.exists() => return Err(ConfigError::NoFile(file.to_owned())),
-            Some(file) => layers = layers.merge(Toml::file_exact(file)),
-            None => {}
+        if let Some(file) = file.filter(|file| !file.exists()) {
+            return Err(ConfigError::NoFile(file.to_owned()));
         }
-        for (name, value) in environment {
-            if let Some(variable) = Variable::of_a_key(name, value) {
-                layers = layers.merge(variable);
+        let variables: Vec<Variable> =
+            environment.into_iter().filter_map(|(name, value)| Variable::of_a_key(name, value)).collect();
+        let mut broken = Broken::default();
+        let Read { mut config, names_default, unread } = read(file, &variables, &mut broken)?;
+        if !names_default {
+            match only_backend(&config.backends) {
+                Ok(only) => config.default_backend = only,
+                Err(error) if unread.is_empty() => broken.0.push(error),
+                Err(_) => {}
             }
         }
-        let mut config: Self = layers.extract()?;
-        if !layers.contains("default_backend") {
-            config.default_backend = only_backend(&config.backends)?;
-        }
         config.apply(flags)?;
-        rules::check(&config)?;
+        let mut rules = Broken::default();
+        rules::check(&mut rules, &config);
+        // What is missing because it could not be read is no second error.
+        let lost = |part: &str| unread.iter().any(|path| path.first().is_some_and(|first| first == part));
+        let (devices, backends) = (lost("device"), lost("backend") || broken.0.iter().any(ConfigError::is_of_default));
+        rules.0.retain(|error| match error {
+            ConfigError::Invalid { key, .. } if key.ends_with("device") => !devices,
+            ConfigError::Invalid { key, .. } if key.ends_with("backend") => !backends,
+            _ => true,
+        });
+        broken.0.extend(rules.0);
+        ConfigError::all(broken.0)?;
         Ok(config)
     }
 
@@ -147,6 +158,84 @@ impl Config {
         backend.config.insert("url".to_owned(), forge.url.clone().into());
         "forge".clone_into(&mut self.default_backend);
         Ok(())
+    }
+}
+
+/// What the layers come to.
+struct Read {
+    config: Config,
+    /// Whether one of them names the default backend.
+    names_default: bool,
+    /// The places of what could not be read.
+    unread: Vec<Vec<String>>,
+}
+
+/// Reads the layers. What cannot be read is noted and left out, so that the rest can be read as well.
+fn read(file: Option<&Path>, variables: &[Variable], broken: &mut Broken) -> Result<Read, ConfigError> {
+    let mut unread: Vec<Vec<String>> = Vec::new();
+    loop {
+        let mut layers = Figment::new();
+        if let Some(file) = file {
+            layers = layers.merge(Without { layer: Toml::file_exact(file), paths: &unread });
+        }
+        for variable in variables {
+            layers = layers.merge(Without { layer: variable, paths: &unread });
+        }
+        let error = match layers.extract() {
+            Ok(config) => return Ok(Read { config, names_default: layers.contains("default_backend"), unread }),
+            Err(error) => error,
+        };
+        let path = error::path(&error);
+        // What is missing because it was left out is no error.
+        let follows = unread.iter().any(|known| known.starts_with(&path));
+        if !follows || path.is_empty() || unread.contains(&path) {
+            broken.0.push(error.into());
+        }
+        if path.is_empty() || unread.contains(&path) {
+            ConfigError::all(std::mem::take(&mut broken.0))?;
+        }
+        unread.push(path);
+    }
+}
+
+/// A layer without the values at these places.
+struct Without<'a, P> {
+    layer: P,
+    paths: &'a [Vec<String>],
+}
+
+impl<P: Provider> Provider for Without<'_, P> {
+    fn metadata(&self) -> Metadata {
+        self.layer.metadata()
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut data = self.layer.data()?;
+        for dict in data.values_mut() {
+            self.paths.iter().for_each(|path| remove(dict, path));
+        }
+        Ok(data)
+    }
+}
+
+fn remove(dict: &mut Dict, path: &[String]) {
+    match path {
+        [] => {}
+        [last] => _ = dict.remove(last),
+        [first, rest @ ..] => match dict.get_mut(first) {
+            Some(Value::Dict(_, inner)) => remove(inner, rest),
+            Some(Value::Array(_, list)) => remove_from(list, rest),
+            _ => {}
+        },
+    }
+}
+
+fn remove_from(list: &mut Vec<Value>, path: &[String]) {
+    let Some((index, rest)) = path.split_first() else { return };
+    let Some(index) = index.parse::<usize>().ok().filter(|index| *index < list.len()) else { return };
+    match list.get_mut(index) {
+        Some(Value::Dict(_, inner)) if !rest.is_empty() => remove(inner, rest),
+        _ => _ = list.remove(index),
     }
 }
 

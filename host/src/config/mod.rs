@@ -26,12 +26,14 @@ use serde::Deserialize;
 pub use backend::{BUILTINS, Backend, Component, Retry, Secret, SecretError};
 pub use error::ConfigError;
 pub use load::{DEFAULT_FILE, ForgeUrl, Overrides};
+pub use parse::listen_address;
 
 /// Everything that an operator decides.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the host listens. Only loopback, until there are tokens.
+    #[serde(deserialize_with = "parse::listen")]
     pub listen: SocketAddr,
     /// Holds artifacts, uploads and components, and the store too unless `database` says otherwise.
     #[serde(deserialize_with = "parse::path")]

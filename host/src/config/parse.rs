@@ -1,5 +1,6 @@
 //! How single values are read, with errors that show by example what would have been right.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -13,6 +14,18 @@ use super::{Component, Database, Secret};
 /// a flag or the environment is relative to where the host is started.
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     Ok(RelativePathBuf::deserialize(deserializer)?.relative())
+}
+
+/// Where to listen: an address and a port, or this machine's own name and a port.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let local = text.rsplit_once(':').filter(|(host, _)| host.eq_ignore_ascii_case("localhost"));
+    let address = local.map_or_else(|| text.to_owned(), |(_, port)| format!("127.0.0.1:{port}"));
+    address.parse().map_err(|_| format!("{text:?} is not ADDRESS:PORT: write 127.0.0.1:7420 or localhost:7420"))
+}
+
+/// The same in a file.
+pub(super) fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    listen_address(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// A number of bytes, or a text such as `512MiB`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{BUILTINS, Backend, Component, Config, ConfigError, Queue, Retention, Store, Web};
+use super::{BUILTINS, Backend, Component, Config, ConfigError, Device, Queue, Retention, Store, Web};
 
 /// Below, the database would do nothing but flush; above, a flush would take seconds.
 const LOG: RangeInclusive<ByteSize> = ByteSize::kib(256)..=ByteSize::mib(256);
@@ -18,28 +18,41 @@ const GRACE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_
 /// The most that a point of priority may be worth: with 100 points, a million turns.
 const WORTH: u32 = 10_000;
 
-type Checked = Result<(), ConfigError>;
-
 /// A guest is a 32-bit machine: more could never be used.
 const MOST_MEMORY: ByteSize = ByteSize::gib(4);
 
-pub(super) fn check(config: &Config) -> Checked {
-    listen(config)?;
-    command_grace(config.command_grace)?;
-    store(&config.store)?;
-    web(&config.web)?;
-    queue(&config.queue)?;
-    retention(&config.retention)?;
-    devices(config)?;
-    for (name, value) in &config.backends {
-        backend(config, name, value)?;
+/// What is wrong, so far.
+#[derive(Default)]
+pub(super) struct Broken(pub(super) Vec<ConfigError>);
+
+impl Broken {
+    fn ensure(&mut self, holds: bool, key: impl Into<String>, rule: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(ConfigError::invalid(key, rule()));
+        }
     }
-    default_backend(config)
 }
 
-fn listen(config: &Config) -> Checked {
+/// Adds all that is wrong with the configuration.
+pub(super) fn check(broken: &mut Broken, config: &Config) {
+    listen(broken, config);
+    command_grace(broken, config.command_grace);
+    store(broken, &config.store);
+    web(broken, &config.web);
+    queue(broken, &config.queue);
+    retention(broken, &config.retention);
+    let before = broken.0.len();
+    devices(broken, config);
+    let devices = (broken.0.len() == before).then_some(&*config.devices);
+    for (name, value) in &config.backends {
+        backend(broken, devices, name, value);
+    }
+    default_backend(broken, config)
+}
+
+fn listen(broken: &mut Broken, config: &Config) {
     let listen = config.listen;
-    ensure(listen.ip().to_canonical().is_loopback(), "listen", || {
+    broken.ensure(listen.ip().to_canonical().is_loopback(), "listen", || {
         format!(
             "{listen} can be reached from elsewhere, which needs tokens, and tokens are not supported yet: listen on \
              127.0.0.1:{}",
@@ -48,104 +61,109 @@ fn listen(config: &Config) -> Checked {
     })
 }
 
-fn command_grace(grace: Duration) -> Checked {
-    ensure(GRACE.contains(&grace), "command_grace", || "must be at least 1s and at most 1h".to_owned())
+fn command_grace(broken: &mut Broken, grace: Duration) {
+    broken.ensure(GRACE.contains(&grace), "command_grace", || "must be at least 1s and at most 1h".to_owned())
 }
 
-fn store(store: &Store) -> Checked {
-    ensure(LOG.contains(&store.max_log), "store.max_log", || {
+fn store(broken: &mut Broken, store: &Store) {
+    broken.ensure(LOG.contains(&store.max_log), "store.max_log", || {
         format!("must be at least {} and at most {}", LOG.start(), LOG.end())
     })
 }
 
-fn web(web: &Web) -> Checked {
+fn web(broken: &mut Broken, web: &Web) {
     let default = Web::default();
-    supported("web.trusted_proxies", web.trusted_proxies == default.trusted_proxies)?;
-    supported("web.base_path", web.base_path == default.base_path)?;
-    supported("web.public_url", web.public_url == default.public_url)?;
+    supported(broken, "web.trusted_proxies", web.trusted_proxies == default.trusted_proxies);
+    supported(broken, "web.base_path", web.base_path == default.base_path);
+    supported(broken, "web.public_url", web.public_url == default.public_url);
     for host in &web.hosts {
-        ensure(is_host(host) || is_host_and_port(host), "web.hosts", || {
+        broken.ensure(is_host(host) || is_host_and_port(host), "web.hosts", || {
             format!("{host:?} is not what a Host header says: write NAME or NAME:PORT")
-        })?;
+        });
     }
     for origin in &web.origins {
-        ensure(is_origin(origin), "web.origins", || {
+        broken.ensure(is_origin(origin), "web.origins", || {
             format!("{origin:?} is not an origin: write https://NAME or https://NAME:PORT, without a path")
-        })?;
+        });
     }
-    some_bytes("web.max_params", web.max_params)?;
-    some_bytes("web.max_upload", web.max_upload)
+    some_bytes(broken, "web.max_params", web.max_params);
+    some_bytes(broken, "web.max_upload", web.max_upload)
 }
 
-fn queue(queue: &Queue) -> Checked {
-    ensure(queue.priority_worth <= WORTH, "queue.priority_worth", || format!("must be at most {WORTH}"))?;
-    ensure(queue.max_waiting_per_owner > 0, "queue.max_waiting_per_owner", || "must be at least 1".to_owned())?;
-    ensure(queue.max_waiting > 0, "queue.max_waiting", || "must be at least 1".to_owned())
+fn queue(broken: &mut Broken, queue: &Queue) {
+    broken.ensure(queue.priority_worth <= WORTH, "queue.priority_worth", || format!("must be at most {WORTH}"));
+    broken.ensure(queue.max_waiting_per_owner > 0, "queue.max_waiting_per_owner", || "must be at least 1".to_owned());
+    broken.ensure(queue.max_waiting > 0, "queue.max_waiting", || "must be at least 1".to_owned())
 }
 
-fn retention(retention: &Retention) -> Checked {
-    some_time("retention.jobs", retention.jobs)?;
-    ensure(retention.max_jobs > 0, "retention.max_jobs", || "must be at least 1".to_owned())?;
-    ensure(retention.events > 0, "retention.events", || "must be at least 1".to_owned())?;
-    some_bytes("retention.artifacts", retention.artifacts)
+fn retention(broken: &mut Broken, retention: &Retention) {
+    some_time(broken, "retention.jobs", retention.jobs);
+    broken.ensure(retention.max_jobs > 0, "retention.max_jobs", || "must be at least 1".to_owned());
+    broken.ensure(retention.events > 0, "retention.events", || "must be at least 1".to_owned());
+    some_bytes(broken, "retention.artifacts", retention.artifacts)
 }
 
-fn devices(config: &Config) -> Checked {
+fn devices(broken: &mut Broken, config: &Config) {
     let mut seen = BTreeSet::new();
     for device in &config.devices {
-        name("device.name", &device.name)?;
-        ensure(seen.insert(&device.name), "device.name", || {
+        name(broken, "device.name", &device.name);
+        broken.ensure(seen.insert(&device.name), "device.name", || {
             format!("there are two devices {:?}: a name is one device's", device.name)
-        })?;
+        });
     }
-    if seen.is_empty() { Err(no_device()) } else { Ok(()) }
+    if seen.is_empty() {
+        broken.0.push(no_device());
+    }
 }
 
-fn backend(config: &Config, its_name: &str, backend: &Backend) -> Checked {
+/// Which devices there are matters only where they are as they should be.
+fn backend(broken: &mut Broken, devices: Option<&[Device]>, its_name: &str, backend: &Backend) {
     let key = |field: &str| format!("backend.{its_name}.{field}");
-    name(&format!("backend.{its_name}"), its_name)?;
-    component(&key("component"), &backend.component)?;
-    ensure(config.devices.iter().any(|device| device.name == backend.device), key("device"), || {
-        let devices = names(config.devices.iter().map(|device| &device.name));
-        format!("there is no device {:?}: name one of {devices}, or add a [[device]]", backend.device)
-    })?;
+    name(broken, &format!("backend.{its_name}"), its_name);
+    component(broken, &key("component"), &backend.component);
+    if let Some(devices) = devices {
+        broken.ensure(devices.iter().any(|device| device.name == backend.device), key("device"), || {
+            let devices = names(devices.iter().map(|device| &device.name));
+            format!("there is no device {:?}: name one of {devices}, or add a [[device]]", backend.device)
+        });
+    }
     for host in &backend.allow_hosts {
-        ensure(is_host_and_port(host), key("allow_hosts"), || {
+        broken.ensure(is_host_and_port(host), key("allow_hosts"), || {
             format!("{host:?} is not HOST:PORT: write the host and the port, without http:// and without a path")
-        })?;
+        });
     }
     for secret in backend.secrets.keys() {
-        ensure(!backend.config.contains_key(secret), key(&format!("secrets.{secret}")), || {
+        broken.ensure(!backend.config.contains_key(secret), key(&format!("secrets.{secret}")), || {
             format!("is also in backend.{its_name}.config: keep one of them")
-        })?;
+        });
     }
-    some_time(&key("timeout"), backend.timeout)?;
-    some_time(&key("stall"), backend.stall)?;
-    some_bytes(&key("memory"), backend.memory)?;
-    ensure(backend.memory <= MOST_MEMORY, key("memory"), || format!("must be at most {MOST_MEMORY}"))?;
-    some_bytes(&key("artifact_quota"), backend.artifact_quota)?;
+    some_time(broken, &key("timeout"), backend.timeout);
+    some_time(broken, &key("stall"), backend.stall);
+    some_bytes(broken, &key("memory"), backend.memory);
+    broken.ensure(backend.memory <= MOST_MEMORY, key("memory"), || format!("must be at most {MOST_MEMORY}"));
+    some_bytes(broken, &key("artifact_quota"), backend.artifact_quota);
     if let Some(time) = backend.idle_release {
-        some_time(&key("idle_release"), time)?;
+        some_time(broken, &key("idle_release"), time);
     }
-    ensure(backend.retry.attempts > 0, key("retry.attempts"), || "must be at least 1".to_owned())?;
-    ensure(backend.retry.base <= backend.retry.max, key("retry.base"), || {
+    broken.ensure(backend.retry.attempts > 0, key("retry.attempts"), || "must be at least 1".to_owned());
+    broken.ensure(backend.retry.base <= backend.retry.max, key("retry.base"), || {
         format!("must not be above {}", key("retry.max"))
     })
 }
 
-fn component(key: &str, component: &Component) -> Checked {
+fn component(broken: &mut Broken, key: &str, component: &Component) {
     match component {
-        Component::Builtin(name) => ensure(BUILTINS.contains(&name.as_str()), key, || {
+        Component::Builtin(name) => broken.ensure(BUILTINS.contains(&name.as_str()), key, || {
             format!("there is no builtin {name:?}: use one of {}, or the path of a .wasm file", names(BUILTINS))
         }),
-        Component::File(path) => ensure(Path::is_file(path), key, || {
+        Component::File(path) => broken.ensure(Path::is_file(path), key, || {
             format!("there is no file {}: use its path, or builtin:NAME", path.display())
         }),
     }
 }
 
-fn default_backend(config: &Config) -> Checked {
-    ensure(config.backends.contains_key(&config.default_backend), "default_backend", || {
+fn default_backend(broken: &mut Broken, config: &Config) {
+    broken.ensure(config.backends.contains_key(&config.default_backend), "default_backend", || {
         format!(
             "there is no backend {:?}: name one of {}, or add [backend.{}]",
             config.default_backend,
@@ -167,26 +185,22 @@ pub(super) fn names(names: impl IntoIterator<Item = impl AsRef<str>>) -> String 
     names.into_iter().map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
-fn ensure(holds: bool, key: impl Into<String>, rule: impl FnOnce() -> String) -> Checked {
-    if holds { Ok(()) } else { Err(ConfigError::invalid(key, rule())) }
+fn supported(broken: &mut Broken, key: &str, is_default: bool) {
+    broken.ensure(is_default, key, || "not supported yet: leave it out".to_owned())
 }
 
-fn supported(key: &str, is_default: bool) -> Checked {
-    ensure(is_default, key, || "not supported yet: leave it out".to_owned())
+fn some_bytes(broken: &mut Broken, key: &str, size: ByteSize) {
+    broken.ensure(size.as_u64() > 0, key, || "must be more than 0 bytes".to_owned())
 }
 
-fn some_bytes(key: &str, size: ByteSize) -> Checked {
-    ensure(size.as_u64() > 0, key, || "must be more than 0 bytes".to_owned())
-}
-
-fn some_time(key: &str, time: Duration) -> Checked {
-    ensure(!time.is_zero(), key, || "must be more than 0 seconds".to_owned())
+fn some_time(broken: &mut Broken, key: &str, time: Duration) {
+    broken.ensure(!time.is_zero(), key, || "must be more than 0 seconds".to_owned())
 }
 
 /// Names become parts of URLs, of file names and of metrics: one spelling that is safe in all of them.
-fn name(key: &str, name: &str) -> Checked {
+fn name(broken: &mut Broken, key: &str, name: &str) {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    ensure((1..=64).contains(&name.len()) && name.bytes().all(allowed), key, || {
+    broken.ensure((1..=64).contains(&name.len()) && name.bytes().all(allowed), key, || {
         format!("{name:?} is not a name: 1 to 64 of a-z, 0-9 and -")
     })
 }

@@ -68,7 +68,7 @@ impl Host {
 
 /// A request that is not made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Denied {
+pub(in crate::backend) enum Denied {
     #[error(
         "host {host}:{port} is not allowed for backend {backend}: add \"{host}:{port}\" to backend.{backend}.allow_hosts \
          ({line})"
@@ -109,7 +109,7 @@ impl Policy {
     }
 
     /// Whether a request may be made.
-    pub(super) fn check(&self, host: &str, port: u16) -> Result<(), Denied> {
+    pub(in crate::backend) fn check(&self, host: &str, port: u16) -> Result<(), Denied> {
         if self.allows(&Host::of(host), port) {
             Ok(())
         } else {

@@ -191,3 +191,41 @@ fn a_secret_of_a_file_loses_the_line_end_that_editors_add() {
     let error = Secret::Env("EASEL_TEST_NO_SUCH_VARIABLE".into()).read().expect_err("is not set");
     assert_eq!(error.to_string(), "environment variable EASEL_TEST_NO_SUCH_VARIABLE is not set, or is not UTF-8");
 }
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let error = refused(
+        "colour = \"red\"\nshutdown_grace = 5\n[web]\nhosts = [\"a b\"]\nmax_upload = \"0\"\nmax_uplaod = \"1\"\n[queue]\nmax_waiting = -1\n\
+         [[device]]\nname = \"gpu0\"\ncores = 2\n[backend.forge]\ncomponent = \"builtin:forge\"\ndevice = \"gpu1\"\ntimeout = \"0s\"\n\
+         allow_hosts = [\"http://h:1\", \"h:1\"]\nmemroy = \"1GiB\"\n[backend.other]\ndevice = \"gpu0\"\n",
+    );
+    let lines: Vec<&str> = error.lines().map(str::trim).collect();
+    assert_eq!(lines[0], format!("the configuration has {} errors", lines.len() - 1), "{error}");
+    for key in [
+        "colour: unknown key",
+        "shutdown_grace: ",
+        "web.max_uplaod: unknown key",
+        "queue.max_waiting: ",
+        "device.0.cores: unknown key",
+        "backend.forge.memroy: unknown key",
+        "backend.other.component: is missing",
+        "web.hosts: ",
+        "web.max_upload: must be more",
+        "backend.forge.timeout: must be more",
+        "backend.forge.allow_hosts: ",
+    ] {
+        assert_eq!(lines.iter().filter(|line| line.starts_with(key)).count(), 1, "{key}: {error}");
+    }
+    assert!(lines[1..].iter().all(|line| line.contains(": ")), "{error}");
+    let follows =
+        lines.iter().find(|line| line.starts_with("default_backend: ") || line.starts_with("backend.forge.device: "));
+    assert_eq!(follows, None, "what follows from another error is none");
+}
+
+#[test]
+fn this_machines_own_name_is_an_address_to_listen_on() {
+    assert_eq!(load("listen = \"localhost:22002\"").expect("valid").listen.to_string(), "127.0.0.1:22002");
+    for wrong in ["localhost", "localhost:x", "example.com:80", ":80"] {
+        assert!(refused(&format!("listen = {wrong:?}")).contains("is not ADDRESS:PORT"), "{wrong}");
+    }
+}

@@ -1,0 +1,71 @@
+//! URLs in what an operator wrote for a backend that the backend may not reach: told before its first job fails by it.
+
+use reqwest::Url;
+use serde_json::Value;
+
+use super::egress::Policy;
+use crate::config::Config;
+
+/// A sentence for each URL in a backend's `config` that its `allow_hosts` leaves out.
+pub fn out_of_reach(config: &Config) -> Vec<String> {
+    let mut told = Vec::new();
+    for (name, backend) in &config.backends {
+        let policy = Policy::new(name, &backend.allow_hosts);
+        for (key, value) in &backend.config {
+            look(&format!("backend.{name}.config.{key}"), value, &policy, &mut told);
+        }
+    }
+    told
+}
+
+fn look(key: &str, value: &Value, policy: &Policy, told: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            let place = url.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+            if let Some(denied) = place.and_then(|(host, port)| policy.check(host, port).err()) {
+                told.push(format!("{key} is out of reach: {denied}"));
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| look(key, value, policy, told)),
+        Value::Object(table) => {
+            table.iter().for_each(|(name, value)| look(&format!("{key}.{name}"), value, policy, told));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Backend;
+
+    #[test]
+    fn a_url_is_told_of_unless_its_host_and_port_are_allowed() {
+        let told = |url: &str, allowed: &str| {
+            let mut backend = Backend::builtin("forge", "gpu0");
+            backend.allow_hosts = vec![allowed.to_owned()];
+            backend.config.insert("engines".to_owned(), json!([{"url": url, "name": "not a URL"}]));
+            out_of_reach(&Config { backends: [("forge".to_owned(), backend)].into(), ..Config::default() })
+        };
+        for (url, allowed) in [
+            ("http://127.0.0.1:7860", "127.0.0.1:7860"),
+            ("http://Engine.example/path", "engine.example:80"),
+            ("https://engine.example", "engine.example:443"),
+            ("http://[::1]:7860/", "[::1]:7860"),
+        ] {
+            assert_eq!(told(url, allowed), [""; 0], "{url}");
+        }
+        for (url, allowed) in [
+            ("http://127.0.0.1:7861", "127.0.0.1:7860"),
+            ("http://localhost:7860", "127.0.0.1:7860"),
+            ("https://engine.example", "engine.example:80"),
+        ] {
+            let told = told(url, allowed);
+            assert_eq!(told.len(), 1, "{url}");
+            assert!(told[0].starts_with("backend.forge.config.engines.url is out of reach: "), "{told:?}");
+        }
+    }
+}
