@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use easel::cli::{self, Cli};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let json = cli.json();
     let outcome = cli::log_to_stderr().and_then(|()| cli::run(cli));
-    cli::exit_code(outcome)
+    cli::exit_code(outcome, json)
 }

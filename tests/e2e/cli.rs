@@ -1,5 +1,10 @@
 //! The command line against a running host.
 
+mod errors; // what is said of what does not succeed
+mod files; // jobs that nobody waited for
+mod ids; // parts of ids
+mod lists; // jobs in pages, the line
+
 use crate::harness::api::{failing, text};
 use crate::harness::{Exit, Host, easel};
 use serde_json::{Value, json};
@@ -216,6 +221,8 @@ async fn a_configuration_is_checked_by_the_backends_that_it_names_too() {
     let hosts = "allow_hosts = [\"127.0.0.1:7860\"]\n";
     for (keys, code, told) in [
         (format!("{hosts}config = {{ url = \"http://127.0.0.1:7860\" }}"), 0, "valid"),
+        (format!("{hosts}config = {{ url = \"http://127.0.0.1:7861\" }}"), 0, "127.0.0.1:7861"),
+        (format!("{hosts}timeout = \"0s\"\nstall = \"0s\""), 2, "the configuration has 2 errors"),
         (format!("{hosts}config = {{ uri = \"http://127.0.0.1:7860\" }}"), 2, "backend.forge.config.uri"),
         (String::new(), 1, "backend.forge.allow_hosts"),
         (format!("{hosts}memory = \"1KiB\""), 1, "memory"),
@@ -225,4 +232,26 @@ async fn a_configuration_is_checked_by_the_backends_that_it_names_too() {
         assert_eq!(exit.code, Some(code), "{keys}: {exit}");
         assert!(format!("{}{}", exit.stdout, exit.stderr).contains(told), "{keys}: {exit}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_backend_that_cannot_be_loaded_is_told_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("easel.toml");
+    let backend = |name: &str| {
+        format!("[backend.{name}]\ncomponent = \"builtin:flux-stub\"\ndevice = \"gpu0\"\nmemory = \"1KiB\"\n")
+    };
+    let text = format!("default_backend = \"a\"\n[[device]]\nname = \"gpu0\"\n{}{}", backend("a"), backend("b"));
+    std::fs::write(&file, text).unwrap();
+
+    let exit = easel(["config", "check", "--config", file.to_str().unwrap()]).await;
+
+    exit.says(1, &["2 backends cannot be loaded", "backend a", "backend b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_embedded_component_can_be_checked() {
+    let exit = easel(["backend", "check", "builtin:forge"]).await;
+    assert!(exit.code == Some(0) && exit.stdout.contains("builtin:forge is fit to run"), "{exit}");
+    assert_ne!(easel(["backend", "check", "builtin:nothing"]).await.code, Some(0));
 }

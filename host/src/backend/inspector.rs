@@ -6,6 +6,7 @@ use super::egress::Policy;
 use super::journal::Journal;
 use super::workshop::{self, Source, Workshop};
 use super::{Description, Guest, LoadError, limits};
+use crate::config::Component;
 
 /// What stands for the backend's name while it has none.
 const NAME: &str = "check";
@@ -34,9 +35,9 @@ impl Inspector {
         Ok(Self { workshop: Workshop::open(directory.to_owned())? })
     }
 
-    /// Looks at the component in a file. What is wrong with it is the error. Nothing of it runs but `describe`.
-    pub async fn file(&self, path: &Path) -> Result<Inspected, LoadError> {
-        self.source(&Source::file(NAME, path)?).await
+    /// Looks at a component. What is wrong with it is the error. Nothing of it runs but `describe`.
+    pub async fn component(&self, component: &Component) -> Result<Inspected, LoadError> {
+        self.source(&Source::configured(NAME, component)?).await
     }
 
     async fn source(&self, source: &Source) -> Result<Inspected, LoadError> {

@@ -13,6 +13,7 @@ use super::show::short;
 use super::text::Text;
 use super::view::Backends;
 use crate::backend::{Inspected, Inspector};
+use crate::config::Component;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -24,22 +25,27 @@ pub(super) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
-    /// The component
+    /// The component: a .wasm file, or builtin:NAME
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    component: PathBuf,
 }
 
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List => list(remote).await,
-        Command::Check(args) => check(remote, &args.file).await,
+        Command::Check(args) => check(remote, &args.component).await,
     }
 }
 
 async fn check(remote: &Remote, file: &Path) -> anyhow::Result<()> {
+    let component = match file.to_str().and_then(|text| text.strip_prefix("builtin:")) {
+        Some(name) => Component::Builtin(name.to_owned()),
+        None => Component::File(file.to_owned()),
+    };
     // What is compiled here is compiled to be looked at, and for nothing else.
     let directory = tempfile::tempdir()?;
-    let Inspected { digest, size, wants_network, description } = Inspector::open(directory.path())?.file(file).await?;
+    let Inspected { digest, size, wants_network, description } =
+        Inspector::open(directory.path())?.component(&component).await?;
     if remote.json {
         return print::line(json!({
             "digest": digest,

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::print;
 use super::view::Job;
 
 /// The job as it was last shown.
 pub(super) struct Bar {
     bar: ProgressBar,
     last: String,
+    /// The place that was said last: how long the line is behind it is no news.
+    last_place: Option<u64>,
     /// What it waits for besides its turn.
     why: Option<String>,
     say: fn(String),
@@ -18,14 +21,14 @@ pub(super) struct Bar {
 
 impl Bar {
     pub(super) fn new() -> Self {
-        Self::that_says(|text| eprintln!("{text}"))
+        Self::that_says(print::aside)
     }
 
     /// One that says each change like this, where there is no terminal.
     pub(super) fn that_says(say: fn(String)) -> Self {
         let bar = ProgressBar::new(100).with_style(waiting());
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, last: String::new(), why: None, say }
+        Self { bar, last: String::new(), last_place: None, why: None, say }
     }
 
     pub(super) fn job(&mut self, job: &Job) {
@@ -33,20 +36,25 @@ impl Bar {
         match (&*job.status, &self.why) {
             ("processing", _) => self.progress(job.progress, job.stage.as_deref().unwrap_or("started")),
             ("queued", _) => self.place(job.queue_position, None),
-            (_, Some(why)) => self.wait(format!("waits for {why}")),
+            (_, Some(why)) => self.wait(why.clone()),
             (status, None) => self.wait(status.to_owned()),
         }
     }
 
     pub(super) fn place(&mut self, place: u64, of: Option<u64>) {
-        let why = self.why.as_ref().map(|why| format!(", waits for {why}")).unwrap_or_default();
+        if self.bar.is_hidden() && self.last_place == Some(place) && self.why.is_none() {
+            return;
+        }
+        let why = self.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         self.wait(match of {
             Some(length) => format!("place {place} of {length} in line{why}"),
             None => format!("place {place} in line{why}"),
         });
+        self.last_place = Some(place).filter(|_| self.why.is_none());
     }
 
     pub(super) fn progress(&mut self, percent: f64, stage: &str) {
+        self.last_place = None;
         self.bar.set_style(running());
         self.bar.set_position(percent.clamp(0.0, 100.0) as u64);
         self.bar.set_message(stage.to_owned());
@@ -108,19 +116,15 @@ mod tests {
         let mut bar = Bar::that_says(|text| SAID.with_borrow_mut(|said| said.push(text)));
         bar.bar.set_draw_target(ProgressDrawTarget::hidden());
         bar.job(&job(
-            r#"{"id":"J","status":"queued","queue_position":2,"waiting_for":"paused","waiting_detail":"lunch"}"#,
+            r#"{"id":"J","status":"queued","queue_position":2,"waiting_for":"paused","waiting_detail":"the queue was paused"}"#,
         ));
         bar.place(1, Some(3));
         bar.job(&job(
             r#"{"id":"J","status":"queued","queue_position":1,"waiting_for":"turn","waiting_detail":"next"}"#,
         ));
         bar.place(1, Some(2));
-        let said = [
-            "place 2 in line, waits for paused: lunch",
-            "place 1 of 3 in line, waits for paused: lunch",
-            "place 1 in line",
-            "place 1 of 2 in line",
-        ];
+        let said =
+            ["place 2 in line: the queue was paused", "place 1 of 3 in line: the queue was paused", "place 1 in line"];
         SAID.with_borrow(|heard| assert_eq!(*heard, said));
     }
 }

@@ -151,7 +151,7 @@ impl Body {
 
     /// Prints the answer: as it came for `--json`, else as `human` tells it.
     pub(super) fn print<T: DeserializeOwned>(&self, json: bool, human: impl FnOnce(T) -> String) -> anyhow::Result<()> {
-        if json { print::line(self.text.trim_end()) } else { print::line(human(self.parse()?)) }
+        if json { print::json(self.text.trim_end()) } else { print::line(human(self.parse()?)) }
     }
 }
 

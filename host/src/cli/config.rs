@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::client::Remote;
 use super::print;
-use crate::backend::Registry;
+use crate::backend::{LoadError, Registry, out_of_reach};
 use crate::config::{Config, DEFAULT_FILE, Overrides};
 
 #[derive(Debug, Subcommand)]
@@ -21,17 +21,29 @@ pub(super) enum Command {
     },
 }
 
+/// Backends that cannot be loaded, each with its own reason.
+#[derive(Debug, thiserror::Error)]
+#[error("{} backends cannot be loaded\n  {}", .0.len(), lines(.0))]
+pub(super) struct Unloadable(pub(super) Vec<LoadError>);
+
+fn lines(errors: &[LoadError]) -> String {
+    let chain = |error: &LoadError| match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    errors.iter().map(chain).collect::<Vec<_>>().join("\n  ")
+}
+
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
     let Command::Check { config: file } = command;
     let config = Config::load(file.as_deref(), &Overrides::default())?;
-    // What a component thinks of its table, and whether there is one at all, only the component can say.
-    let scratch = tempfile::tempdir().context("cannot make a directory to compile the backends in")?;
-    Registry::open(&config, scratch.path()).await?;
+    load(&config).await?;
+    let warnings = out_of_reach(&config);
     if remote.json {
         let backends: Vec<_> = config.backends.keys().collect();
         return print::line(json!({
             "ok": true, "source": source(file.as_deref()), "listen": config.listen, "data": config.data,
-            "default_backend": config.default_backend, "backends": backends,
+            "default_backend": config.default_backend, "backends": backends, "warnings": warnings,
         }));
     }
     print::line(format_args!("{}: valid", source(file.as_deref())))?;
@@ -41,7 +53,26 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
         ("devices", config.devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(", ")),
         ("backends", config.backends.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
         ("default", config.default_backend),
-    ]))
+    ]))?;
+    for warning in warnings {
+        print::line(format_args!("warning: {warning}"))?;
+    }
+    Ok(())
+}
+
+/// Loads each backend by itself: what a component thinks of its table, and whether there is one at all, only the component can say.
+async fn load(config: &Config) -> anyhow::Result<()> {
+    let scratch = tempfile::tempdir().context("cannot make a directory to compile the backends in")?;
+    let mut broken = Vec::new();
+    for (name, backend) in &config.backends {
+        let alone = Config { backends: [(name.clone(), backend.clone())].into(), ..config.clone() };
+        broken.extend(Registry::open(&alone, scratch.path()).await.err());
+    }
+    match broken.len() {
+        0 => Ok(()),
+        1 => Err(broken.remove(0).into()),
+        _ => Err(Unloadable(broken).into()),
+    }
 }
 
 /// Where the configuration came from, as a user would say it.

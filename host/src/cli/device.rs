@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::client::{Client, Remote};
+use super::id::short;
 use super::print::Table;
 use super::queue::{self, Pausing};
 use super::text::Text;
@@ -64,7 +65,7 @@ pub(super) fn table(devices: &[Device]) -> String {
             device.name.to_string(),
             state(device),
             device.backend.as_ref().map(Text::to_string).unwrap_or_default(),
-            job.to_string(),
+            short(&job).to_owned(),
         ]);
     }
     table.to_string()

@@ -1,9 +1,13 @@
-//! How a command ends: 0, 1 for a failure, 2 for what the user has to say differently.
+//! How a command ends: 0, 1 for a failure, 2 for what the user has to say differently; and what it says of that.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use super::print::OutputClosed;
+use serde_json::Value;
+
+use super::config::Unloadable;
+use super::id::Ambiguous;
+use super::print::{self, OutputClosed};
+use super::problem::{ClientError, document};
 use crate::backend::LoadError;
 use crate::config::ConfigError;
 
@@ -17,8 +21,8 @@ pub struct Usage(pub String);
 #[error("the command ended with {0}")]
 pub struct Ended(pub u8);
 
-/// Prints an error with its whole chain and says what the process exits with.
-pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
+/// Prints an error with its whole chain, or with `json` as a problem document, and says what the process exits with.
+pub fn exit_code(outcome: anyhow::Result<()>, json: bool) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
@@ -29,23 +33,70 @@ pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
     if let Some(Ended(code)) = error.downcast_ref() {
         return ExitCode::from(*code);
     }
-    // The exit code says it as well, to whoever does not read this.
-    writeln!(io::stderr(), "easel: {error:#}").unwrap_or_default();
-    let users = error.chain().any(|cause| {
+    if json {
+        print::aside(problem(&error));
+    } else {
+        print::aside(format!("easel: {error:#}"));
+    }
+    ExitCode::from(if is_users(&error) { 2 } else { 1 })
+}
+
+/// What clap says about a command line: help and version on stdout, what is wrong with it on stderr.
+pub(super) fn of_clap(error: &clap::Error, json: bool) -> ExitCode {
+    if json && error.use_stderr() {
+        // As people read it, without the colours.
+        let told = error.render().to_string();
+        let told = told.trim().strip_prefix("error: ").unwrap_or(told.trim());
+        print::aside(document("usage", "wrong usage", told));
+    } else {
+        // Whoever does not read it has the exit code.
+        error.print().unwrap_or_default();
+    }
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+/// Whether the user has to say something differently.
+fn is_users(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
         let load = cause.downcast_ref::<LoadError>().is_some_and(LoadError::is_configuration);
-        load || cause.is::<ConfigError>() || cause.is::<Usage>()
-    });
-    ExitCode::from(if users { 2 } else { 1 })
+        let several =
+            cause.downcast_ref::<Unloadable>().is_some_and(|all| all.0.iter().any(LoadError::is_configuration));
+        load || several || cause.is::<ConfigError>() || cause.is::<Usage>()
+    })
+}
+
+/// The error as a problem document.
+fn problem(error: &anyhow::Error) -> Value {
+    let told = format!("{error:#}");
+    if let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>()) {
+        return error.document();
+    }
+    if let Some(several) = error.chain().find_map(|cause| cause.downcast_ref::<Ambiguous>()) {
+        let first = told.lines().next().unwrap_or_default();
+        let mut problem = document("ambiguous", "ambiguous job id", first);
+        if let Some(fields) = problem.as_object_mut() {
+            fields.insert("candidates".to_owned(), several.candidates());
+        }
+        return problem;
+    }
+    let configuration =
+        error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<LoadError>() || cause.is::<Unloadable>());
+    match (configuration, is_users(error)) {
+        (true, _) => document("configuration", "wrong configuration", &told),
+        (false, true) => document("usage", "wrong usage", &told),
+        (false, false) => document("failed", "failed", &told),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
+    use serde_json::json;
 
     use super::*;
 
     fn is(outcome: anyhow::Result<()>, code: u8) -> bool {
-        format!("{:?}", exit_code(outcome)) == format!("{:?}", ExitCode::from(code))
+        format!("{:?}", exit_code(outcome, false)) == format!("{:?}", ExitCode::from(code))
     }
 
     #[test]
@@ -60,5 +111,21 @@ mod tests {
         assert!(is(Err(OutputClosed.into()), 0));
         assert!(is(Err(Ended(42).into()), 42));
         assert!(is(Ok(()), 0));
+    }
+
+    #[test]
+    fn every_error_is_a_problem_document_for_programs() {
+        let unreachable = ClientError::Unreachable { server: "http://h:1".into(), cause: "refused".into() };
+        for (error, kind) in [
+            (anyhow::anyhow!("no"), "failed"),
+            (Usage("no".to_owned()).into(), "usage"),
+            (ConfigError::NoFile("x".into()).into(), "configuration"),
+            (unreachable.into(), "unreachable"),
+        ] {
+            let told = error.to_string();
+            let problem = problem(&error);
+            assert_eq!(problem["type"], json!(format!("urn:easel:problem:{kind}")));
+            assert_eq!(problem["detail"], json!(told));
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::bar::Bar;
 use super::client::Client;
 use super::feed::{Feed, News};
 use super::frame::Frame;
+use super::id::short;
 use super::view::Job;
 
 /// Returns when the job has ended, in whatever way; its own record says how.
@@ -34,7 +35,7 @@ pub(super) async fn until_ended(client: &Client, id: &str) -> anyhow::Result<()>
             Frame::Job { event, job, .. } if &*job.id == id => {
                 seen = true;
                 match &*event {
-                    "deleted" => bail!("job {id} was deleted"),
+                    "deleted" => bail!("job {} was deleted", short(id)),
                     _ if job.has_ended() => return Ok(()),
                     "started" | "cancelling" => bar.job(&job),
                     // The event tells how it was then.
@@ -56,7 +57,7 @@ pub(super) async fn until_ended(client: &Client, id: &str) -> anyhow::Result<()>
                 }
             }
             // A snapshot of a job's own feed has the job even when it has ended: without it there is no such job.
-            Frame::Mark { .. } if !seen => bail!("job {id} is not there any more"),
+            Frame::Mark { .. } if !seen => bail!("job {} is not there any more", short(id)),
             Frame::Error { title } => bail!("the host refuses to be followed: {title}"),
             _ => {}
         }

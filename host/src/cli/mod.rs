@@ -6,6 +6,7 @@
 
 mod backend;
 mod bar;
+mod cancel;
 mod check;
 mod client;
 mod config;
@@ -17,7 +18,10 @@ mod fake_host;
 mod feed;
 mod follow;
 mod frame;
+mod id;
+mod job;
 mod jobs;
+mod line;
 mod logging;
 mod patience;
 mod place;
@@ -33,9 +37,13 @@ mod submit;
 mod text;
 mod upload;
 mod view;
+mod wait;
 mod watch;
+mod when;
 mod with;
 
+use std::ffi::OsString;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -64,16 +72,25 @@ enum Command {
     /// List jobs, the newest first
     Jobs(jobs::ListArgs),
     /// Show a job in full
-    Show(jobs::JobArgs),
+    Show(job::JobArgs),
+    /// Wait until jobs have ended
+    Wait(job::JobsArgs),
+    /// Save the files that a job made
+    Save(job::SaveArgs),
+    /// Show the files that a job made
+    Open(job::JobArgs),
     /// Print what the backend logged about a job
-    Log(jobs::JobArgs),
-    /// Cancel a job, whether it waits or runs
-    Cancel(jobs::JobArgs),
+    Log(job::LogArgs),
+    /// Cancel jobs, whether they wait or run
+    Cancel(cancel::Args),
     /// Put a job that has ended back in line
-    Retry(jobs::JobArgs),
+    Retry(job::JobArgs),
+    /// Delete jobs that have ended, with their files
+    Delete(job::JobsArgs),
     /// Give a waiting job another place in line
     Move(place::Args),
     /// Give a waiting job another priority
+    #[command(alias = "prioritize")]
     Prioritise(place::Priority),
     /// Follow everything that happens, until Ctrl-C
     Watch,
@@ -95,6 +112,22 @@ enum Command {
     Config(config::Command),
 }
 
+impl Cli {
+    /// Reads the command line. Where there is nothing to do after that, it has been said why, and this is the exit code.
+    pub fn read() -> Result<Self, ExitCode> {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        Self::try_parse_from(&words).map_err(|error| {
+            let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+            exit::of_clap(&error, json)
+        })
+    }
+
+    /// Whether the output is for programs.
+    pub fn json(&self) -> bool {
+        self.remote.json
+    }
+}
+
 /// Does what the command line says.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -109,10 +142,14 @@ async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(&args).await,
         Command::Submit(args) => submit::run(remote, args).await,
         Command::Jobs(args) => jobs::list(remote, &args).await,
-        Command::Show(args) => jobs::show(remote, &args).await,
-        Command::Log(args) => jobs::log(remote, &args).await,
-        Command::Cancel(args) => jobs::cancel(remote, &args).await,
-        Command::Retry(args) => jobs::retry(remote, &args).await,
+        Command::Show(args) => job::show(remote, &args).await,
+        Command::Wait(args) => wait::run(remote, &args).await,
+        Command::Save(args) => job::save(remote, &args).await,
+        Command::Open(args) => job::open(remote, &args).await,
+        Command::Log(args) => job::log(remote, &args).await,
+        Command::Cancel(args) => cancel::run(remote, &args).await,
+        Command::Retry(args) => job::retry(remote, &args).await,
+        Command::Delete(args) => job::delete(remote, &args).await,
         Command::Move(args) => place::to(remote, &args).await,
         Command::Prioritise(args) => place::prioritise(remote, &args).await,
         Command::Watch => watch::run(remote).await,

@@ -1,10 +1,13 @@
 //! What people read: lines, tables, times. Nothing here knows what it prints.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 
 use chrono::{DateTime, Local, Utc};
 use console::{Term, measure_text_width, style, truncate_str};
+
+use super::text::steers;
 
 /// The reader of the output has gone, as `head` does.
 #[derive(Debug, thiserror::Error)]
@@ -19,40 +22,80 @@ pub(super) fn line(text: impl Display) -> anyhow::Result<()> {
     }
 }
 
-/// A table: aligned, two spaces between columns, the last one cut where the terminal ends.
-pub(super) struct Table<const COLUMNS: usize> {
-    rows: Vec<[String; COLUMNS]>,
+/// A word beside the output, on stderr. Nothing fails because nobody listens there.
+pub(super) fn aside(text: impl Display) {
+    writeln!(io::stderr(), "{text}").unwrap_or_default();
 }
 
-impl<const COLUMNS: usize> Table<COLUMNS> {
-    pub(super) fn new(header: [&str; COLUMNS]) -> Self {
-        Self { rows: vec![header.map(|title| style(title).dim().to_string())] }
+/// Prints JSON as it came, except that no character in it can steer a terminal: within its texts, which is the only place for
+/// them, such characters are written as escapes.
+pub(super) fn json(text: &str) -> anyhow::Result<()> {
+    line(escaped(text))
+}
+
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 64);
+    for character in text.chars() {
+        if steers(character) {
+            safe += &format!("\\u{:04x}", u32::from(character));
+        } else {
+            safe.push(character);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// A table: aligned, two spaces between columns, the last one cut where the terminal ends. Columns in which nothing stands are
+/// left out.
+pub(super) struct Table {
+    rows: Vec<Vec<String>>,
+    cut: bool,
+}
+
+impl Table {
+    pub(super) fn new<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Self {
+        Self { rows: vec![header.map(|title| style(title).dim().to_string()).to_vec()], cut: true }
     }
 
-    pub(super) fn row(&mut self, cells: [String; COLUMNS]) {
-        self.rows.push(cells);
+    /// The same with all of its lines, however long.
+    pub(super) fn uncut(self, uncut: bool) -> Self {
+        Self { cut: !uncut, ..self }
+    }
+
+    pub(super) fn row<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
+        self.rows.push(cells.to_vec());
     }
 }
 
-impl<const COLUMNS: usize> Display for Table<COLUMNS> {
+impl Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let term = Term::stdout();
-        let room = if term.is_term() { usize::from(term.size().1) } else { usize::MAX };
+        let room = if term.is_term() && self.cut { usize::from(term.size().1) } else { usize::MAX };
         write!(f, "{}", lay_out(&self.rows, room).join("\n"))
     }
 }
 
-fn lay_out<const COLUMNS: usize>(rows: &[[String; COLUMNS]], room: usize) -> Vec<String> {
-    let mut widths = [0; COLUMNS];
-    for row in rows {
+fn lay_out(rows: &[Vec<String>], room: usize) -> Vec<String> {
+    let mut widths: Vec<usize> = Vec::new();
+    // The first row is the header, which is no reason for a column.
+    for row in rows.iter().skip(1) {
+        widths.resize(widths.len().max(row.len()), 0);
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = measure_text_width(cell).max(*width);
+        }
+    }
+    if let Some(header) = rows.first() {
+        for (width, title) in widths.iter_mut().zip(header).filter(|(width, _)| **width > 0) {
+            *width = measure_text_width(title).max(*width);
         }
     }
     rows.iter()
         .map(|row| {
             let mut line = String::new();
-            for (cell, width) in row.iter().zip(widths) {
+            for (cell, width) in row.iter().zip(&widths).filter(|(_, width)| **width > 0) {
                 line += cell;
                 line += &" ".repeat(width - measure_text_width(cell) + 2);
             }
@@ -79,13 +122,20 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 
 /// How long ago something was, as roughly as people say it.
 pub(super) fn ago(time: DateTime<Utc>) -> String {
-    let seconds = (Utc::now() - time).num_seconds();
-    match seconds {
+    match (Utc::now() - time).num_seconds() {
         ..=0 => "just now".to_owned(),
-        1..60 => format!("{seconds}s ago"),
-        60..3_600 => format!("{}m ago", seconds / 60),
-        3_600..86_400 => format!("{}h ago", seconds / 3_600),
-        _ => format!("{}d ago", seconds / 86_400),
+        _ => format!("{} ago", age(time)),
+    }
+}
+
+/// The same for a column.
+pub(super) fn age(time: DateTime<Utc>) -> String {
+    let seconds = (Utc::now() - time).num_seconds().max(0);
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
     }
 }
 
@@ -112,19 +162,33 @@ pub(super) fn seconds(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    fn row(cells: [&str; 2]) -> [String; 2] {
-        cells.map(str::to_owned)
+    fn row(cells: [&str; 2]) -> Vec<String> {
+        cells.map(str::to_owned).to_vec()
     }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell_on_the_screen() {
-        let lines = lay_out(&[row(["漢字", "x"]), row(["a", "y"])], usize::MAX);
-        assert_eq!(lines, ["漢字  x", "a     y"]);
+        let lines = lay_out(&[row(["A", "B"]), row(["漢字", "x"]), row(["a", "y"])], usize::MAX);
+        assert_eq!(lines, ["A     B", "漢字  x", "a     y"]);
+    }
+
+    #[test]
+    fn a_column_in_which_nothing_stands_is_left_out() {
+        assert_eq!(lay_out(&[row(["USER", "B"]), row(["", "x"])], usize::MAX), ["B", "x"]);
+    }
+
+    #[test]
+    fn json_cannot_steer_a_terminal_and_means_the_same() {
+        let text = "{\"prompt\":\"a\u{9b}31m\u{202e}b ä\"}";
+        let shown = escaped(text);
+        assert_eq!(shown, "{\"prompt\":\"a\\u009b31m\\u202eb ä\"}");
+        let [was, is] = [text, &shown].map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+        assert_eq!(was, is);
     }
 
     #[test]
     fn a_line_ends_where_the_terminal_does() {
-        assert_eq!(lay_out(&[row(["id", "a long prompt"])], 9), ["id  a lo…"]);
+        assert_eq!(lay_out(&[row(["A", "B"]), row(["id", "a long prompt"])], 9), ["A   B", "id  a lo…"]);
     }
 
     #[test]

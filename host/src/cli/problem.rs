@@ -4,8 +4,10 @@ use std::error::Error as _;
 
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::text::Text;
+use super::view::Job;
 
 /// Why a request has no answer that could be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +57,26 @@ impl ClientError {
         if error.is_connect() { Self::Unreachable { server, cause } } else { Self::Lost { server, cause } }
     }
 
+    /// The same as a problem document, for programs.
+    pub(super) fn document(&self) -> Value {
+        let (kind, title) = match self {
+            Self::Refused(refusal) => return refusal.document(),
+            Self::Unreachable { .. } => ("unreachable", "no host there"),
+            Self::Lost { .. } => ("connection-lost", "connection lost"),
+            Self::Garbled { .. } => ("garbled", "not an answer of Easel's"),
+        };
+        document(kind, title, &self.to_string())
+    }
+
     /// Whether the same request could succeed once the host is back.
     pub(super) fn is_of_connection(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Lost { .. })
     }
+}
+
+/// A problem document (RFC 9457) of our own.
+pub(super) fn document(kind: &str, title: &str, detail: &str) -> Value {
+    json!({"type": format!("urn:easel:problem:{kind}"), "title": title, "detail": detail})
 }
 
 /// A refusal: a problem document (RFC 9457), or what another server says instead.
@@ -87,6 +105,27 @@ impl Refusal {
         // A body that breaks off leaves the status, which is the better half.
         let body = response.text().await.unwrap_or_default();
         Self { status, body, retry_after }
+    }
+
+    /// The job that a conflict is about, as it is.
+    pub(super) fn job(&self) -> Option<Job> {
+        #[derive(Deserialize)]
+        struct About {
+            job: Job,
+        }
+        Some(serde_json::from_str::<About>(&self.body).ok()?.job)
+    }
+
+    /// As it came, if it is a problem document.
+    fn document(&self) -> Value {
+        let sent: Option<Value> = serde_json::from_str(&self.body).ok();
+        sent.filter(|sent| sent.get("title").is_some_and(Value::is_string)).unwrap_or_else(|| {
+            let mut made = document("answer", "the server refused", &self.to_string());
+            if let Some(made) = made.as_object_mut() {
+                made.insert("status".to_owned(), self.status.as_u16().into());
+            }
+            made
+        })
     }
 
     /// The refusal of a WebSocket, which comes without a stream to read from.

@@ -1,4 +1,4 @@
-//! `easel queue`: is it open, how long is it, who is being served; and stopping it.
+//! `easel queue`: is it open, how long is it, who is being served, who is next; and stopping it.
 
 use clap::Subcommand;
 use reqwest::Method;
@@ -7,12 +7,14 @@ use serde::Serialize;
 use super::client::{Client, Remote};
 use super::text::Text;
 use super::view::{Estimates, Pause, Queue};
-use super::{device, jobs, print};
+use super::{device, jobs, line, print};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Say whether the queue is open, how long it is, and what runs
+    /// Say whether the queue is open, how long it is, what runs, and what keeps jobs waiting
     Status,
+    /// List the line in its order, and why each job waits
+    List(line::Args),
     /// Start no more jobs, on any device; what runs finishes
     Pause(Pausing),
     /// Start jobs again
@@ -34,15 +36,19 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
     let client = Client::new(remote)?;
     let answer = match command {
         Command::Status => client.get(&["v1", "queue"]).await?,
+        Command::List(args) => return line::list(remote, &client, args).await,
         Command::Pause(pausing) => {
             client.ask(client.request(Method::POST, client.url(["v1", "queue", "pause"])).json(pausing)).await?
         }
         Command::Resume => client.ask(client.request(Method::POST, client.url(["v1", "queue", "resume"]))).await?,
     };
+    // What waits for its turn only needs no further word.
+    let reasons = if remote.json { Vec::new() } else { line::reasons(&client).await? };
     answer.print(remote.json, |queue: Queue| {
         let mut page = print::fields([
             ("queue", queue.paused.as_ref().map_or_else(|| "open".to_owned(), paused)),
             ("waiting", print::count(queue.length, "job")),
+            ("because", reasons.join("\n")),
             ("running", print::count(queue.processing.len(), "job")),
             ("mean time", queue.mean_seconds.map(print::seconds).unwrap_or_default()),
             ("estimates", queue.estimates.as_ref().map(off).unwrap_or_default()),
@@ -51,7 +57,7 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
             page += &format!("\n\n{}", device::table(&queue.devices));
         }
         if !queue.processing.is_empty() {
-            page += &format!("\n\n{}", jobs::table(&queue.processing));
+            page += &format!("\n\n{}", jobs::table(&queue.processing, false));
         }
         page
     })

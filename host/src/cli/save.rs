@@ -11,8 +11,10 @@ use reqwest::Method;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
-use super::client::Client;
+use super::client::{Client, Remote};
+use super::id::short;
 use super::patience::outlast;
+use super::print;
 use super::problem::ClientError;
 use super::view::{Artifact, Job};
 
@@ -21,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Saves each artifact of the job into the directory and returns where.
 pub(super) async fn artifacts(client: &Client, job: &Job, directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(directory).with_context(|| format!("--out {}", directory.display()))?;
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
     let mut paths = Vec::with_capacity(job.artifacts.len());
     for artifact in &job.artifacts {
         let saved = save(client, artifact, directory, &file_name(&job.id, &artifact.name)).await;
@@ -30,13 +32,19 @@ pub(super) async fn artifacts(client: &Client, job: &Job, directory: &Path) -> a
     Ok(paths)
 }
 
-/// The end of the job's id tells jobs apart (its beginning is the time), and the name tells its artifacts apart. The
-/// name is the host's word, so nothing in it may lead out of the directory.
+/// Says where the files are: on stdout, or beside the JSON that is there.
+pub(super) fn tell(remote: &Remote, paths: &[PathBuf]) -> anyhow::Result<()> {
+    for path in paths {
+        if remote.json { print::aside(path.display()) } else { print::line(path.display())? }
+    }
+    Ok(())
+}
+
+/// The job's short id, and the name of the artifact. That name is the host's word, so nothing in it may lead out of the
+/// directory.
 fn file_name(job: &str, artifact: &str) -> String {
-    let tail = job.rsplit('-').next().unwrap_or(job);
-    let tail: String = tail.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect();
     let leads_out = |character: char| matches!(character, '/' | '\\' | ':') || character.is_control();
-    format!("{tail}-{artifact}").replace(leads_out, "_")
+    format!("{}-{artifact}", short(job)).replace(leads_out, "_")
 }
 
 async fn save(client: &Client, artifact: &Artifact, directory: &Path, name: &str) -> anyhow::Result<PathBuf> {
@@ -101,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_named_after_the_jobs_random_end_and_stays_in_its_directory() {
+    fn a_file_is_named_after_the_short_id_of_its_job_and_stays_in_its_directory() {
         let id = "0199aaaa-bbbb-7ccc-8ddd-eeee12345678";
         assert_eq!(file_name(id, "0.png"), "12345678-0.png");
         assert_eq!(file_name(id, "../../x"), "12345678-.._.._x");

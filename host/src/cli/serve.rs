@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::config::{Config, Database, ForgeUrl, Overrides};
+use crate::config::{Config, Database, ForgeUrl, Overrides, listen_address};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -11,12 +11,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where to listen [default: 127.0.0.1:7420]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
     listen: Option<SocketAddr>,
     /// The directory of everything that lasts [default: ./easel-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The store, if not in the data directory: surrealkv://PATH, or mem:// for one that forgets
+    /// The store, if not in the data directory: surrealkv://PATH, or mem:// to keep nothing after a stop
     #[arg(long, value_name = "URL")]
     database: Option<Database>,
     /// Send jobs to the Stable Diffusion WebUI Forge at this address

@@ -36,8 +36,10 @@ pub(super) fn details(job: &Job, client: &Client) -> String {
         ("job", job.id.to_string()),
         ("status", status(job)),
         ("stage", job.stage.as_ref().filter(|_| !job.has_ended()).map(Text::to_string).unwrap_or_default()),
-        ("waits for", job.why_waiting().or_else(|| job.its_turn()).unwrap_or_default()),
+        ("waiting", job.waits().unwrap_or_default()),
         ("expected", expected(job)),
+        ("owner", job.owner.to_string()),
+        ("user", job.user.as_ref().map(Text::to_string).unwrap_or_default()),
         ("backend", backend(job)),
         ("prompt", job.prompt().to_string()),
         ("params", if params.is_empty() { String::new() } else { json(&params.into()) }),
@@ -47,7 +49,7 @@ pub(super) fn details(job: &Job, client: &Client) -> String {
         ("created", when(job.created_at)),
         ("started", when(job.started_at)),
         ("ended", when(job.ended_at)),
-        ("tries", format!("{} of {}", job.attempts_used, job.max_attempts)),
+        ("attempts", format!("{} of {} used", job.attempts_used, job.max_attempts)),
     ]);
     if !job.attempts.is_empty() {
         page += &format!("\n\n{}", attempts(&job.attempts));
@@ -60,8 +62,9 @@ pub(super) fn details(job: &Job, client: &Client) -> String {
 
 /// When it is to start and to end, as far as that can be told.
 fn expected(job: &Job) -> String {
-    let times = [("to start", job.estimated_start_at), ("to end", job.estimated_end_at)];
-    let told = times.into_iter().filter_map(|(what, time)| time.map(|time| format!("{what} {}", print::clock(time))));
+    let times = [("start", job.estimated_start_at), ("end", job.estimated_end_at)];
+    let told =
+        times.into_iter().filter_map(|(what, time)| time.map(|time| format!("{what} at {}", print::clock(time))));
     if job.has_ended() { String::new() } else { told.collect::<Vec<_>>().join(", ") }
 }
 
@@ -77,7 +80,7 @@ fn json(value: &serde_json::Value) -> String {
 }
 
 fn attempts(attempts: &[Attempt]) -> String {
-    let mut table = Table::new(["TRY", "OUTCOME", "CHARGED", "TOOK", "COMPONENT", "ERROR"]);
+    let mut table = Table::new(["ATTEMPT", "OUTCOME", "CHARGED", "TOOK", "COMPONENT", "ERROR"]);
     for attempt in attempts {
         let took = attempt.started_at.zip(attempt.ended_at).map(|(from, to)| (to - from).as_seconds_f64());
         table.row([

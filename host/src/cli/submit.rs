@@ -1,7 +1,6 @@
 //! `easel submit`: files up, job in line, and with `--wait` the pictures down.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use reqwest::Method;
@@ -9,14 +8,13 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::client::{Body, Client, Remote};
-use super::patience::{Patience, outlast};
+use super::id::{JobRef, short};
+use super::patience::Patience;
 use super::problem::ClientError;
 use super::upload::{Input, upload};
 use super::view::Job;
-use super::{Usage, follow, print, save};
-
-/// How long the host may be away while a job is being handed over or asked about.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::wait::{self, PATIENCE};
+use super::{Usage, print, save};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -40,7 +38,7 @@ pub(super) struct Args {
     user: Option<String>,
     /// A job that has to complete first; may be repeated
     #[arg(long = "after", value_name = "ID")]
-    depends_on: Vec<String>,
+    depends_on: Vec<JobRef>,
     /// Not before this time, as 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     not_before: Option<String>,
@@ -68,12 +66,13 @@ pub(super) async fn run(remote: &Remote, args: Args) -> anyhow::Result<()> {
     if !args.wait {
         return accepted.print(remote.json, |job: Job| in_line(&job));
     }
-    eprintln!("{}", in_line(&job));
+    // Its place is said in a moment, and again whenever it changes.
+    print::aside(format!("job {} is submitted to {}", short(&job.id), job.backend));
     tokio::select! {
         outcome = collect(remote, &client, &job.id, &args) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow!(
-            "stopped waiting; job {id} goes on: `easel show {id}` to look at it, `easel cancel {id}` to cancel it",
-            id = job.id
+            "stopped waiting; job {id} goes on: `easel wait {id}`, `easel save {id}`, `easel cancel {id}`",
+            id = short(&job.id)
         )),
     }
 }
@@ -89,13 +88,14 @@ async fn envelope(client: &Client, args: &Args) -> anyhow::Result<Value> {
     for input in &args.inputs {
         inputs.push(upload(client, input).await?);
     }
+    let depends_on = JobRef::resolve_all(&args.depends_on, client).await?;
     let mut envelope = json!({ "params": params, "inputs": inputs });
     if let Some(fields) = envelope.as_object_mut() {
         let given = [
             ("backend", args.backend.as_deref().map(Value::from)),
             ("priority", args.priority.map(Value::from)),
             ("user", args.user.as_deref().map(Value::from)),
-            ("depends_on", (!args.depends_on.is_empty()).then(|| args.depends_on.clone().into())),
+            ("depends_on", (!depends_on.is_empty()).then(|| depends_on.into())),
             ("not_before", args.not_before.as_deref().map(Value::from)),
         ];
         fields.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -121,36 +121,26 @@ async fn hand_over(client: &Client, envelope: &Value) -> Result<Body, ClientErro
 
 fn in_line(job: &Job) -> String {
     match &*job.status {
-        "queued" => format!("job {} is queued, place {} in line for {}", job.id, job.queue_position, job.backend),
-        status => format!("job {} is {status}, for {}", job.id, job.backend),
+        "queued" => format!("job {} is queued for {}, at place {}", short(&job.id), job.backend, job.queue_position),
+        status => format!("job {} for {} is {status}", short(&job.id), job.backend),
     }
 }
 
 /// Waits for the end and brings home what there is.
 async fn collect(remote: &Remote, client: &Client, id: &str, args: &Args) -> anyhow::Result<()> {
-    follow::until_ended(client, id).await?;
-    let ended = outlast(PATIENCE, async || client.get(&["v1", "jobs", id]).await).await?;
-    let job: Job = ended.parse()?;
+    let (answer, job) = wait::ended(client, id).await?;
     let paths = match &*job.status {
         "complete" => save::artifacts(client, &job, &args.out).await.with_context(|| {
-            format!("job {id} is complete, but what it made could not be saved; `easel show {id}` says where it is")
+            format!("job {id} is complete, but its files could not be saved; try `easel save {id}`", id = short(id))
         })?,
         _ => Vec::new(),
     };
     if remote.json {
-        ended.print(true, |_: Job| String::new())?;
+        answer.print(true, |_: Job| String::new())?;
     }
-    for path in &paths {
-        if remote.json { eprintln!("{}", path.display()) } else { print::line(path.display())? }
+    save::tell(remote, &paths)?;
+    if &*job.status == "complete" && paths.is_empty() {
+        print::aside(format!("job {} is complete and made no files", short(id)));
     }
-    match (&*job.status, job.error) {
-        ("complete", _) if paths.is_empty() => {
-            eprintln!("job {id} is complete and made no files");
-            Ok(())
-        }
-        ("complete", _) => Ok(()),
-        ("cancelled", _) => Err(anyhow!("job {id} was cancelled")),
-        (_, Some(error)) => Err(anyhow!("job {id} failed: {error}")),
-        (status, None) => Err(anyhow!("job {id} ended: {status}")),
-    }
+    wait::outcome(&job)
 }

@@ -15,6 +15,9 @@ pub(super) struct Job {
     pub(super) backend: Text,
     pub(super) device: Option<Text>,
     #[serde(default)]
+    pub(super) owner: Text,
+    pub(super) user: Option<Text>,
+    #[serde(default)]
     pub(super) params: Map<String, Value>,
     #[serde(default)]
     pub(super) queue_position: u64,
@@ -53,19 +56,15 @@ impl Job {
         text("prompt").or_else(|| text("name")).map(Text::of).unwrap_or_default()
     }
 
-    /// What is before it, where it waits for its turn and nothing else.
-    pub(super) fn its_turn(&self) -> Option<String> {
-        let turn = self.waiting_for.as_deref() == Some("turn");
-        self.waiting_detail.as_ref().filter(|_| turn).map(|detail| format!("its turn: {detail}"))
+    /// Why the job waits, in a sentence.
+    pub(super) fn waits(&self) -> Option<String> {
+        let reason = self.waiting_for.as_ref()?;
+        Some(self.waiting_detail.as_ref().unwrap_or(reason).one_line())
     }
 
-    /// What keeps the job from starting, where it is something else than its turn.
+    /// The same, where it is something else than its turn.
     pub(super) fn why_waiting(&self) -> Option<String> {
-        let reason = self.waiting_for.as_deref().filter(|reason| *reason != "turn")?;
-        match &self.waiting_detail {
-            Some(detail) => Some(format!("{reason}: {detail}")),
-            None => Some(reason.to_owned()),
-        }
+        self.waits().filter(|_| self.waiting_for.as_deref() != Some("turn"))
     }
 }
 
@@ -112,8 +111,8 @@ impl std::fmt::Display for JobError {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Jobs {
-    pub(super) jobs: Vec<Job>,
+pub(super) struct Jobs<T = Job> {
+    pub(super) jobs: Vec<T>,
     pub(super) next: Option<Text>,
 }
 

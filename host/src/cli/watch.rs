@@ -10,6 +10,7 @@ use super::bar;
 use super::client::{Client, Remote};
 use super::feed::{Feed, News};
 use super::frame::{Frame, Line, Progress};
+use super::id::short;
 use super::text::Text;
 use super::view::Job;
 use super::{print, queue};
@@ -26,7 +27,7 @@ pub(super) async fn run(remote: &Remote) -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
         match news {
-            News::Frame { raw, .. } if remote.json => print::line(raw)?,
+            News::Frame { raw, .. } if remote.json => print::json(&raw)?,
             News::Frame { frame, .. } => screen.show(frame)?,
             News::Lost(error) => screen.aside(&format!("{error}, trying to get it back")),
         }
@@ -86,7 +87,7 @@ impl Screen {
     }
 
     fn bar(&mut self, id: &Text, percent: f64, stage: Option<&Text>) {
-        let message = format!("{id}  {}", stage.map(Text::one_line).unwrap_or_default());
+        let message = format!("{}  {}", short(id), stage.map(Text::one_line).unwrap_or_default());
         let bar = self.running.entry(id.clone()).or_insert_with(|| {
             let bar = ProgressBar::new(100).with_style(bar::running()).with_message(message.clone());
             self.bars.add(bar)
@@ -109,7 +110,7 @@ impl Screen {
 
     /// A word to the reader that is not an event.
     fn aside(&self, text: &str) {
-        self.bars.suspend(|| eprintln!("{}", style(text).for_stderr().dim()));
+        self.bars.suspend(|| print::aside(style(text).for_stderr().dim()));
     }
 }
 
@@ -129,7 +130,8 @@ fn event_line(event: &Text, job: &Job) -> String {
         "cancelled" | "deleted" => style(event).dim(),
         _ => style(event).yellow(),
     };
-    let mut told = vec![job.id.to_string(), job.backend.to_string()];
+    let mut told = vec![short(&job.id).to_owned(), job.backend.to_string()];
+    told.extend(job.user.as_ref().map(|user| format!("for {}", user.one_line())));
     match &*job.status {
         "processing" => told.extend(job.device.as_ref().map(|device| format!("on {device}"))),
         "queued" => told.push(format!("place {}", job.queue_position)),
@@ -137,7 +139,7 @@ fn event_line(event: &Text, job: &Job) -> String {
         _ => {}
     }
     told.extend(job.error.as_ref().map(|error| Text::of(&error.to_string()).one_line()));
-    told.extend(job.why_waiting().map(|why| format!("waits for {why}")));
+    told.extend(job.why_waiting());
     format!("{colour}{padding}{}", told.join("  "))
 }
 
@@ -149,10 +151,10 @@ mod tests {
     fn an_event_is_one_line_with_what_matters_about_its_status() {
         let job: Job = serde_json::from_value(serde_json::json!({
             "id": "J", "status": "queued", "backend": "forge", "queue_position": 3, "updated_at": "2026-01-01T00:00:00Z",
-            "waiting_for": "paused", "waiting_detail": "maintenance"
+            "waiting_for": "paused", "waiting_detail": "maintenance", "user": "ann"
         }))
         .expect("a job");
         let line = console::strip_ansi_codes(&event_line(&Text::of("queued"), &job)).into_owned();
-        assert!(line.ends_with("queued      J  forge  place 3  waits for paused: maintenance"), "{line}");
+        assert!(line.ends_with("queued      J  forge  for ann  place 3  maintenance"), "{line}");
     }
 }

@@ -1,0 +1,122 @@
+//! Which job is meant: by its id, or by any beginning or end of it that is no other job's. What people read names jobs by the last
+//! eight characters of their ids, since ids begin with their time and are alike there; the first few of those are enough as well.
+
+use std::str::FromStr;
+
+use anyhow::bail;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::client::Client;
+use super::print::Table;
+use super::show;
+use super::view::{Job, Jobs};
+
+/// How many characters tell jobs apart.
+const SHORT: usize = 8;
+
+/// A job as a user names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct JobRef(String);
+
+impl FromStr for JobRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(id) = Uuid::try_parse(text) {
+            return Ok(Self(id.to_string()));
+        }
+        let fits = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if !text.is_empty() && text.len() <= 36 && fits(text) {
+            return Ok(Self(text.to_ascii_lowercase()));
+        }
+        Err("not a job id: give one, or the beginning or end of one; `easel jobs` lists them".to_owned())
+    }
+}
+
+impl JobRef {
+    /// The whole id.
+    pub(super) async fn resolve(&self, client: &Client) -> anyhow::Result<String> {
+        let Self(part) = self;
+        if Uuid::try_parse(part).is_ok() {
+            return Ok(part.clone());
+        }
+        let mut url = client.url(["v1", "jobs"]);
+        url.query_pairs_mut().append_pair("id", part);
+        let Jobs::<Job> { jobs, .. } = client.ask(client.request(Method::GET, url)).await?.parse()?;
+        match jobs.as_slice() {
+            [job] => Ok(job.id.to_string()),
+            [] => bail!("no job id begins or ends with \"{part}\"; `easel jobs` lists jobs"),
+            _ => Err(Ambiguous { part: part.clone(), jobs }.into()),
+        }
+    }
+
+    /// The whole ids of several, each once.
+    pub(super) async fn resolve_all(refs: &[Self], client: &Client) -> anyhow::Result<Vec<String>> {
+        let mut ids = Vec::with_capacity(refs.len());
+        for one in refs {
+            let id = one.resolve(client).await?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// The part of an id that tells jobs apart.
+pub(super) fn short(id: &str) -> &str {
+    let at = id.len().saturating_sub(SHORT);
+    // An id is ASCII; whatever else a host sends is shown whole.
+    id.get(at..).unwrap_or(id)
+}
+
+/// Several jobs could be meant.
+#[derive(Debug)]
+pub(super) struct Ambiguous {
+    part: String,
+    jobs: Vec<Job>,
+}
+
+impl Ambiguous {
+    /// The jobs, for programs.
+    pub(super) fn candidates(&self) -> Value {
+        self.jobs.iter().map(|job| json!({"id": &*job.id, "status": &*job.status, "prompt": &*job.prompt()})).collect()
+    }
+}
+
+impl std::error::Error for Ambiguous {}
+
+impl std::fmt::Display for Ambiguous {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut table = Table::new(["ID", "STATUS", "PROMPT"]);
+        for job in &self.jobs {
+            table.row([job.id.to_string(), show::status(job), job.prompt().one_line()]);
+        }
+        write!(f, "several job ids begin or end with \"{}\": give more of the one you mean\n{table}", self.part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_named_by_its_id_or_a_part_of_it() {
+        let id = "0199aaaa-bbbb-7ccc-8ddd-eeee12345678";
+        for text in [id, &id.to_uppercase(), &id.replace('-', "")] {
+            assert_eq!(text.parse(), Ok(JobRef(id.to_owned())), "{text}");
+        }
+        assert_eq!("EEEE1234".parse(), Ok(JobRef("eeee1234".to_owned())));
+        for text in ["", "seven", "12345678-0.png", "../x", &"a".repeat(37)] {
+            JobRef::from_str(text).expect_err(text);
+        }
+    }
+
+    #[test]
+    fn the_end_of_an_id_stands_for_it() {
+        assert_eq!(short("0199aaaa-bbbb-7ccc-8ddd-eeee12345678"), "12345678");
+        assert_eq!((short("J"), short("ä漢漢漢")), ("J", "ä漢漢漢"));
+    }
+}

@@ -1,0 +1,196 @@
+//! Commands about one job, or a few: show, log, retry, delete, save, open.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context as _, bail};
+use console::style;
+use reqwest::Method;
+use tokio::time::{Duration, sleep};
+
+use super::client::{Client, Remote};
+use super::id::{JobRef, short};
+use super::view::{Job, Log, LogLine};
+use super::{print, save, show};
+
+/// How often the log of a job that runs is read again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct JobArgs {
+    /// The job: its id, or any beginning or end of it that is no other job's
+    id: JobRef,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct JobsArgs {
+    /// The jobs: their ids, or any beginnings or ends of them that are no other job's
+    #[arg(required = true, value_name = "ID")]
+    pub(super) ids: Vec<JobRef>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LogArgs {
+    #[command(flatten)]
+    job: JobArgs,
+    /// Go on until the job has ended
+    #[arg(long, short)]
+    follow: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SaveArgs {
+    #[command(flatten)]
+    job: JobArgs,
+    /// Where to save it
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+}
+
+pub(super) async fn show(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> {
+    let client = Client::new(remote)?;
+    let id = args.id.resolve(&client).await?;
+    client.get(&["v1", "jobs", &id]).await?.print(remote.json, |job: Job| show::details(&job, &client))
+}
+
+pub(super) async fn log(remote: &Remote, args: &LogArgs) -> anyhow::Result<()> {
+    let client = Client::new(remote)?;
+    let id = args.job.id.resolve(&client).await?;
+    if args.follow {
+        return follow_log(remote, &client, &id).await;
+    }
+    client.get(&["v1", "jobs", &id, "log"]).await?.print(remote.json, |Log { lines }: Log| {
+        if lines.is_empty() {
+            return "the backend logged nothing".to_owned();
+        }
+        lines.iter().map(log_line).collect::<Vec<_>>().join("\n")
+    })
+}
+
+/// Prints what is logged until the job has ended; with `--json`, one line of JSON for each.
+async fn follow_log(remote: &Remote, client: &Client, id: &str) -> anyhow::Result<()> {
+    let mut seen = 0;
+    loop {
+        // Asked before the log is read: what a job logs before its end is in the log that is read after it.
+        let ended = client.get(&["v1", "jobs", id]).await?.parse::<Job>()?.has_ended();
+        let answer = client.get(&["v1", "jobs", id, "log"]).await?;
+        if remote.json {
+            let lines: serde_json::Value = answer.parse()?;
+            let lines = lines.get("lines").and_then(|lines| lines.as_array()).map(Vec::as_slice).unwrap_or_default();
+            for line in lines.iter().skip(seen) {
+                print::json(&line.to_string())?;
+            }
+            seen = seen.max(lines.len());
+        } else {
+            let Log { lines } = answer.parse()?;
+            for line in lines.iter().skip(seen) {
+                print::line(log_line(line))?;
+            }
+            seen = seen.max(lines.len());
+        }
+        if ended {
+            return Ok(());
+        }
+        tokio::select! {
+            () = sleep(AGAIN) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+    }
+}
+
+fn log_line(line: &LogLine) -> String {
+    let level = match &*line.level {
+        "error" => style("error").red(),
+        "warn" => style("warn ").yellow(),
+        "info" => style("info ").green(),
+        other => style(other).dim(),
+    };
+    let time = line.at.map(print::clock).unwrap_or_default();
+    let attempt = line.attempt.map(|attempt| format!("#{attempt}")).unwrap_or_default();
+    // A line of the log that has several must not look like several of the log.
+    let message = line.message.replace('\n', "\n    ");
+    format!("{} {} {level:<5} {message}", style(time).dim(), style(attempt).dim())
+}
+
+pub(super) async fn retry(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> {
+    let client = Client::new(remote)?;
+    let id = args.id.resolve(&client).await?;
+    client.post(&["v1", "jobs", &id, "retry"]).await?.print(remote.json, |job: Job| match &*job.status {
+        "queued" => format!("job {} is queued again, at place {}", short(&job.id), job.queue_position),
+        status => format!("job {} is {status} again", short(&job.id)),
+    })
+}
+
+/// Each that can be deleted is; what cannot is said, and is a failure.
+pub(super) async fn delete(remote: &Remote, args: &JobsArgs) -> anyhow::Result<()> {
+    let client = Client::new(remote)?;
+    let ids = JobRef::resolve_all(&args.ids, &client).await?;
+    let (last, mut failed) = (ids.len() == 1, 0);
+    for id in &ids {
+        let request = client.request(Method::DELETE, client.url(["v1", "jobs", id]));
+        match client.send(request).await {
+            Ok(_) if remote.json => print::json(&serde_json::json!({"deleted": id}).to_string())?,
+            Ok(_) => print::line(format_args!("job {} is deleted", short(id)))?,
+            Err(error) if last => return Err(error.into()),
+            Err(error) => {
+                failed += 1;
+                print::aside(format!("job {} is not deleted: {error}", short(id)));
+            }
+        }
+    }
+    if failed > 0 { bail!("{} of {} not deleted", failed, print::count(ids.len(), "job")) } else { Ok(()) }
+}
+
+pub(super) async fn save(remote: &Remote, args: &SaveArgs) -> anyhow::Result<()> {
+    let client = Client::new(remote)?;
+    let id = args.job.id.resolve(&client).await?;
+    let answer = client.get(&["v1", "jobs", &id]).await?;
+    let job = with_files(answer.parse()?)?;
+    let paths = save::artifacts(&client, &job, &args.out).await?;
+    if remote.json {
+        answer.print(true, |_: Job| String::new())?;
+    }
+    save::tell(remote, &paths)
+}
+
+/// Shows what the job made, in whatever the desktop shows such files with.
+pub(super) async fn open(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> {
+    let client = Client::new(remote)?;
+    let id = args.id.resolve(&client).await?;
+    let answer = client.get(&["v1", "jobs", &id]).await?;
+    let job = with_files(answer.parse()?)?;
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    for artifact in &job.artifacts {
+        let url = client.on_server(&artifact.url)?;
+        let outcome = tokio::process::Command::new(opener)
+            .arg(url.as_str())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .await
+            .with_context(|| {
+                format!("cannot run {opener}: open {url} in a browser, or use `easel save {}`", short(&id))
+            })?;
+        if !outcome.success() {
+            bail!("{opener} cannot open {url} ({outcome}): use `easel save {}`", short(&id));
+        }
+        if !remote.json {
+            print::line(&url)?;
+        }
+    }
+    if remote.json { answer.print(true, |_: Job| String::new()) } else { Ok(()) }
+}
+
+fn with_files(job: Job) -> anyhow::Result<Job> {
+    match (&*job.status, job.artifacts.is_empty()) {
+        (_, false) => Ok(job),
+        ("complete", true) => bail!("job {} made no files", short(&job.id)),
+        (status, true) if job.has_ended() => {
+            bail!("job {} has no files: it ended with status {status}", short(&job.id))
+        }
+        (status, true) => {
+            bail!("job {id} has no files yet: it is {status}; `easel wait {id}` waits for its end", id = short(&job.id))
+        }
+    }
+}

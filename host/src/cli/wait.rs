@@ -1,0 +1,64 @@
+//! `easel wait`: until jobs have ended; and how an end is told.
+
+use anyhow::{anyhow, bail};
+
+use super::client::{Body, Client, Remote};
+use super::id::{JobRef, short};
+use super::job::JobsArgs;
+use super::patience::outlast;
+use super::view::Job;
+use super::{follow, print};
+
+/// How long the host may be away while it is asked how a job ended.
+pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+pub(super) async fn run(remote: &Remote, args: &JobsArgs) -> anyhow::Result<()> {
+    let client = Client::new(remote)?;
+    let ids = JobRef::resolve_all(&args.ids, &client).await?;
+    let waiting = async {
+        let mut failed: Vec<anyhow::Error> = Vec::new();
+        for id in &ids {
+            let (answer, job) = ended(&client, id).await?;
+            if remote.json {
+                answer.print(true, |_: Job| String::new())?;
+            }
+            match outcome(&job) {
+                Ok(()) if remote.json => {}
+                Ok(()) => print::line(format_args!("job {} is complete", short(id)))?,
+                Err(error) => failed.push(error),
+            }
+        }
+        anyhow::Ok(failed)
+    };
+    let mut failed = tokio::select! {
+        failed = waiting => failed?,
+        _ = tokio::signal::ctrl_c() => bail!("stopped waiting: the jobs go on"),
+    };
+    match failed.len() {
+        0 => Ok(()),
+        1 => Err(failed.remove(0)),
+        several => {
+            failed.iter().for_each(print::aside);
+            bail!("{several} of {} did not complete", print::count(ids.len(), "job"))
+        }
+    }
+}
+
+/// The job when it has ended: as the host sends it, and what that means.
+pub(super) async fn ended(client: &Client, id: &str) -> anyhow::Result<(Body, Job)> {
+    follow::until_ended(client, id).await?;
+    let answer = outlast(PATIENCE, async || client.get(&["v1", "jobs", id]).await).await?;
+    let job = answer.parse()?;
+    Ok((answer, job))
+}
+
+/// An error unless the job has completed.
+pub(super) fn outcome(job: &Job) -> anyhow::Result<()> {
+    let id = short(&job.id);
+    match (&*job.status, &job.error) {
+        ("complete", _) => Ok(()),
+        ("cancelled", _) => Err(anyhow!("job {id} was cancelled")),
+        (_, Some(error)) => Err(anyhow!("job {id} failed: {error}")),
+        (status, None) => Err(anyhow!("job {id} ended with status {status}")),
+    }
+}
