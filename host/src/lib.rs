@@ -3,9 +3,11 @@
 pub mod artifacts;
 pub mod backend;
 pub mod cli;
+mod clock;
 pub mod config;
 mod dispatch;
 pub mod events;
+mod lasting;
 pub mod scheduler;
 pub mod serve;
 mod space;

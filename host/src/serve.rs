@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
 use crate::backend::{Backend, Registry, out_of_reach};
+use crate::clock::Clock;
 use crate::config::{self, Config, Database};
 use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Memory, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
@@ -82,7 +83,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
     tokio::spawn(guard.run(stop.clone()));
-    let uploads = tokio::spawn(expire_uploads(files.clone()));
+    let uploads = tokio::spawn(expire_uploads(files.clone(), scheduler.clone()));
     let retention = retention(&config.retention);
     let pruner =
         tokio::spawn(Pruner { scheduler: scheduler.clone(), files: files.clone(), retention }.run(stop.clone()));
@@ -172,6 +173,7 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
             slice: SLICE,
             retention: retention(&config.retention),
         },
+        clock: Clock::default(),
     }
 }
 
@@ -201,18 +203,24 @@ async fn sweep(scheduler: &Scheduler, files: &Files) -> anyhow::Result<()> {
             named.insert(job.id, job.artifacts.iter().map(|artifact| artifact.attempt).collect());
         }
     }
+    let unfinished = files.discard_unfinished_uploads().await?;
     let swept = files.sweep(|job| named.get(&job).cloned()).await?;
-    if swept != Default::default() {
-        tracing::info!(jobs = swept.jobs, attempts = swept.attempts, "removed files that no job names");
+    if swept != Default::default() || unfinished > 0 {
+        tracing::info!(
+            jobs = swept.jobs,
+            attempts = swept.attempts,
+            uploads = unfinished,
+            "removed files that a crash had left behind"
+        );
     }
     Ok(())
 }
 
-async fn expire_uploads(files: Files) {
+async fn expire_uploads(files: Files, scheduler: Scheduler) {
     let mut hourly = tokio::time::interval(Duration::from_hours(1));
     loop {
         hourly.tick().await;
-        match files.expire_uploads(UPLOADS).await {
+        match files.expire_uploads(UPLOADS, scheduler.own_now()).await {
             Ok(0) => {}
             Ok(expired) => tracing::info!(expired, "removed uploads that no job used for a day"),
             Err(error) => tracing::error!("cannot remove old uploads: {error}"),

@@ -1,6 +1,6 @@
 //! What clients see of jobs, messages and devices: the shapes of the API, in one place for HTTP and WebSocket alike.
 
-use easel_core::{Accuracy, Attempt, Body, Device, Event, Job, Message, MessageChange, Pause, State, Status};
+use easel_core::{Accuracy, Attempt, Body, Device, Event, Job, Message, MessageChange, Pause, Standing, State, Status};
 use serde_json::{Value, json};
 
 use crate::events::{Cursor, Hub, Live, Logged};
@@ -9,14 +9,17 @@ use crate::time;
 /// A job as it is now: place, reason for waiting, progress and preview included.
 pub fn job(job: &Job, state: &State, hub: &Hub) -> Value {
     let waiting = state.waiting_for(job);
-    let progress = state.device_of(&job.backend).and_then(|device| hub.progress_on(device));
-    let (start, end) = state.estimate(job, time::now(), progress).unzip();
+    let now = time::now();
+    let progress = state.device_of(&job.backend).and_then(|device| hub.progress_on(device, now));
+    let (start, end) = state.estimate(job, now, progress).unzip();
+    // Pauses do not follow a wall clock that is set.
+    let retry_at = job.retry_at.and_then(|_| state.waits_until(job));
     let live = hub.live(job.id);
     let mut view = row(job, state.position(job), live.as_ref());
     merge(
         &mut view,
         json!({
-            "params": job.params.value(), "waiting_for": waiting.as_ref().map(|waiting| waiting.reason),
+            "params": job.params.value(), "retry_at": retry_at.map(time::text), "waiting_for": waiting.as_ref().map(|waiting| waiting.reason),
             "waiting_detail": waiting.as_ref().map(|waiting| &waiting.detail),
             "waiting_until": waiting.as_ref().and_then(|waiting| waiting.until).map(time::text),
             "estimated_start_at": start.map(time::text), "estimated_end_at": end.map(time::text),
@@ -53,7 +56,7 @@ fn row(job: &Job, queue_position: u64, live: Option<&Live>) -> Value {
         "retry_at": job.retry_at.map(time::text), "timeout_s": job.timeout_s, "priority": job.priority,
         "queue_position": queue_position, "waiting_for": waits, "waiting_detail": null, "waiting_until": null,
         "estimated_start_at": null, "estimated_end_at": null,
-        "progress": live.map_or(job.progress, |live| live.progress.percent), "stage": live.and_then(|live| live.stage.clone()),
+        "progress": live.map_or(job.progress, |live| live.percent), "stage": live.and_then(|live| live.stage.clone()),
         "preview": live.and_then(Live::preview_url), "cancel_requested": job.cancel_requested,
         "attempt": job.attempt, "attempts_used": job.attempts_used, "max_attempts": job.max_attempts,
         "attempts": job.attempts.iter().map(attempt).collect::<Vec<_>>(),
@@ -69,6 +72,7 @@ fn attempt(attempt: &Attempt) -> Value {
     json!({
         "number": attempt.number, "charged": attempt.charged, "backend_digest": attempt.backend_digest,
         "started_at": time::text(attempt.started_at), "ended_at": attempt.ended_at.map(time::text),
+        "seconds": attempt.took.map(seconds),
         "outcome": attempt.outcome, "error": attempt.error,
     })
 }
@@ -116,8 +120,13 @@ pub fn queue(state: &State, hub: &Hub, shape: impl Fn(&Job, &State, &Hub) -> Val
         "length": state.queued(),
         "processing": running.map(|found| shape(found, state, hub)).collect::<Vec<_>>(),
         "devices": state.devices().map(|found| device(found, state)).collect::<Vec<_>>(), "mean_seconds": state.mean().map(seconds),
-        "estimates": accuracy(state.accuracy()),
+        "estimates": accuracy(state.accuracy()), "standing": state.standing().iter().map(standing).collect::<Vec<_>>(),
     })
+}
+
+/// A line that does not move, and why.
+fn standing(line: &Standing) -> Value {
+    json!({"backend": line.backend, "jobs": line.jobs, "waiting_for": line.reason, "waiting_detail": line.detail})
 }
 
 /// How far off it was when people were told when their jobs would end; null as long as nobody was told.
@@ -178,15 +187,16 @@ fn told(logged: &Logged, body: &Body) -> Value {
 
 /// How far a job is: percent.
 pub fn percent(job: &Job, hub: &Hub) -> u8 {
-    hub.live(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.progress.percent)
+    hub.live(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.percent)
 }
 
 /// What a job does right now, for the WebSocket.
 pub fn progress(job: &Job, live: &Live, state: &State) -> Value {
-    let end = state.estimate(job, time::now(), Some(live.progress)).map(|(_, end)| time::text(end));
+    let now = time::now();
+    let end = state.estimate(job, now, Some(live.progress(now))).map(|(_, end)| time::text(end));
     json!({
         "type": "progress", "job_id": job.id, "message_id": job.message_id, "conversation_id": job.conversation_id,
-        "attempt": live.attempt, "status": job.status, "progress": live.progress.percent, "queue_position": 0,
+        "attempt": live.attempt, "status": job.status, "progress": live.percent, "queue_position": 0,
         "stage": live.stage, "estimated_end_at": end, "preview": live.preview_url(),
     })
 }

@@ -78,6 +78,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// Whether the device is certainly idle now.
     pub clean: bool,
+    /// How long it had the device, in microseconds, by a clock that nobody sets; none if nobody knows.
+    pub took: Option<u64>,
     /// The last progress: percent.
     pub progress: u8,
     /// What the backend returned.
@@ -232,6 +234,11 @@ pub enum Command {
         /// Its attempt.
         attempt: u32,
     },
+    /// The wall clock was set, or the machine slept. Decided before all that comes at the new time.
+    ClockSet {
+        /// How far it was set, in microseconds: 0 after a sleep, in which it went on.
+        by: Timestamp,
+    },
     /// Whatever is due by now goes on. Of many, some: [`crate::State::next_due`] says when this is wanted again.
     Due,
     /// The engine of a backend is away: its jobs keep their places and none is claimed. Forgotten at the end of the process.
@@ -309,6 +316,7 @@ impl Command {
             | Self::Turn { .. }
             | Self::Remember { .. }
             | Self::Settled { .. }
+            | Self::ClockSet { .. }
             | Self::Due
             | Self::Hold { .. }
             | Self::Release { .. }

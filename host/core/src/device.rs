@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{Clock, is_zero};
 use crate::job::{JobId, Party, Timestamp};
 use crate::order::Tag;
 
@@ -20,6 +21,9 @@ pub struct Occupant {
     pub digest: String,
     /// When the device was claimed.
     pub since: Timestamp,
+    /// How far the wall clock had been set by then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shift: Timestamp,
     /// What the attempt asked to be remembered.
     pub note: Option<String>,
 }
@@ -53,6 +57,9 @@ pub struct Queue {
     /// The backends that are held, as the log says. A host that starts holds none, and has to say so.
     #[serde(default)]
     pub held: BTreeSet<String>,
+    /// The host's own time.
+    #[serde(default)]
+    pub clock: Clock,
 }
 
 impl Queue {

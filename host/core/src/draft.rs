@@ -27,7 +27,7 @@ pub struct KeyUse {
     pub digest: String,
     /// The job that came of it.
     pub job: JobId,
-    /// When.
+    /// When, in the host's own time.
     pub at: Timestamp,
 }
 
@@ -212,12 +212,12 @@ impl Draft {
     /// Records that `job` is now as given, because of `event`. Returns it with its place in line.
     pub fn transition(&mut self, mut job: Job, event: Transition, now: Timestamp) -> (Arc<Job>, u64) {
         job.seq = self.next_seq();
-        job.updated_at = now;
+        job.updated_at = job.told(now);
         // A job becomes its message's newest by arriving, that is, by getting a ticket that its row did not have.
         let first = self.job(job.id).is_none_or(|old| old.ticket != job.ticket);
         let job = self.write(job);
         let queue_position = self.state.position(&job);
-        self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position }, now);
+        self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position }, job.updated_at);
         if let Some(message) = job.message_id {
             self.changes.push(Change::Report { message, job: job.clone(), queue_position, first });
         }
@@ -225,6 +225,12 @@ impl Draft {
             self.tell_dependents(job.id, ended);
         }
         (job, queue_position)
+    }
+
+    /// Notes in `job` that it ends.
+    pub(crate) fn end(&self, job: &mut Job, now: Timestamp) {
+        (job.ended_at, job.shifts.ended) = (Some(job.told(now)), self.state.clock().shift);
+        (job.retry_at, job.shifts.retry) = (None, 0);
     }
 
     /// Records that `job` is now as given, which nobody needs to be told.
@@ -266,11 +272,11 @@ impl Draft {
         self.changes.extend(job.batch_id.map(Change::LeaveBatch));
         self.keep(Remains::of(job), None);
         match KeyOf::of(job) {
-            Some(key) if retention.frees(key.at, now) => self.drop_key(key),
+            Some(key) if retention.frees(key.at, self.state.clock().own(now)) => self.drop_key(key),
             key => self.changes.extend(key.map(Change::Orphan)),
         }
         let body = Body::Job { event: Transition::Deleted, job: Arc::new(job.without_params()), queue_position: 0 };
-        self.say(body, now);
+        self.say(body, job.told(now));
         self.tell_dependents(job.id, Ended::Deleted);
     }
 
@@ -309,7 +315,8 @@ impl Draft {
         let mut history = self.state.history(&job.backend).cloned().unwrap_or_default();
         history.backend.clone_from(&job.backend);
         history.record(took, job.work);
-        if let Some(forecast) = job.forecast {
+        // A forecast is held against what came only where the wall clock tells how long that took.
+        if let Some(forecast) = job.forecast.filter(|forecast| forecast.jumps == self.state.clock().jumps) {
             history.accuracy.record(forecast, now);
         }
         self.state.put_history(history.clone());

@@ -1,17 +1,38 @@
-//! How long a backend's jobs take: sums that forget, so that a new model or a new GPU is believed after a few jobs. Where
-//! the host can tell how much work a job is (steps times pixels, say), time is counted per unit of it; else per job.
+//! How long a backend's jobs take, from the last of them that completed: so a new model or a new GPU is believed after a few
+//! jobs. Where the host can tell how much work a job is (steps times pixels, say), a job is taken to cost something however small
+//! it is, and then something for each unit of work; else each job is taken for an average one.
 
 use serde::{Deserialize, Serialize};
 
 use crate::job::Timestamp;
 use crate::rank_set::Load;
 
-/// With each attempt, a sixteenth of what was known before is forgotten.
+/// With each forecast, a sixteenth of what was known before is forgotten.
 const FORGET: u64 = 16;
-/// A job, or a unit of work, in the sums, so that the fraction that is left of one can be told.
+/// A job in the sums that forget, so that the fraction that is left of one can be told.
 const ONE: u64 = 1 << 10;
-/// After fewer attempts than this, nothing is said: null rather than a lie.
-const ENOUGH: u64 = 3;
+/// How many jobs are remembered.
+const RECENT: usize = 16;
+/// After fewer than this, nothing is said: null rather than a lie.
+const ENOUGH: usize = 3;
+/// Nothing is said of a job that is larger, or smaller, than all that are remembered by more than this factor.
+const FACTOR: u64 = 4;
+/// What is for a unit of work is told from what is for each job only where sizes differ by this factor at least.
+const APART: u64 = 2;
+/// Costs are counted in 2⁻²⁸ microseconds: a unit of work may take far less than one.
+const FINE: u32 = 28;
+/// No work is counted for more, and no time: sums of a few of these, and their products, fit.
+const MOST: (u64, u64) = (1 << 40, 1 << 50);
+
+/// An attempt that completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// How long it had the device, in microseconds.
+    pub took: u64,
+    /// How much it was, if that could be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<u64>,
+}
 
 /// What a backend's completed attempts took, as the store keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,19 +41,21 @@ pub struct History {
     pub backend: String,
     /// Attempts that completed, all told.
     pub completed: u64,
-    /// Those of them whose work was known.
-    pub measured: u64,
-    /// What is remembered of all of them: jobs, in units of 2⁻¹⁰.
-    pub jobs: u64,
-    /// And the time that they took, in microseconds.
-    pub time: u64,
-    /// What is remembered of those whose work was known: work, in units of 2⁻¹⁰.
-    pub work: u64,
-    /// And the time that they took, in microseconds.
-    pub work_time: u64,
+    /// The last of them, at the most 16, in their order.
+    #[serde(default)]
+    pub recent: Vec<Sample>,
     /// How far off it was when people were told when their jobs would end.
     #[serde(default)]
     pub accuracy: Accuracy,
+}
+
+/// What a job is taken to cost, in 2⁻²⁸ microseconds.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// However small it is.
+    fixed: i128,
+    /// And for each unit of work.
+    each: i128,
 }
 
 /// When a job was expected to end, as of the moment in which it lined up.
@@ -42,6 +65,9 @@ pub struct Forecast {
     pub made_at: Timestamp,
     /// The end.
     pub end: Timestamp,
+    /// How often the wall clock had been set by then.
+    #[serde(default)]
+    pub jumps: u64,
 }
 
 /// How far forecasts were off: sums that forget, over the jobs that completed and had one.
@@ -69,7 +95,7 @@ impl Accuracy {
     /// How far off forecasts were of late, and how long it was to what they foretold: means, in microseconds. None as long as
     /// nothing was foretold.
     pub fn means(&self) -> Option<(u64, u64)> {
-        (self.jobs > 0).then(|| (share(1, self.off, self.jobs), share(1, self.lasted, self.jobs)))
+        (self.jobs > 0).then(|| (share(ONE, self.off, self.jobs), share(ONE, self.lasted, self.jobs)))
     }
 
     /// Both together.
@@ -96,27 +122,72 @@ impl History {
     /// Another attempt has completed: in so many microseconds, and, if that is known, for so much work.
     pub fn record(&mut self, took: u64, work: Option<u64>) {
         self.completed += 1;
-        fade(&mut self.jobs, ONE);
-        fade(&mut self.time, took);
-        if let Some(work) = work {
-            self.measured += 1;
-            fade(&mut self.work, work.saturating_mul(ONE));
-            fade(&mut self.work_time, took);
+        if self.recent.len() >= RECENT {
+            self.recent.remove(0);
         }
+        self.recent.push(Sample { took: took.min(MOST.1), work: work.map(|work| work.min(MOST.0)) });
     }
 
     /// How long that many jobs are going to take, in microseconds, if enough is known to tell.
     pub fn expect(&self, jobs: usize, load: Load) -> Option<u64> {
-        let by_work = self.measured >= ENOUGH && self.work > 0;
-        let (work, singly) = if by_work { (load.work, jobs - load.measured) } else { (0, jobs) };
-        let mut time = share(work, self.work_time, self.work);
-        if singly > 0 {
-            if self.completed < ENOUGH {
+        let measured = self.measured();
+        let by_work = measured.len() >= ENOUGH;
+        let (sized, singly) = if by_work { (load.measured, jobs - load.measured) } else { (0, jobs) };
+        let mut time = 0;
+        if let Some((least, most)) = load.range.filter(|_| sized > 0) {
+            let seen = |(low, high): (u64, u64), (_, work): &(u64, u64)| (low.min(*work), high.max(*work));
+            let seen = measured.iter().fold((u64::MAX, 0), seen);
+            if least < seen.0 / FACTOR || most > seen.1.saturating_mul(FACTOR) {
                 return None;
             }
-            time = time.saturating_add(share(singly as u64, self.time, self.jobs));
+            // However the costs are split, no job is taken for much longer than the longest.
+            let longest = measured.iter().map(|(took, _)| *took).max().unwrap_or_default();
+            let bound = longest.saturating_mul(FACTOR).saturating_mul(sized as u64);
+            time = Cost::of(&measured, seen).of_all(sized, load.work).min(bound);
+        }
+        if singly > 0 {
+            if self.recent.len() < ENOUGH {
+                return None;
+            }
+            let all = self.recent.iter().fold(0u64, |sum, sample| sum.saturating_add(sample.took));
+            time = time.saturating_add(share(singly as u64, all, self.recent.len() as u64));
         }
         Some(time)
+    }
+
+    /// Time and work of those whose work is known.
+    fn measured(&self) -> Vec<(u64, u64)> {
+        self.recent.iter().filter_map(|sample| Some((sample.took, sample.work?))).collect()
+    }
+}
+
+impl Cost {
+    /// That of the line that lies closest to these samples (least squares), which are of sizes from one to another. It neither
+    /// falls nor begins below nothing: where it would, costs are taken to be all of one kind.
+    fn of(samples: &[(u64, u64)], (least, most): (u64, u64)) -> Self {
+        let sum = |of: fn(i128, i128) -> i128| -> i128 {
+            samples.iter().map(|(took, work)| of(i128::from(*took), i128::from(*work))).sum()
+        };
+        let (count, time, work) = (samples.len().max(1) as i128, sum(|took, _| took), sum(|_, work| work));
+        let alone = Self { fixed: (time << FINE) / count, each: 0 };
+        let in_proportion = if work > 0 { Self { fixed: 0, each: (time << FINE) / work } } else { alone };
+        let spread = count * sum(|_, work| work * work) - work * work;
+        if spread <= 0 || most < least.saturating_mul(APART) {
+            return in_proportion;
+        }
+        let together = count * sum(|took, work| took * work) - work * time;
+        if together <= 0 {
+            return alone;
+        }
+        let each = together.saturating_mul(1 << FINE) / spread;
+        let fixed = ((time << FINE) - each.saturating_mul(work)) / count;
+        if fixed < 0 { in_proportion } else { Self { fixed, each } }
+    }
+
+    /// What so many jobs cost, of so much work together: microseconds.
+    fn of_all(self, jobs: usize, work: u64) -> u64 {
+        let cost = self.fixed.saturating_mul(jobs as i128).saturating_add(self.each.saturating_mul(work.into()));
+        u64::try_from(cost >> FINE).unwrap_or(u64::MAX)
     }
 }
 
@@ -125,25 +196,29 @@ fn fade(sum: &mut u64, more: u64) {
     *sum = (*sum - *sum / FORGET).saturating_add(more);
 }
 
-/// The time that `part` takes, if a remembered `whole` took `time`.
+/// The time that `part` takes, if a `whole` took `time`.
 fn share(part: u64, time: u64, whole: u64) -> u64 {
-    let product = u128::from(part) * u128::from(time) * u128::from(ONE);
+    let product = u128::from(part) * u128::from(time);
     u64::try_from(product / u128::from(whole.max(1))).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    const UNMEASURED: Load = Load { measured: 0, work: 0 };
+    use super::*;
+    use crate::rank_set::Load;
+
+    const UNMEASURED: Load = Load { measured: 0, work: 0, range: None };
 
     /// But for what integers lose.
     fn near(time: Option<u64>, expected: u64) -> bool {
-        time.is_some_and(|time| time.abs_diff(expected) <= expected / 1_000)
+        time.is_some_and(|time| time.abs_diff(expected) <= 1 + expected / 1_000)
     }
 
-    fn work(work: u64) -> Load {
-        Load { measured: 1, work }
+    fn work(sizes: &[u64]) -> Load {
+        let one = |work: &u64| Load { measured: 1, work: *work, range: Some((*work, *work)) };
+        sizes.iter().map(one).fold(Load::default(), Load::and)
     }
 
     fn after(attempts: impl IntoIterator<Item = (u64, Option<u64>)>) -> History {
@@ -161,17 +236,42 @@ mod tests {
 
     #[test]
     fn time_is_counted_by_work_where_that_is_known_and_else_by_jobs() {
-        let history = after([(100_000, Some(10)), (200_000, Some(20)), (300_000, Some(30)), (999_000, None)]);
-        assert!(near(history.expect(1, work(50)), 500_000));
-        assert!(near(history.expect(2, Load { measured: 2, work: 70 }), 700_000));
-        let alone = history.expect(1, UNMEASURED).unwrap();
-        assert!((400_000..=450_000).contains(&alone), "{alone}");
-        assert!(near(history.expect(2, work(50)), 500_000 + alone));
+        let history = after([(100_000, Some(10)), (200_000, Some(20)), (300_000, Some(30)), (1_000_000, None)]);
+        assert!(near(history.expect(1, work(&[50])), 500_000));
+        assert!(near(history.expect(2, work(&[30, 40])), 700_000));
+        assert!(near(history.expect(1, UNMEASURED), 400_000), "an average job");
+        assert!(near(history.expect(2, work(&[50])), 900_000));
+    }
+
+    #[test]
+    fn a_job_costs_something_however_small_it_is() {
+        let history =
+            after([(3_100_000, Some(10)), (3_200_000, Some(20)), (4_000_000, Some(100)), (3_400_000, Some(40))]);
+        assert!(near(history.expect(1, work(&[5])), 3_050_000));
+        assert!(near(history.expect(1, work(&[400])), 7_000_000));
+        assert!(near(history.expect(3, work(&[10, 20, 30])), 9_600_000));
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_size_that_nobody_has_seen() {
+        let tiny = after([(3_000_000, Some(1_000)); 4]);
+        assert_eq!(tiny.expect(1, work(&[2_600_000])), None);
+        assert_eq!(tiny.expect(2, work(&[1_000, 2_600_000])), None, "one of several");
+        assert_eq!(tiny.expect(1, work(&[249])), None);
+        assert!(tiny.expect(2, work(&[250, 4_000])).is_some());
+    }
+
+    #[test]
+    fn noise_among_jobs_of_about_one_size_is_not_taken_for_what_work_costs() {
+        let history = after([(900_000, Some(99)), (1_000_000, Some(100)), (1_100_000, Some(101))]);
+        assert!(near(history.expect(1, work(&[400])), 4_000_000));
+        let falling = after([(300_000, Some(10)), (200_000, Some(20)), (100_000, Some(30))]);
+        assert!(near(falling.expect(1, work(&[120])), 200_000));
     }
 
     #[test]
     fn forecasts_are_off_by_as_much_early_as_late_and_old_ones_fade() {
-        let told = |end| Forecast { made_at: 1_000, end };
+        let told = |end| Forecast { made_at: 1_000, end, jumps: 0 };
         let mut accuracy = Accuracy::default();
         assert_eq!(accuracy.means(), None, "nothing was foretold");
         accuracy.record(told(1_700), 2_000);
@@ -185,17 +285,40 @@ mod tests {
 
     #[test]
     fn jobs_whose_work_is_known_are_told_by_jobs_while_the_time_for_work_is_not() {
-        assert!(near(after([(100_000, None); 5]).expect(2, Load { measured: 1, work: 7 }), 200_000));
+        assert!(near(after([(100_000, None); 5]).expect(2, work(&[7])), 200_000));
         let two = after([(100_000, Some(1)), (100_000, Some(1)), (100_000, None)]);
-        assert!(near(two.expect(1, work(70)), 100_000));
+        assert!(near(two.expect(1, work(&[70])), 100_000));
     }
 
     #[test]
     fn what_was_long_ago_is_forgotten() {
-        let history =
-            after(std::iter::repeat_n((1_000_000, Some(1)), 50).chain(std::iter::repeat_n((100_000, Some(1)), 50)));
-        let expected = history.expect(1, work(1)).unwrap();
-        assert!((100_000..=140_000).contains(&expected), "{expected}");
-        assert!(history.jobs <= FORGET * ONE && history.completed == 100);
+        let (old, new) = ((1_000_000, Some(1)), (100_000, Some(1)));
+        let history = after(std::iter::repeat_n(old, 50).chain(std::iter::repeat_n(new, 16)));
+        assert!(near(history.expect(1, work(&[1])), 100_000));
+        assert!(history.recent.len() == RECENT && history.completed == 66);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_is_never_wildly_beyond_what_was_seen(
+            seen in prop::collection::vec((0u64..=u64::MAX, prop::option::of(0u64..=u64::MAX)), 0..40),
+            sizes in prop::collection::vec(0u64..=u64::MAX, 1..5),
+            scale in 0u32..40,
+        ) {
+            let scaled = |(took, work): &(u64, Option<u64>)| (took >> scale, work.map(|work| work >> scale));
+            let (history, sizes) = (after(seen.iter().map(scaled)), sizes.iter().map(|size| size >> scale));
+            let sizes: Vec<u64> = sizes.collect();
+            let longest = history.recent.iter().map(|sample| sample.took).max().unwrap_or_default();
+            let of_known_work: Vec<u64> = history.recent.iter().filter_map(|sample| sample.work).collect();
+            let said = history.expect(sizes.len(), work(&sizes));
+            if let Some(said) = said {
+                prop_assert!(said <= longest.saturating_mul(FACTOR).saturating_mul(sizes.len() as u64), "{said} after {longest}");
+            }
+            if of_known_work.len() >= ENOUGH {
+                let (least, most) = (of_known_work.iter().min().unwrap(), of_known_work.iter().max().unwrap());
+                let known = |size: &u64| *size >= least / FACTOR && *size <= most.saturating_mul(FACTOR);
+                prop_assert_eq!(said.is_some(), sizes.iter().all(known));
+            }
+        }
     }
 }

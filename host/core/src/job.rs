@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock::Shifts;
 use crate::history::Forecast;
 use crate::json::Json;
 use crate::message::MessageId;
@@ -174,6 +175,9 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// When its outcome was decided.
     pub ended_at: Option<Timestamp>,
+    /// How long it had the device, in microseconds, by a clock that nobody sets; none while it lives or if it was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<u64>,
     /// How it ended; none while it lives.
     pub outcome: Option<Outcome>,
     /// What went wrong, if something did.
@@ -329,6 +333,9 @@ pub struct Job {
     pub note: Option<String>,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// How far the wall clock had been set when some of these times were taken.
+    #[serde(default, skip_serializing_if = "Shifts::none")]
+    pub shifts: Shifts,
     /// When it was to end, as expected when it lined up first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
@@ -350,10 +357,30 @@ impl Job {
         self.status == Status::Processing && self.attempt == attempt
     }
 
-    /// The time that a pending job waits for: that of its next try, or the one that its submitter asked for.
-    pub fn waits_until(&self) -> Option<Timestamp> {
-        let asked = if self.rank.given() { None } else { self.not_before };
-        if self.status == Status::Pending { self.retry_at.or(asked) } else { None }
+    /// The time to tell of what happens to it at `now`: not before what was told of it last, wherever the wall clock was set.
+    pub fn told(&self, now: Timestamp) -> Timestamp {
+        now.max(self.updated_at)
+    }
+
+    /// When it was accepted, in the host's own time.
+    pub fn created_own(&self) -> Timestamp {
+        self.created_at.saturating_sub(self.shifts.created)
+    }
+
+    /// When it ended, in the host's own time.
+    pub fn ended_own(&self) -> Option<Timestamp> {
+        Some(self.ended_at?.saturating_sub(self.shifts.ended))
+    }
+
+    /// When its pause is over, in the host's own time.
+    pub(crate) fn pause_over(&self) -> Option<Timestamp> {
+        self.retry_at.filter(|_| self.status == Status::Pending).map(|at| at.saturating_sub(self.shifts.retry))
+    }
+
+    /// The time that its submitter asked for, as long as it waits for that.
+    pub(crate) fn asked_for(&self) -> Option<Timestamp> {
+        let waits = self.status == Status::Pending && self.retry_at.is_none() && !self.rank.given();
+        self.not_before.filter(|_| waits)
     }
 
     /// Whom it belongs to.

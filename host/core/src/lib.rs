@@ -4,6 +4,7 @@
 //! (structurally shared) value, so a draft of the next state costs nothing to make and nothing to throw away; [`decide`]
 //! turns a command into changes and events on such a draft, and the host commits them before anybody sees the draft.
 
+pub mod clock;
 pub mod command;
 pub mod decide;
 pub mod device;
@@ -21,12 +22,13 @@ pub mod reply;
 pub mod retention;
 pub mod state;
 
+pub use clock::{Clock, Shifts};
 pub use command::{Command, Finished, MoveTo};
 pub use decide::decide;
 pub use device::{Device, Occupant, Pause, Queue, Share};
 pub use draft::{Change, Cold, Draft, KeyUse};
 pub use event::{Bindings, Body, Event, MessageChange, Runs, Transition};
-pub use history::{Accuracy, Forecast, History, Progress};
+pub use history::{Accuracy, Forecast, History, Progress, Sample};
 pub use intent::{Ended, Intent, Purpose, Which};
 pub use job::{
     Artifact, Attempt, BatchId, ErrorKind, Input, Job, JobError, JobId, OnDependencyFailure, Outcome, Party, Rank,
@@ -37,4 +39,4 @@ pub use message::{Message, MessageId};
 pub use rank_set::{Load, RankSet};
 pub use reply::{Claimed, Refusal, Reply};
 pub use retention::{Kept, KeyOf, Remains, Retention};
-pub use state::{State, Waiting};
+pub use state::{Standing, State, Waiting};

@@ -17,6 +17,7 @@
 //! | how long that pause is | base · 2ⁿ⁻¹ after the n-th, at the most max, of which a half is left to chance; what the backend asked for, if that is longer |
 //! | it found too little memory | the device's memory is freed before the next attempt |
 //! | the request is invalid, the backend gave up, or says that no other try helps | charged; the job ends in error |
+//! | the wall clock is set | what was asked for goes by the new one; pauses and ages are counted in a time that never jumps; what is told of a job never runs back |
 //! | the host died under an attempt | charged; again at once while attempts are left; the rank stays |
 //! | the host was shut down in good order | not charged; again at once; the rank stays |
 //! | the engine was away | not charged; the backend is held until its engine answers; the rank stays |
@@ -28,7 +29,7 @@
 //! | a person deletes what one that runs depends on | refused: its files are in use until that attempt has ended |
 //! | a batch | all of it or nothing; an entry may depend on those before it |
 //! | a command touches very many jobs | a slice of them now; what is left is written down and done a slice at a time, in the order of the tickets |
-//! | how long a job will take | what its backend's completed attempts took of late, for its work or else each; nothing is said before three |
+//! | how long a job will take | what its backend's completed attempts took of late: something for each, and something for its work; nothing is said before three, nor of a size far from those |
 //! | when it will start | after what runs and all that is before it; nothing is said while something is in the way whose end nobody knows |
 //! | somebody's own command wants a device | a job like any other, of one attempt, run by its submitter; a retry is refused: who would run it? |
 //! | the host dies or stops under a command | it goes on, and holds its device: it never ran in the host |

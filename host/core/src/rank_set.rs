@@ -25,12 +25,18 @@ pub struct Load {
     pub measured: usize,
     /// The sum of the weights.
     pub work: u64,
+    /// The least and the greatest of them, if there are any.
+    pub range: Option<(u64, u64)>,
 }
 
 impl Load {
     /// Both together.
     pub fn and(self, other: Self) -> Self {
-        Self { measured: self.measured + other.measured, work: self.work.saturating_add(other.work) }
+        let range = match (self.range, other.range) {
+            (Some((least, most)), Some(theirs)) => Some((least.min(theirs.0), most.max(theirs.1))),
+            (ours, theirs) => ours.or(theirs),
+        };
+        Self { measured: self.measured + other.measured, work: self.work.saturating_add(other.work), range }
     }
 }
 
@@ -41,7 +47,7 @@ pub trait Member: Ord + Clone {
 
     /// The same as a sum.
     fn load(&self) -> Load {
-        self.work().map_or(Load::default(), |work| Load { measured: 1, work })
+        self.work().map_or(Load::default(), |work| Load { measured: 1, work, range: Some((work, work)) })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::job::{Job, JobId, Timestamp};
 /// Who is said to have deleted what went because of this.
 pub const BY: &str = "retention";
 
-/// What an operator lets go, and when. Times are in microseconds.
+/// What an operator lets go, and when. Times are in microseconds, of the host's own time: no clock that is set ages anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// How long an ended job is kept.
@@ -39,13 +39,13 @@ pub struct Kept {
 /// What an ended job leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remains {
-    /// When it ended.
+    /// When it ended, in the host's own time.
     pub at: Timestamp,
     /// The job.
     pub job: JobId,
     /// How many bytes its artifacts have.
     pub bytes: u64,
-    /// When its idempotency key was used, if it came with one.
+    /// When its idempotency key was used, in the host's own time, if it came with one.
     pub keyed_at: Option<Timestamp>,
 }
 
@@ -58,7 +58,7 @@ pub struct KeyOf {
     pub key: String,
     /// The job.
     pub job: JobId,
-    /// When.
+    /// When, in the host's own time.
     pub at: Timestamp,
 }
 
@@ -90,16 +90,16 @@ impl Retention {
     /// Jobs that ended up to this time are worth a look: all of them while there are too many, or too large ones.
     pub fn horizon(&self, kept: Kept, now: Timestamp) -> Timestamp {
         let over = kept.jobs > self.max_jobs || kept.bytes > self.artifacts;
-        if over { now } else { now.saturating_sub(self.jobs) }
+        if over { Timestamp::MAX } else { now.saturating_sub(self.jobs) }
     }
 }
 
 impl Remains {
     /// Those of a job; none unless it has ended.
     pub fn of(job: &Job) -> Option<Self> {
-        let at = job.ended_at.filter(|_| job.status.ended())?;
+        let at = job.ended_own().filter(|_| job.status.ended())?;
         let bytes = job.artifacts.iter().map(|artifact| artifact.size).sum();
-        Some(Self { at, job: job.id, bytes, keyed_at: job.key.as_ref().map(|_| job.created_at) })
+        Some(Self { at, job: job.id, bytes, keyed_at: job.key.as_ref().map(|_| job.created_own()) })
     }
 }
 
@@ -107,7 +107,7 @@ impl KeyOf {
     /// That of a job; none if it came without.
     pub fn of(job: &Job) -> Option<Self> {
         let key = job.key.clone()?;
-        Some(Self { owner: job.owner.clone(), key, job: job.id, at: job.created_at })
+        Some(Self { owner: job.owner.clone(), key, job: job.id, at: job.created_own() })
     }
 }
 

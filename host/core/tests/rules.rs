@@ -110,13 +110,16 @@ fn a_job_whose_backend_or_device_is_gone_waits_and_keeps_its_place() {
 
     let mut without = State::new(2, 2, devices(), Vec::new());
     without.restore(jobs.clone());
-    assert_eq!(waiting(&without, &jobs[1]), "backend: no backend paint is configured any more");
+    assert_eq!(waiting(&without, &jobs[1]), "backend: backend paint is not configured");
     assert_eq!((without.position(&jobs[1]), without.waiting(), without.head("gpu0")), (2, 2, None));
+    let standing: Vec<_> = without.standing().into_iter().map(|line| (line.jobs, line.reason, line.detail)).collect();
+    assert_eq!(standing, [(2, "backend", "backend paint is not configured".to_owned())]);
+    assert_eq!(draft.state.standing(), [], "these are only waiting for their turn");
 
     let elsewhere = Binding { device: "gone".into(), digest: "sha256:paint".into(), backoff: BACKOFF, commands: false };
     let mut nowhere = State::new(2, 2, devices(), vec![("paint".into(), elsewhere)]);
     nowhere.restore(jobs.clone());
-    assert_eq!(waiting(&nowhere, &jobs[0]), "device: no device gone is configured any more");
+    assert_eq!(waiting(&nowhere, &jobs[0]), "device: device gone is not configured");
 }
 
 #[test]

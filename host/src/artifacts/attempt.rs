@@ -3,7 +3,8 @@
 //! All writers of an attempt share one account. Bytes are booked before they are written, so a guest cannot get past
 //! its quota by writing to many files at once; a file that is dropped unfinished gives its bytes back. `finish` makes
 //! the file and its name durable, while the guest runs and the device is busy anyway: what is left for the end of the
-//! attempt, when the device waits, is to read a list.
+//! attempt, when the device waits, is to read a list. Most jobs of some backends make no file at all: the attempt's directory is
+//! made with the first one, and goes if none of them was finished.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -84,10 +85,23 @@ impl AttemptFiles {
         })
     }
 
-    /// The finished files in order of creation: all of them durable, and so are their names.
+    /// The finished files in order of creation: all of them durable, and so are their names. If there are none, nor is there
+    /// a directory any more.
     pub async fn finished(&self) -> Result<Vec<Artifact>, FilesError> {
-        let books = self.0.books();
-        Ok(books.begun.iter().filter_map(|begun| begun.finished.clone()).collect())
+        let (begun, finished) = {
+            let books = self.0.books();
+            let finished: Vec<_> = books.begun.iter().filter_map(|begun| begun.finished.clone()).collect();
+            (!books.begun.is_empty(), finished)
+        };
+        if begun && finished.is_empty() {
+            let directory = self.0.directory.clone();
+            disk::blocking(move || {
+                disk::remove_directory(&directory)?;
+                directory.parent().map_or(Ok(()), disk::remove_empty_directory)
+            })
+            .await?;
+        }
+        Ok(finished)
     }
 }
 
@@ -99,6 +113,12 @@ impl Account {
         }
         if books.begun.len() >= MAX_ARTIFACTS {
             return Err(WriteError::Quota);
+        }
+        if books.begun.is_empty() {
+            // Numbers never repeat, so there is nothing here, unless the data directory is older than its store.
+            disk::remove_directory(&self.directory)
+                .and_then(|_| disk::create_directory(&self.directory))
+                .map_err(WriteError::of)?;
         }
         books.begun.push(Begun { name: name.to_owned(), finished: None });
         Ok(books.begun.len() - 1)

@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use super::FilesError;
 
+/// How often a directory is made again that cannot be made because the one above has just gone.
+const TRIES: u32 = 8;
+
 /// Runs disk work where it may block.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FilesError> + Send + 'static,
@@ -20,7 +23,24 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 pub(super) fn create_directory(path: &Path) -> Result<(), FilesError> {
-    fs::create_dir_all(path).map_err(FilesError::io("create the directory", path))
+    let mut tries = TRIES;
+    loop {
+        match fs::create_dir_all(path) {
+            // Somebody removes the directory above, which was empty a moment ago.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries > 0 => tries -= 1,
+            created => return created.map_err(FilesError::io("create the directory", path)),
+        }
+    }
+}
+
+/// Removes a directory if nothing is in it.
+pub(super) fn remove_empty_directory(path: &Path) -> Result<(), FilesError> {
+    match fs::remove_dir(path) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+            Err(FilesError::io("remove the directory", path)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes a directory with all that is in it. Whether it was there.

@@ -66,17 +66,9 @@ impl Files {
         self.attempt_directory(job, artifact.attempt).join(&artifact.name)
     }
 
-    /// A fresh, empty directory for an attempt that may write `quota` bytes.
-    pub async fn attempt(&self, job: JobId, number: u32, quota: u64) -> Result<AttemptFiles, FilesError> {
-        let directory = self.attempt_directory(job, number);
-        let fresh = directory.clone();
-        disk::blocking(move || {
-            // Numbers never repeat, so there is nothing here, unless the data directory is older than its store.
-            disk::remove_directory(&fresh)?;
-            disk::create_directory(&fresh)
-        })
-        .await?;
-        Ok(AttemptFiles::new(directory, number, quota))
+    /// The files of an attempt that may write `quota` bytes. Its directory is made with the first of them.
+    pub fn attempt(&self, job: JobId, number: u32, quota: u64) -> AttemptFiles {
+        AttemptFiles::new(self.attempt_directory(job, number), number, quota)
     }
 
     fn artifacts(&self) -> PathBuf {

@@ -73,7 +73,7 @@ impl Files {
     }
 
     /// Removes the artifacts of a job's attempts up to the one with the number `last`, but for those of `kept`: how many
-    /// attempts had any.
+    /// attempts had any. A job's directory goes with the last of them.
     pub async fn forget_attempts(&self, job: JobId, last: u32, kept: Vec<u32>) -> Result<usize, FilesError> {
         let directory = self.artifacts_of(job);
         disk::blocking(move || {
@@ -87,6 +87,7 @@ impl Files {
             if gone > 0 {
                 disk::sync_directory(&directory)?;
             }
+            disk::remove_empty_directory(&directory)?;
             Ok(gone)
         })
         .await
@@ -101,7 +102,7 @@ fn job_of(name: &str) -> Option<JobId> {
 }
 
 /// The names in a directory; none if it is not there.
-fn names_in(directory: &Path) -> Result<Vec<String>, FilesError> {
+pub(super) fn names_in(directory: &Path) -> Result<Vec<String>, FilesError> {
     let failed = || FilesError::io("read", directory);
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -134,7 +135,7 @@ pub(super) mod tests {
 
     async fn leave_traces(files: &Files, job: JobId) {
         for number in [1, 2] {
-            let attempt = files.attempt(job, number, 100).await.unwrap();
+            let attempt = files.attempt(job, number, 100);
             attempt.create("0.txt", "text/plain").unwrap().finish().await.unwrap();
         }
         fs::create_dir_all(files.inputs_of(job)).unwrap();
@@ -162,7 +163,7 @@ pub(super) mod tests {
         assert_eq!(report, SweepReport { jobs: 1, attempts: 3 });
         assert_eq!(names_in(&files.artifacts_of(job(1))).unwrap(), ["2"]);
         assert!(files.attempt_directory(job(1), 2).join("0.txt").is_file());
-        assert_eq!(names_in(&files.artifacts_of(job(2))).unwrap(), Vec::<String>::new());
+        assert!(!files.artifacts_of(job(2)).exists(), "nor is there a directory without anything in it");
         assert!(files.input_path(job(2), "init").is_file());
         assert!(files.log_of(job(2)).is_file());
         let left: Vec<bool> = [files.artifacts_of(job(3)), files.inputs_of(job(3)), files.log_of(job(3))]

@@ -13,6 +13,7 @@ use super::journal::Journal;
 use super::pace::Pace;
 use super::{InputFile, News, Task, limits, text};
 use crate::artifacts::{ArtifactWriter, AttemptFiles, WriteError};
+use crate::lasting::Deadline;
 
 /// One attempt, as the guest sees it.
 pub struct Attempt {
@@ -20,7 +21,7 @@ pub struct Attempt {
     pub(super) files: AttemptFiles,
     pub(super) inputs: Vec<InputFile>,
     pub(super) dependencies: String,
-    until: Instant,
+    until: Deadline,
     cancel: CancellationToken,
     news: mpsc::Sender<News>,
     /// What it remembered; before that, what the attempt before it did.
@@ -56,7 +57,7 @@ impl Attempt {
     }
 
     pub(super) fn remaining_ms(&self) -> u64 {
-        let left = self.until.saturating_duration_since(Instant::now());
+        let left = self.until.left();
         u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
     }
 

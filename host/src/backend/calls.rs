@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::Sender;
-use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::Store;
 use wasmtime::component::ResourceTableError;
@@ -21,6 +20,7 @@ use super::egress::Policy;
 use super::journal::Journal;
 use super::sandbox::{self, Grant, HostState};
 use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, News, Task, limits, text};
+use crate::lasting::Deadline;
 
 /// A component that was checked, with everything that it is granted.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub(super) struct Guest {
 /// What surrounds one call.
 struct Frame {
     kill: Kill,
-    deadline: Instant,
+    deadline: Deadline,
     journal: Journal,
 }
 
@@ -113,7 +113,7 @@ impl Guest {
 
     /// The frame of a call that is no job's.
     fn frame(&self, kill: Kill, most: Duration) -> Frame {
-        Frame { kill, deadline: Instant::now() + most, journal: self.journal.clone() }
+        Frame { kill, deadline: Deadline::after(most), journal: self.journal.clone() }
     }
 
     async fn call<T: Send + 'static>(
@@ -144,7 +144,7 @@ impl Guest {
                 biased;
                 answer = whole => answer.map_err(|chain| if kill.is_set() { Ended::Killed } else { Ended::Trapped(chain) }),
                 () = kill.wait() => Err(Ended::Killed),
-                () = tokio::time::sleep_until(deadline) => Err(Ended::Killed),
+                () = deadline.passed() => Err(Ended::Killed),
             }
         });
         match AbortOnDropHandle::new(task).await {

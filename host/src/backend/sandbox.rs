@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -15,6 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::egress::{Egress, Policy};
 use super::journal::Journal;
 use super::{Kill, limits};
+use crate::lasting::Deadline;
 
 /// What one call may use.
 pub(super) struct Grant {
@@ -23,7 +23,7 @@ pub(super) struct Grant {
     /// The operator's table, as JSON.
     pub(super) config: Arc<str>,
     pub(super) journal: Journal,
-    pub(super) deadline: Instant,
+    pub(super) deadline: Deadline,
     pub(super) kill: Kill,
 }
 
@@ -182,7 +182,7 @@ mod tests {
             egress: Arc::new(Policy::nothing("spinning")),
             config: "{}".into(),
             journal: Journal::host("spinning"),
-            deadline: Instant::now(),
+            deadline: Deadline::after(Duration::ZERO),
             kill: kill.clone(),
         };
         let mut store = store(&engine, grant);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use easel_core::{Job, JobId};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Kill;
 use crate::artifacts::AttemptFiles;
+use crate::lasting::Deadline;
 
 /// One attempt at one job.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ pub struct Task {
     /// What the jobs made that it depends on: a JSON array.
     pub dependencies: String,
     /// When its time is up, as it is told.
-    pub until: Instant,
+    pub until: Deadline,
     /// When it is ended whatever it does.
-    pub deadline: Instant,
+    pub deadline: Deadline,
     /// What the component is told when it asks whether it is cancelled.
     pub cancel: CancellationToken,
     /// Ends it.

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::*;
 use crate::artifacts::{AttemptFiles, Files};
 use crate::config::{self, Component, Config};
+use crate::lasting::Deadline;
 
 const FAKES: &str = env!("EASEL_GUEST_FAKES");
 
@@ -101,6 +102,7 @@ fn job(params: Value) -> Job {
         cancel_requested: false,
         note: None,
         created_at: 0,
+        shifts: Default::default(),
         forecast: None,
         queued_at: None,
         started_at: None,
@@ -123,7 +125,7 @@ struct Attempt {
 impl Attempt {
     async fn at(job: Job, quota: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let files = Files::open(dir.path()).unwrap().attempt(job.id, job.attempt, quota).await.unwrap();
+        let files = Files::open(dir.path()).unwrap().attempt(job.id, job.attempt, quota);
         let (kill, cancel) = (Kill::new(), CancellationToken::new());
         let (sender, news) = mpsc::channel(64);
         let task = Task {
@@ -131,8 +133,8 @@ impl Attempt {
             files: files.clone(),
             inputs: Vec::new(),
             dependencies: "[]".into(),
-            until: Instant::now() + BOUND,
-            deadline: Instant::now() + BOUND,
+            until: Deadline::after(BOUND),
+            deadline: Deadline::after(BOUND),
             cancel: cancel.clone(),
             kill: kill.clone(),
             news: sender,

@@ -14,9 +14,15 @@ use super::watchdog::{Reason, Step, Watchdog};
 use super::{Dispatch, journal};
 use crate::artifacts::AttemptFiles;
 use crate::backend::{Backend, Ended, InputFile, Kill, Task};
+use crate::lasting::{self, Deadline};
 
 /// News that may wait before the component does.
 const NEWS: usize = 64;
+
+/// A duration as the core counts it.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
 
 /// All that an attempt needs in order to run.
 struct Ready {
@@ -24,6 +30,8 @@ struct Ready {
     files: AttemptFiles,
     made: Made,
     dog: Watchdog,
+    /// How long this process had not run before that one began.
+    lost: Duration,
 }
 
 /// Why an attempt does not run.
@@ -40,9 +48,10 @@ impl Dispatch {
         let Claimed { job, digest, unload_first } = claimed;
         let begun = Instant::now();
         let (mut verdict, returned) = match self.prepare(&job, &digest, unload_first, stop).await {
-            Ok(Ready { backend, files, made, dog }) => {
-                self.memory.used(&backend.name);
-                let (ended, reason) = self.run_guest(&job, &backend, files.clone(), made, dog, stop).await;
+            Ok(ready) => {
+                self.memory.used(&ready.backend.name);
+                let files = ready.files.clone();
+                let (ended, reason) = self.run_guest(&job, ready, stop).await;
                 let verdict = judge(&ended, reason);
                 (verdict, if let Ended::Returned(text) = ended { Some((text, files)) } else { None })
             }
@@ -61,12 +70,13 @@ impl Dispatch {
             }
         }
         self.tell(&job, &verdict, begun);
-        let progress = self.scheduler.hub().live(job.id).map_or(0, |live| live.progress.percent);
+        let progress = self.scheduler.hub().live(job.id).map_or(0, |live| live.percent);
         Finished {
             job: job.id,
             attempt: job.attempt,
             outcome: verdict.outcome,
             clean: verdict.clean,
+            took: Some(micros(begun.elapsed())),
             progress,
             result,
             artifacts,
@@ -84,11 +94,10 @@ impl Dispatch {
         unload_first: bool,
         stop: &CancellationToken,
     ) -> Result<Ready, NotReady> {
-        let begun = Instant::now();
+        let (begun, lost) = (Instant::now(), lasting::lost());
         let failed = |error: anyhow::Error| NotReady::Failed(error);
         let backend = self.registry.with_digest(&job.backend, digest).await.map_err(|error| failed(error.into()))?;
-        let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota).await;
-        let files = files.map_err(|error| failed(error.into()))?;
+        let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota);
         let mut dog = Watchdog::new(begun, self.time_for(job, &backend), backend.stall);
         let made = tokio::select! {
             // An attempt that need not wait has begun: a host that stops then gives it its grace.
@@ -98,14 +107,14 @@ impl Dispatch {
                 self.make_room(job, &backend, unload_first).await;
                 made
             } => made,
-            reason = self.interrupted(job, dog.deadline(), stop) => return Err(NotReady::Ended(reason)),
+            reason = self.interrupted(job, Deadline::at(dog.deadline()), stop) => return Err(NotReady::Ended(reason)),
         };
         dog.news(Instant::now());
-        Ok(Ready { backend, files, made, dog })
+        Ok(Ready { backend, files, made, dog, lost })
     }
 
     /// Waits until somebody cancels the job, its time is up, or the host stops.
-    pub(super) async fn interrupted(&self, job: &Job, deadline: Instant, stop: &CancellationToken) -> Reason {
+    pub(super) async fn interrupted(&self, job: &Job, deadline: Deadline, stop: &CancellationToken) -> Reason {
         let mut head = self.scheduler.hub().watch_head();
         loop {
             head.mark_unchanged();
@@ -115,22 +124,15 @@ impl Dispatch {
             tokio::select! {
                 biased;
                 changed = head.changed() => if changed.is_err() { return Reason::Shutdown },
-                () = sleep_until(deadline) => return Reason::Timeout,
+                () = deadline.passed() => return Reason::Timeout,
                 () = stop.cancelled() => return Reason::Shutdown,
             }
         }
     }
 
     /// Runs the component until it ends; with why it was to end, if it was.
-    async fn run_guest(
-        &self,
-        job: &Arc<Job>,
-        backend: &Backend,
-        files: AttemptFiles,
-        made: Made,
-        mut dog: Watchdog,
-        stop: &CancellationToken,
-    ) -> (Ended, Option<Reason>) {
+    async fn run_guest(&self, job: &Arc<Job>, ready: Ready, stop: &CancellationToken) -> (Ended, Option<Reason>) {
+        let Ready { backend, files, made, mut dog, lost } = ready;
         let (news, mut inbox) = mpsc::channel(NEWS);
         let (cancel, kill) = (CancellationToken::new(), Kill::new());
         let mut running = Box::pin(backend.run(Task {
@@ -138,8 +140,8 @@ impl Dispatch {
             files,
             inputs: self.inputs(job, made.files),
             dependencies: made.results,
-            until: dog.deadline(),
-            deadline: dog.hard_deadline(self.shutdown_grace),
+            until: Deadline::at(dog.deadline()),
+            deadline: Deadline::at(dog.hard_deadline(self.shutdown_grace)),
             cancel: cancel.clone(),
             kill: kill.clone(),
             news,
@@ -148,6 +150,10 @@ impl Dispatch {
         // It may have been cancelled since it was claimed.
         head.mark_changed();
         let mut stopping = false;
+        let look = |dog: &mut Watchdog| {
+            dog.give_back(lasting::lost().saturating_sub(lost));
+            dog.due(Instant::now())
+        };
         let ended = loop {
             let due = dog.next();
             let step = tokio::select! {
@@ -156,10 +162,10 @@ impl Dispatch {
                     dog.news(Instant::now());
                     journal::running(&self.scheduler, &self.files, job, news).await;
                     // News never keeps the clock from being looked at.
-                    dog.due(Instant::now())
+                    look(&mut dog)
                 }
                 ended = &mut running => break ended,
-                () = sleep_until(due) => dog.due(Instant::now()),
+                () = sleep_until(due) => look(&mut dog),
                 () = stop.cancelled(), if !stopping => {
                     stopping = true;
                     dog.end(Reason::Shutdown, Instant::now(), self.shutdown_grace)

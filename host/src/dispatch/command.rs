@@ -9,15 +9,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Dispatch;
+use super::attempt::micros;
 use super::holders::{EndedFor, Grant, Report, Terms};
 use super::outcome::{Verdict, error};
-use crate::time;
+use crate::lasting::Deadline;
 
 impl Dispatch {
     /// Lends the device to whoever submitted this command; how it ended. None if the host stops meanwhile: the command goes on,
     /// and the next process of this host takes it up.
     pub(super) async fn lend(&self, job: &Arc<Job>, stop: &CancellationToken) -> Option<Finished> {
-        let terms = Terms::of(job);
+        let (terms, begun) = (Terms::of(job), Instant::now());
         let warning = if terms.unload { self.unload_for(job, stop).await } else { None };
         if stop.is_cancelled() {
             return Some(finished(job, Verdict::of_command(Outcome::Interrupted, None), None));
@@ -25,7 +26,8 @@ impl Dispatch {
         if self.scheduler.state().job(job.id).is_some_and(|job| job.cancel_requested) {
             return Some(finished(job, Verdict::of_command(Outcome::Cancelled, None), None));
         }
-        self.take_up(job, warning, stop).await
+        let finished = self.take_up(job, warning, stop).await?;
+        Some(Finished { took: Some(micros(begun.elapsed())), ..finished })
     }
 
     /// Lends the device, or goes on lending it.
@@ -53,15 +55,15 @@ impl Dispatch {
     /// Has all backends of the device free its memory, as long as the command is wanted; what went wrong.
     async fn unload_for(&self, job: &Job, stop: &CancellationToken) -> Option<String> {
         let stage = "freeing the device's memory".to_owned();
-        self.scheduler.hub().report(job.id, job.attempt, None, Some(stage), time::now());
+        self.scheduler.hub().report(job.id, job.attempt, None, Some(stage));
         // A backend that does not come to an end is stopped long before.
-        let eternity = Instant::now() + Duration::from_hours(1);
+        let eternity = Deadline::after(Duration::from_hours(1));
         let failed = tokio::select! {
             failed = self.free_all(self.backends(), stop) => failed,
             _ = self.interrupted(job, eternity, stop) => return None,
         };
         let stage = "the command runs".to_owned();
-        self.scheduler.hub().report(job.id, job.attempt, None, Some(stage), time::now());
+        self.scheduler.hub().report(job.id, job.attempt, None, Some(stage));
         (!failed.is_empty()).then(|| format!("could not free the device's memory: {}", failed.join("; ")))
     }
 }
@@ -73,6 +75,8 @@ fn finished(job: &Job, verdict: Verdict, result: Option<Json>) -> Finished {
         attempt: job.attempt,
         outcome: verdict.outcome,
         clean: true,
+        // Nobody knows, unless it was lent all the time by this process.
+        took: None,
         progress: 0,
         result: result.filter(|_| verdict.outcome == Outcome::Complete),
         artifacts: Vec::new(),

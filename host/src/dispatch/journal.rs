@@ -12,7 +12,7 @@ use crate::time;
 pub(super) async fn running(scheduler: &Scheduler, files: &Files, job: &Job, news: News) {
     let hub = scheduler.hub();
     match news {
-        News::Report { percent, stage } => hub.report(job.id, job.attempt, percent, stage, time::now()),
+        News::Report { percent, stage } => hub.report(job.id, job.attempt, percent, stage),
         News::Preview { mime, image } => hub.preview(job.id, job.attempt, mime, image),
         News::Log { level, message } => log(files, job.id, job.attempt, level, message).await,
         News::Remember { note, done } => {

@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Dispatch;
 use crate::backend::Backend;
-use crate::time;
 
 /// How many requests may wait at one device; more are told to come back.
 const WAITING: usize = 8;
@@ -109,7 +108,7 @@ impl Dispatch {
         let others = engines(others);
         let own = short.then_some(backend);
         let holders: Vec<&Backend> = own.into_iter().chain(others.iter().map(|other| &**other)).collect();
-        let say = |stage: String| self.scheduler.hub().report(job.id, job.attempt, None, Some(stage), time::now());
+        let say = |stage: String| self.scheduler.hub().report(job.id, job.attempt, None, Some(stage));
         for holder in &holders {
             say(format!("freeing the memory of {}", holder.name));
             if let Err(error) = self.free_memory(holder).await {

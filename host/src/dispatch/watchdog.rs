@@ -2,6 +2,7 @@
 //!
 //! Escalation is the same for every reason: the component is asked to cancel, gets a grace, and is killed. Only a stopping
 //! host asks late: a job that can finish within the grace shall, and one that cannot is to stop its engine before it dies.
+//! Nobody is held to account for time in which the host itself did not run: that is given back.
 
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(super) struct Watchdog {
     stall: Duration,
     last_news: Instant,
     ending: Option<Ending>,
+    /// How much time was given back so far.
+    given: Duration,
 }
 
 /// Why it is to end, and when it is killed. Asked before that: at `ask_at`, or already.
@@ -54,7 +57,7 @@ struct Ending {
 
 impl Watchdog {
     pub(super) fn new(now: Instant, timeout: Duration, stall: Duration) -> Self {
-        Self { deadline: now + timeout, stall, last_news: now, ending: None }
+        Self { deadline: now + timeout, stall, last_news: now, ending: None, given: Duration::ZERO }
     }
 
     /// When its time is up.
@@ -65,6 +68,17 @@ impl Watchdog {
     /// When the component is dead whatever happens: nothing escapes this one.
     pub(super) fn hard_deadline(&self, shutdown_grace: Duration) -> Instant {
         self.deadline + CANCEL_GRACE + shutdown_grace
+    }
+
+    /// This much time in all, since the beginning, does not count.
+    pub(super) fn give_back(&mut self, lost: Duration) {
+        let more = lost.saturating_sub(std::mem::replace(&mut self.given, lost));
+        self.deadline += more;
+        self.last_news += more;
+        if let Some(ending) = &mut self.ending {
+            ending.kill_at += more;
+            ending.ask_at = ending.ask_at.map(|at| at + more);
+        }
     }
 
     /// The component said something.
@@ -194,6 +208,26 @@ mod tests {
         assert_eq!(dog.end(Reason::Shutdown, start, Duration::from_secs(2)), None);
         assert_eq!((dog.next(), dog.reason()), (start + Duration::from_secs(2), Some(Reason::Cancelled)));
         assert_eq!(dog.due(start + Duration::from_secs(2)), Some(Step::Kill));
+    }
+
+    #[test]
+    fn time_in_which_the_host_did_not_run_does_not_count() {
+        let (start, stopped) = (Instant::now(), Duration::from_secs(3_600));
+        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        dog.give_back(stopped);
+        dog.give_back(stopped);
+        assert_eq!(dog.due(start + stopped + STALL - Duration::from_millis(1)), None);
+        assert_eq!(dog.due(start + stopped + STALL), Some(Step::Ask));
+        dog.give_back(stopped * 2);
+        assert_eq!(dog.due(start + stopped + STALL + CANCEL_GRACE), None);
+        assert_eq!(dog.due(start + stopped * 2 + STALL + CANCEL_GRACE), Some(Step::Kill));
+
+        let mut busy = Watchdog::new(start, TIMEOUT, STALL);
+        busy.give_back(stopped);
+        busy.news(start + stopped + TIMEOUT - Duration::from_secs(1));
+        assert_eq!(busy.due(start + stopped + TIMEOUT - Duration::from_millis(1)), None);
+        assert_eq!(busy.due(start + stopped + TIMEOUT), Some(Step::Ask));
+        assert_eq!(busy.reason(), Some(Reason::Timeout));
     }
 
     #[test]

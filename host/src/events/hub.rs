@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use bytes::Bytes;
 use easel_core::{Body, Device, Event, JobId, Progress, Timestamp, Transition};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::live::{Live, Preview};
 use super::ring::{Gone, Logged, Ring};
@@ -57,12 +58,12 @@ impl Hub {
     }
 
     fn follow(&self, event: &Event) {
-        let Event { at: event_at, body: Body::Job { event, job, .. }, .. } = event else { return };
+        let Event { body: Body::Job { event, job, .. }, .. } = event else { return };
         match event {
             Transition::Started => {
                 let version = self.bump();
-                let progress = Progress { percent: 0, since: *event_at };
-                let live = Live { job: job.id, attempt: job.attempt, progress, stage: None, preview: None, version };
+                let (percent, since, stage, preview) = (0, Instant::now(), None, None);
+                let live = Live { job: job.id, attempt: job.attempt, percent, since, stage, preview, version };
                 self.table().insert(job.id, live);
             }
             // The frame of that event is made of the job's row, which does not know how far the attempt is: it is told again.
@@ -99,10 +100,10 @@ impl Hub {
         self.table().get(&job).cloned()
     }
 
-    /// How far the attempt is that runs on a device.
-    pub fn progress_on(&self, device: &Device) -> Option<Progress> {
+    /// How far the attempt is that runs on a device, where the wall clock says `now`.
+    pub fn progress_on(&self, device: &Device, now: Timestamp) -> Option<Progress> {
         let running = device.live.as_ref()?;
-        self.table().get(&running.job).filter(|live| live.attempt == running.attempt).map(|live| live.progress)
+        self.table().get(&running.job).filter(|live| live.attempt == running.attempt).map(|live| live.progress(now))
     }
 
     /// What all running attempts say.
@@ -112,12 +113,12 @@ impl Hub {
 
     /// An attempt reports. Changes nothing unless that attempt is the running one. Progress never goes back, and is all of
     /// it only when the attempt has ended.
-    pub fn report(&self, job: JobId, attempt: u32, percent: Option<f32>, stage: Option<String>, now: Timestamp) {
+    pub fn report(&self, job: JobId, attempt: u32, percent: Option<f32>, stage: Option<String>) {
         self.change(job, attempt, |live| {
             if let Some(percent) = percent.map(|percent| percent.clamp(0.0, 99.0) as u8)
-                && percent > live.progress.percent
+                && percent > live.percent
             {
-                live.progress = Progress { percent, since: now };
+                (live.percent, live.since) = (percent, Instant::now());
             }
             if stage.is_some() {
                 live.stage = stage;

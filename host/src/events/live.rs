@@ -1,7 +1,8 @@
 //! What a running attempt says: latest wins, nothing of it is stored.
 
 use bytes::Bytes;
-use easel_core::{JobId, Progress};
+use easel_core::{JobId, Progress, Timestamp};
+use tokio::time::Instant;
 
 /// A picture of how far it is.
 #[derive(Clone, Debug)]
@@ -21,8 +22,10 @@ pub struct Live {
     pub job: JobId,
     /// Its attempt.
     pub attempt: u32,
-    /// How far it is.
-    pub progress: Progress,
+    /// How far it is: percent.
+    pub percent: u8,
+    /// Since when, by a clock that nobody sets.
+    pub since: Instant,
     /// What it is doing, in the backend's words.
     pub stage: Option<String>,
     /// The newest preview.
@@ -32,6 +35,12 @@ pub struct Live {
 }
 
 impl Live {
+    /// How far it is and since when, where the wall clock says `now`.
+    pub fn progress(&self, now: Timestamp) -> Progress {
+        let for_so_long = Timestamp::try_from(self.since.elapsed().as_micros()).unwrap_or(Timestamp::MAX);
+        Progress { percent: self.percent, since: now.saturating_sub(for_so_long) }
+    }
+
     /// Where the newest preview is. No two previews of a job have the same address: whoever keeps copies is never shown an old one.
     pub fn preview_url(&self) -> Option<String> {
         let preview = self.preview.as_ref()?;

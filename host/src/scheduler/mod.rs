@@ -13,11 +13,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use easel_core::decide::Limits;
 use easel_core::state::Binding;
-use easel_core::{Command, Refusal, Reply, Retention, State};
+use easel_core::{Command, Refusal, Reply, Retention, State, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::events::Hub;
 use crate::store::{Opened, Store};
 
@@ -52,6 +53,7 @@ struct Shared {
     ordinary: mpsc::Sender<Envelope>,
     closed: CancellationToken,
     retention: Retention,
+    clock: Clock,
 }
 
 /// A command on its way to the writer.
@@ -68,19 +70,24 @@ pub struct Setup {
     pub backends: Vec<(String, Binding)>,
     /// Limits of the queue.
     pub limits: Limits,
+    /// The clocks of the machine.
+    pub clock: Clock,
 }
 
 impl Scheduler {
     /// Starts the writer on an opened store. The handle ends when the writer has: when `close` was called and all that
     /// waited was written, or with an error when nobody can tell any more what the store holds.
     pub fn start(opened: Opened, setup: Setup) -> (Self, JoinHandle<anyhow::Result<()>>) {
+        let last = opened.at;
         let (store, state, commits) = opened.rebuild(setup.devices, setup.backends);
+        let clock = setup.clock;
+        clock.begin(last, state.clock().shift);
         let (urgent, urgent_inbox) = mpsc::channel(BACKLOG);
         let (ordinary, ordinary_inbox) = mpsc::channel(BACKLOG);
         let hub = Arc::new(Hub::new(store.id().to_owned(), state.seq));
         let closed = CancellationToken::new();
         let (state, retention) = (ArcSwap::from_pointee(state), setup.limits.retention);
-        let shared = Arc::new(Shared { state, hub, store, urgent, ordinary, closed, retention });
+        let shared = Arc::new(Shared { state, hub, store, urgent, ordinary, closed, retention, clock });
         let writer = writer::Writer::new(shared.clone(), commits, setup.limits);
         let task = tokio::spawn(writer.run(urgent_inbox, ordinary_inbox));
         let scheduler = Self { shared };
@@ -91,6 +98,16 @@ impl Scheduler {
     /// The queue as of the last commit.
     pub fn state(&self) -> Arc<State> {
         self.shared.state.load_full()
+    }
+
+    /// What the wall clock says, in microseconds since the epoch.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// The host's own time, in microseconds: that never jumps, wherever the wall clock is set.
+    pub fn own_now(&self) -> Timestamp {
+        self.state().clock().own(self.now())
     }
 
     /// The live news.

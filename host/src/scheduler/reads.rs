@@ -4,14 +4,17 @@
 //! read the one and then asked the other would be told what was before; so nobody is given a row, nor told that there is none,
 //! before everybody can know of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use easel_core::{BatchId, Job, JobId, KeyOf, KeyUse, Message, MessageId, Remains, Ticket, Timestamp};
+use easel_core::{BatchId, Job, JobId, KeyOf, KeyUse, Message, MessageId, Remains, State, Ticket, Timestamp};
 
 use super::Scheduler;
 use crate::events::Logged;
 use crate::store::{Conversation, JobFilter, Page, StoreError};
-use crate::time;
+
+/// How often jobs are read until none has arrived anew meanwhile.
+const TRIES: u32 = 8;
 
 impl Scheduler {
     /// A job, ended or not.
@@ -49,6 +52,28 @@ impl Scheduler {
         Ok(jobs)
     }
 
+    /// The jobs of these ids, as far as there are any, and the one state that all of them are of: two rows that were read one after
+    /// the other, or before the places in line, may never have been so together. `rows` are those that were read already.
+    pub async fn in_one_state(&self, ids: &[JobId], rows: Vec<Job>) -> Result<(Arc<State>, Vec<Arc<Job>>), StoreError> {
+        let ended =
+            |rows: Vec<Job>| rows.into_iter().filter(|job| job.status.ended()).map(|job| (job.id, Arc::new(job)));
+        let mut known: HashMap<JobId, Arc<Job>> = ended(rows).collect();
+        for again in (0..TRIES).rev() {
+            let state = self.state();
+            let unknown = |id: &&JobId| state.job(**id).is_none() && !known.contains_key(*id);
+            let unknown: Vec<JobId> = ids.iter().filter(unknown).copied().collect();
+            let rows = if unknown.is_empty() { Vec::new() } else { self.jobs_by_id(&unknown).await? };
+            // What has arrived anew since this state was taken belongs to a later one.
+            let later = rows.iter().any(|job| !job.status.ended());
+            known.extend(ended(rows));
+            if !later || again == 0 {
+                let jobs = ids.iter().filter_map(|id| state.job(*id).or_else(|| known.get(id)).cloned()).collect();
+                return Ok((state, jobs));
+            }
+        }
+        Ok((self.state(), Vec::new()))
+    }
+
     /// The ids of the jobs of a batch, in its order; none if there is no such batch.
     pub async fn batch(&self, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
         self.shared.store.batch(id).await
@@ -57,7 +82,7 @@ impl Scheduler {
     /// What an idempotency key stands for, as long as it is honoured.
     pub async fn key(&self, owner: &str, key: &str) -> Result<Option<KeyUse>, StoreError> {
         let used = self.shared.store.keys(&[(owner.to_owned(), key.to_owned())]).await?.pop();
-        Ok(used.filter(|used| self.state().honours(used, &self.shared.retention, time::now())))
+        Ok(used.filter(|used| self.state().honours(used, &self.shared.retention, self.now())))
     }
 
     /// What ended jobs leave behind, as they ended: `limit` of them, after a time and a job, up to a time.

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 
 use super::{Envelope, Rejected, Shared};
 use crate::store::{Committed, StoreError};
-use crate::time;
 
 /// How many rows make a batch: beyond this, a longer transaction costs each caller more than it saves all of them.
 const ROWS: usize = 64;
@@ -91,13 +90,16 @@ impl Writer {
                 return Ok(None);
             }
         };
-        let now = time::now();
         let mut draft = Draft::new(State::clone(&self.shared.state.load()), cold);
+        let (now, set) = self.shared.clock.look(draft.state.clock().shift);
+        if let Some(Err(refused)) = set.map(|by| decide(&mut draft, Command::ClockSet { by }, self.limits, now)) {
+            tracing::error!("it was refused that the wall clock was set: {refused}");
+        }
         let decisions: Vec<Result<Reply, Refusal>> =
             batch.iter().map(|envelope| decide(&mut draft, envelope.command.clone(), self.limits, now)).collect();
 
         if !draft.changes.is_empty() || !draft.events.is_empty() {
-            match self.shared.store.commit(&draft, self.commits + 1).await? {
+            match self.shared.store.commit(&draft, self.commits + 1, now).await? {
                 Committed::Yes(logged) => {
                     self.commits += 1;
                     self.shared.state.store(Arc::new(draft.state));

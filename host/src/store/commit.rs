@@ -29,8 +29,8 @@ pub enum Committed {
 
 impl Store {
     /// Writes all that `draft` changed, and its events, in one transaction. `commits` is the number of this commit: one more
-    /// than that of the last. Fails if there is another writer, or if nobody can tell whether the commit took place.
-    pub async fn commit(&self, draft: &Draft, commits: u64) -> Result<Committed, StoreError> {
+    /// than that of the last, and `now` what the wall clock says. Fails if there is another writer, or if nobody can tell whether the commit took place.
+    pub async fn commit(&self, draft: &Draft, commits: u64, now: Timestamp) -> Result<Committed, StoreError> {
         match self.engine.mend().await {
             Ok(false) => {}
             // What was refused must not have come back, nor may anything be gone.
@@ -47,7 +47,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         let script = Script::of(draft);
-        let error = match self.run(script, draft, commits).await {
+        let error = match self.run(script, draft, commits, now).await {
             Ok(messages) => return Ok(Committed::Yes(with_messages(draft.events.clone(), messages))),
             Err(error) if error.to_string().contains(FENCED) => return Err(StoreError::Fenced),
             Err(error) => error,
@@ -76,10 +76,17 @@ impl Store {
         }
     }
 
-    async fn run(&self, script: Script, draft: &Draft, commits: u64) -> Result<Vec<Message>, StoreError> {
+    async fn run(
+        &self,
+        script: Script,
+        draft: &Draft,
+        commits: u64,
+        now: Timestamp,
+    ) -> Result<Vec<Message>, StoreError> {
         let writer = json!({
             "epoch": self.epoch, "commits": commits, "seq": draft.state.seq, "ticket": draft.state.ticket,
             "floor": draft.state.floor(), "kept": draft.state.kept(), "oldest": draft.state.oldest_event(),
+            "at": now,
         });
         let sql = format!(
             "BEGIN;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use easel_core::state::Binding;
-use easel_core::{Bindings, Device, History, Intent, Job, Kept, Queue, State, Ticket};
+use easel_core::{Bindings, Device, History, Intent, Job, Kept, Queue, State, Ticket, Timestamp};
 use serde_json::{Value, json};
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
@@ -33,6 +33,8 @@ pub struct Opened {
     pub kept: Kept,
     /// The oldest event that the log is sure to have.
     pub oldest_event: u64,
+    /// What the wall clock said at the last commit, in microseconds; none before the first.
+    pub at: Option<Timestamp>,
     /// Commits so far, over all processes.
     pub commits: u64,
     /// Jobs that have not ended.
@@ -99,6 +101,7 @@ impl Store {
             seq: number("seq"),
             ticket: number("ticket"),
             kept,
+            at: writer.get("at").and_then(Value::as_i64),
             oldest_event: number("oldest"),
             commits: number("commits"),
             jobs,
@@ -155,7 +158,7 @@ async fn take_over(db: &Surreal<Db>) -> Result<Value, StoreError> {
     let sql = "
         BEGIN;
         IF !record::exists(meta:writer) { CREATE meta:writer CONTENT $new };
-        UPDATE ONLY meta:writer SET epoch += 1 RETURN epoch, commits, seq, ticket, floor, kept, oldest;
+        UPDATE ONLY meta:writer SET epoch += 1 RETURN epoch, commits, seq, ticket, floor, kept, oldest, at;
         COMMIT;
     ";
     let mut response = db.query(sql).bind(("new", new)).await?.check()?;

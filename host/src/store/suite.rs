@@ -86,7 +86,7 @@ impl Bench {
         let replies =
             commands.into_iter().map(|command| decide(&mut draft, command, self.limits, self.now).unwrap()).collect();
         self.commits += 1;
-        let Committed::Yes(logged) = self.store.commit(&draft, self.commits).await.unwrap() else {
+        let Committed::Yes(logged) = self.store.commit(&draft, self.commits, self.now).await.unwrap() else {
             panic!("not committed")
         };
         assert_eq!(logged.iter().map(|logged| logged.event.clone()).collect::<Vec<_>>(), draft.events);
@@ -108,6 +108,7 @@ impl Bench {
             attempt: claimed.job.attempt,
             outcome: Outcome::Complete,
             clean: true,
+            took: Some(5),
             progress: 99,
             result: Some(Json::of(&json!({"seed": 7}))),
             artifacts: vec![artifact()],
@@ -408,7 +409,7 @@ suite! {
         let new = new_job();
         let id = new.id;
         decide(&mut draft, Command::Submit(Box::new(new)), LIMITS, 1).unwrap();
-        assert!(matches!(old.commit(&draft, bench.commits + 1).await, Err(StoreError::Fenced)));
+        assert!(matches!(old.commit(&draft, bench.commits + 1, 0).await, Err(StoreError::Fenced)));
         assert_eq!(bench.store.job(id).await.unwrap(), None);
         bench.submit(new_job()).await;
     }
@@ -422,7 +423,7 @@ suite! {
         let id = other.id;
         decide(&mut draft, Command::Submit(Box::new(other)), LIMITS, 1).unwrap();
         decide(&mut draft, Command::Submit(Box::new(NewJob { id: job.id, ..new_job() })), LIMITS, 1).unwrap();
-        assert!(matches!(bench.store.commit(&draft, bench.commits + 1).await, Ok(Committed::No(_))));
+        assert!(matches!(bench.store.commit(&draft, bench.commits + 1, 0).await, Ok(Committed::No(_))));
         assert_eq!(bench.store.job(id).await.unwrap(), None);
         bench.submit(new_job()).await;
     }
@@ -443,7 +444,7 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
     let mut draft = Draft::new(bench.state.clone(), Cold::default());
     draft.changes.push(easel_core::Change::Intent(intent.clone()));
     bench.commits += 1;
-    assert!(matches!(bench.store.commit(&draft, bench.commits).await, Ok(Committed::Yes(_))));
+    assert!(matches!(bench.store.commit(&draft, bench.commits, 0).await, Ok(Committed::Yes(_))));
     let history = bench.state.history("stub").cloned();
     let (seq, ticket, commits) = (bench.state.seq, bench.state.ticket, bench.commits);
     let waiting: Vec<JobId> = bench.state.jobs().map(|job| job.id).collect();

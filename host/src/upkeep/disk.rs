@@ -117,6 +117,7 @@ mod tests {
     use easel_core::{Reply, Retention};
 
     use super::*;
+    use crate::clock::Clock;
     use crate::scheduler::Setup;
     use crate::store::{Location, Sizes, Store};
 
@@ -129,7 +130,12 @@ mod tests {
         let binding = Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff, commands: false };
         let retention = Retention::EVERYTHING;
         let limits = Limits { max_waiting: 9, max_waiting_per_owner: 9, priority_worth: 1, slice: 9, retention };
-        let setup = Setup { devices: vec!["gpu0".into()], backends: vec![("stub".into(), binding)], limits };
+        let setup = Setup {
+            devices: vec!["gpu0".into()],
+            backends: vec![("stub".into(), binding)],
+            limits,
+            clock: Clock::default(),
+        };
         let (scheduler, _) = Scheduler::start(opened, setup);
         let free = free.clone();
         let look = move |_: &Path| Ok(free.load(Ordering::SeqCst));

@@ -13,14 +13,12 @@ use tokio_util::sync::CancellationToken;
 use crate::artifacts::Files;
 use crate::scheduler::{Rejected, Scheduler};
 use crate::store::StoreError;
-use crate::time;
 
 /// The pauses between two rounds. The shorter one also lets a round do for many what would else be a commit for each.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How many rows are read at once.
 const PAGE: usize = 256;
-/// How often everything is looked at, from the very beginning: what was held back in the middle may be free by then, and a
-/// clock that was set back puts rows where none are expected.
+/// How often everything is looked at, from the very beginning: what was held back in the middle may be free by then.
 const FRESH: Duration = Duration::from_mins(10);
 
 /// Lets go of what is not kept.
@@ -131,7 +129,7 @@ impl Pruner {
     async fn jobs(&self, known: &mut Known, stop: &CancellationToken) -> Result<usize, Broken> {
         let (mut after, mut gone, mut first): (Place, _, _) = ((known.floor, None), 0, true);
         loop {
-            let until = self.retention.horizon(self.scheduler.state().kept(), time::now());
+            let until = self.retention.horizon(self.scheduler.state().kept(), self.scheduler.own_now());
             let page = self.scheduler.remains(after, until, PAGE).await?;
             let Some(last) = page.last() else { return Ok(gone) };
             if let Some(oldest) = page.first().filter(|_| std::mem::take(&mut first)) {
@@ -151,7 +149,7 @@ impl Pruner {
 
     /// Has those of a slice deleted that may go.
     async fn slice(&self, slice: &[Remains], stop: &CancellationToken) -> Result<usize, Broken> {
-        let (kept, now) = (self.scheduler.state().kept(), time::now());
+        let (kept, now) = (self.scheduler.state().kept(), self.scheduler.own_now());
         let may_go = slice.iter().filter(|remains| self.retention.lets_go(remains, kept, now));
         let jobs: Vec<JobId> = may_go.map(|remains| remains.job).collect();
         if jobs.is_empty() {
@@ -169,7 +167,7 @@ impl Pruner {
     /// Keys of jobs that somebody deleted.
     async fn keys(&self, stop: &CancellationToken) -> Result<(), Broken> {
         loop {
-            let until = time::now().saturating_sub(self.retention.keys);
+            let until = self.scheduler.own_now().saturating_sub(self.retention.keys);
             let keys = self.scheduler.orphans(until, self.retention.slice.max(1)).await?;
             if keys.is_empty() {
                 return Ok(());

@@ -59,11 +59,11 @@ async fn again(host: &Host, key: &str, first: &Job) -> Answer {
     let reused = || Problem::from(Refusal::KeyReused(key.to_owned()));
     let batch = first.batch_id.ok_or_else(reused)?;
     let ids = host.scheduler.batch(batch).await?.ok_or_else(reused)?;
-    let mut views = Vec::with_capacity(ids.len());
-    for id in ids {
-        let job = host.scheduler.job(id).await?.ok_or_else(reused)?;
-        views.push(view::job(&job, &host.scheduler.state(), host.scheduler.hub()));
+    let (state, jobs) = host.scheduler.in_one_state(&ids, Vec::new()).await?;
+    if jobs.len() < ids.len() {
+        return Err(reused());
     }
+    let views: Vec<Value> = jobs.iter().map(|job| view::job(job, &state, host.scheduler.hub())).collect();
     Ok(reply::json(&json!({"id": batch, "jobs": views})))
 }
 
@@ -157,10 +157,8 @@ fn named(rejected: Rejected) -> Problem {
 /// `{"id", "total", "counts": {status: n}, "deleted", "progress", "jobs": [ids]}`; `jobs` without those that were deleted.
 pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     let ids = found(&host, id).await?;
-    let state = host.scheduler.state();
-    let mut jobs: BTreeMap<JobId, _> = ids.iter().filter_map(|id| Some((*id, state.job(*id)?.clone()))).collect();
-    let ended: Vec<JobId> = ids.iter().filter(|id| !jobs.contains_key(id)).copied().collect();
-    jobs.extend(host.scheduler.jobs_by_id(&ended).await?.into_iter().map(|job| (job.id, Arc::new(job))));
+    let (_, jobs) = host.scheduler.in_one_state(&ids, Vec::new()).await?;
+    let jobs: BTreeMap<JobId, _> = jobs.into_iter().map(|job| (job.id, job)).collect();
 
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut percent = 0;

@@ -58,7 +58,10 @@ pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
 async fn newest(host: &Host, filter: &JobFilter, query: &Query) -> Answer {
     let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
     let (jobs, next) = host.scheduler.jobs(filter, before, limit).await?;
-    Ok(page(host, &host.scheduler.state(), jobs.iter(), next.map(|ticket| ticket.to_string())))
+    let (state, mut jobs) = in_one_state(host, jobs).await?;
+    // Some may have gone on since they were read.
+    jobs.retain(|job| filter.matches(job));
+    Ok(page(host, &state, jobs.iter().map(|job| &**job), next.map(|ticket| ticket.to_string())))
 }
 
 /// What has not ended, in the order in which it would start. The line moves: a page is of its own moment, and its cursor the number of
@@ -98,7 +101,14 @@ async fn alike(host: &Host, part: &str, query: &Query) -> Answer {
         return Err(Problem::invalid("id", detail));
     }
     let jobs = host.scheduler.jobs_like(&part, query.limit(ALIKE, ALIKE)?).await?;
-    Ok(page(host, &host.scheduler.state(), jobs.iter(), None))
+    let (state, jobs) = in_one_state(host, jobs).await?;
+    Ok(page(host, &state, jobs.iter().map(|job| &**job), None))
+}
+
+/// Jobs that were read from the store, as they are in one state of the queue.
+async fn in_one_state(host: &Host, jobs: Vec<Job>) -> Result<(Arc<State>, Vec<Arc<Job>>), Problem> {
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    Ok(host.scheduler.in_one_state(&ids, jobs).await?)
 }
 
 fn page<'a>(

@@ -105,7 +105,9 @@ pub(super) async fn conversation(host: Arc<Host>, name: Segment, query: Query) -
     if expand {
         jobs.extend(state.jobs_of(&name.0).take(JOBS).cloned());
         let ended: Vec<JobId> = messages.iter().filter_map(reporter).filter(|id| state.job(*id).is_none()).collect();
-        jobs.extend(host.scheduler.jobs_by_id(&ended).await?.into_iter().map(Arc::new));
+        let ended = host.scheduler.jobs_by_id(&ended).await?.into_iter();
+        // What has been retried since that state is told after the cursor.
+        jobs.extend(ended.filter(|job| job.status.ended()).map(Arc::new));
         jobs.sort_by_key(|job| job.ticket);
         jobs.dedup_by_key(|job| job.id);
     }

@@ -37,7 +37,8 @@ pub(super) async fn create<B: Buf + Send>(
         Ok(None) => None,
         Err(_) => Some((Err("nothing came for too long".to_owned()), body)),
     });
-    let saved = host.files.save_upload(&mime, patient.map(|chunk: Result<Bytes, String>| chunk), max).await;
+    let now = host.scheduler.own_now();
+    let saved = host.files.save_upload(&mime, patient.map(|chunk: Result<Bytes, String>| chunk), max, now).await;
     if matches!(saved, Err(FilesError::TooLarge { .. })) {
         drain(&headers, body).await;
     }

@@ -49,7 +49,7 @@ pub(super) fn reconsider(draft: &mut Draft, job: &Job, limits: Limits, now: Time
 
 /// Whether a pending job waits neither for another nor for a time, and has a line to stand in.
 fn free(draft: &Draft, job: &Job, now: Timestamp) -> bool {
-    job.waits_until().is_none_or(|at| at <= now)
+    draft.state.waits_until(job).is_none_or(|at| at <= now)
         && draft.state.blocked_by(job).is_none()
         && (job.rank.given() || draft.state.device_of(&job.backend).is_some())
 }
@@ -57,8 +57,8 @@ fn free(draft: &Draft, job: &Job, now: Timestamp) -> bool {
 /// Makes it queued: at its rank, or, the first time since it arrived, at the one that it is given now.
 fn stand(draft: &Draft, job: &mut Job, limits: Limits, now: Timestamp) {
     job.status = Status::Queued;
-    job.queued_at = Some(now);
-    job.retry_at = None;
+    job.queued_at = Some(job.told(now));
+    (job.retry_at, job.shifts.retry) = (None, 0);
     if job.rank.given() {
         return;
     }
@@ -67,5 +67,5 @@ fn stand(draft: &Draft, job: &mut Job, limits: Limits, now: Timestamp) {
     job.tag = order::tag(device, &party, draft.state.largest_tag(&device.name, &party));
     job.rank = order::rank(job.tag, job.priority, limits.priority_worth, job.ticket);
     let expected = draft.state.estimate(job, now, None);
-    job.forecast = expected.map(|(_, end)| Forecast { made_at: now, end });
+    job.forecast = expected.map(|(_, end)| Forecast { made_at: now, end, jumps: draft.state.clock().jumps });
 }

@@ -129,6 +129,7 @@ pub(super) fn fail(draft: &mut Draft, job: Job, of: JobId, ended: Ended, now: Ti
         retryable: true,
         dependency_id: Some(of),
     };
-    let job = Job { status: Status::Error, error: Some(error), retry_at: None, ended_at: Some(now), ..job };
+    let mut job = Job { status: Status::Error, error: Some(error), ..job };
+    draft.end(&mut job, now);
     draft.transition(job, Transition::Failed, now);
 }

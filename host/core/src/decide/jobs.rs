@@ -1,5 +1,6 @@
 //! What clients do to jobs: submit, cancel, retry, delete.
 
+use crate::clock::Shifts;
 use crate::command::NewJob;
 use crate::decide::{Limits, due, intents};
 use crate::draft::{Change, Draft, KeyUse};
@@ -51,7 +52,8 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
     let ticket = draft.state.ticket;
     let key = new.key.as_ref().map(|(key, _)| key.clone());
     if let Some((key, digest)) = new.key {
-        let used = KeyUse { owner: new.owner.clone(), key: key.clone(), digest, job: new.id, at: now };
+        let at = draft.state.clock().own(now);
+        let used = KeyUse { owner: new.owner.clone(), key: key.clone(), digest, job: new.id, at };
         draft.cold.keys.insert((new.owner.clone(), key), used.clone());
         draft.changes.push(Change::Key(used));
     }
@@ -91,6 +93,7 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         cancel_requested: false,
         note: None,
         created_at: now,
+        shifts: Shifts { created: draft.state.clock().shift, ..Shifts::default() },
         forecast: None,
         queued_at: None,
         started_at: None,
@@ -118,7 +121,8 @@ pub(super) fn cancel_live(draft: &mut Draft, job: &Job, now: Timestamp) -> Reply
         job.cancel_requested = true;
         Transition::Cancelling
     } else {
-        (job.status, job.retry_at, job.ended_at) = (Status::Cancelled, None, Some(now));
+        job.status = Status::Cancelled;
+        draft.end(&mut job, now);
         Transition::Cancelled
     };
     let (job, queue_position) = draft.transition(job, event, now);
@@ -159,6 +163,7 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
         queued_at: None,
         started_at: None,
         ended_at: None,
+        shifts: Shifts { ended: 0, ..old.shifts },
         ..Job::clone(&old)
     };
     Ok(arrive(draft, job, limits, now))

@@ -5,6 +5,7 @@
 
 pub mod batches;
 mod bindings;
+mod clock;
 mod due;
 mod holds;
 mod intents;
@@ -69,6 +70,7 @@ fn answer(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -
         Command::Turn { device, finished, claim } => Ok(turn::turn(draft, &device, finished, claim, limits, now)),
         Command::Remember { job, attempt, note } => Ok(turn::remember(draft, job, attempt, note)),
         Command::Settled { device, job, attempt } => Ok(turn::settled(draft, &device, job, attempt)),
+        Command::ClockSet { by } => Ok(clock::set(draft, by)),
         Command::Due => Ok(due::due(draft, limits, now)),
         Command::Hold { backend, reason } => holds::hold(draft, backend, reason, now),
         Command::Release { backend } => holds::release(draft, backend, now),

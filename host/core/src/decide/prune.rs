@@ -10,17 +10,17 @@ use crate::reply::Reply;
 use crate::retention::{KeyOf, Remains, Retention};
 
 pub(super) fn prune(draft: &mut Draft, jobs: Vec<JobId>, keys: Vec<KeyOf>, limits: Limits, now: Timestamp) -> Reply {
-    let retention = &limits.retention;
+    let (retention, own) = (&limits.retention, draft.state.clock().own(now));
     let mut gone = Vec::new();
     for id in jobs {
         let Some(job) = draft.job(id).filter(|_| gone.len() < retention.slice) else { continue };
         let Some(remains) = Remains::of(&job) else { continue };
-        if retention.lets_go(&remains, draft.state.kept(), now) && !draft.state.is_needed(id) {
+        if retention.lets_go(&remains, draft.state.kept(), own) && !draft.state.is_needed(id) {
             draft.delete(&job, retention, now);
             gone.push(id);
         }
     }
-    for key in keys.into_iter().take(retention.slice).filter(|key| retention.frees(key.at, now)) {
+    for key in keys.into_iter().take(retention.slice).filter(|key| retention.frees(key.at, own)) {
         draft.drop_key(key);
     }
     events(draft, retention);

@@ -39,7 +39,7 @@ fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
         status: Status::Processing,
         device: Some(device.name.clone()),
         attempt: head.attempt + 1,
-        started_at: Some(now),
+        started_at: Some(head.told(now)),
         ..Job::clone(&head)
     };
     if job.attempts.len() >= LEDGER {
@@ -49,8 +49,9 @@ fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
         number: job.attempt,
         charged: false,
         backend_digest: digest.clone(),
-        started_at: now,
+        started_at: head.told(now),
         ended_at: None,
+        took: None,
         outcome: None,
         error: None,
     });
@@ -60,6 +61,7 @@ fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
         backend: job.backend.clone(),
         digest: digest.clone(),
         since: now,
+        shift: draft.state.clock().shift,
         note: None,
     };
     device.live = Some(occupant.clone());
@@ -93,7 +95,8 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
     };
     let next = policy::after(outcome, error.as_ref(), old.attempts_used, old.max_attempts, job.unavailable_in_a_row);
     if let Some(attempt) = job.last_attempt() {
-        attempt.ended_at = Some(now);
+        attempt.ended_at = Some(old.told(now));
+        attempt.took = finished.took;
         attempt.outcome = Some(outcome);
         attempt.charged = next.charged();
         attempt.error = error.clone();
@@ -110,9 +113,8 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
             job.artifacts = finished.artifacts;
             job.error = None;
             // What one command took says nothing of the next.
-            if !draft.state.is_command(&job) {
-                let took = job.started_at.map_or(0, |at| now.saturating_sub(at));
-                draft.learn(&job, u64::try_from(took).unwrap_or_default(), now);
+            if let Some(took) = finished.took.filter(|_| !draft.state.is_command(&job)) {
+                draft.learn(&job, took, now);
             }
             end(draft, job, Status::Complete, now);
         }
@@ -151,7 +153,7 @@ fn leave(draft: &mut Draft, job: &Job, clean: bool) {
 
 fn end(draft: &mut Draft, mut job: Job, status: Status, now: Timestamp) {
     job.status = status;
-    job.ended_at = Some(now);
+    draft.end(&mut job, now);
     draft.transition(job, Transition::to(status), now);
 }
 
@@ -164,6 +166,7 @@ fn again(draft: &mut Draft, mut job: Job, next: Next, pause: Option<Timestamp>, 
     }
     job.status = Status::Pending;
     job.retry_at = Some(now.saturating_add(pause.unwrap_or_default()));
+    job.shifts.retry = draft.state.clock().shift;
     let (job, _) = draft.transition(job, Transition::Retrying, now);
     if pause.is_none() {
         due::reconsider(draft, &job, limits, now);
@@ -223,6 +226,7 @@ pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Repl
             attempt: job.attempt,
             outcome: Outcome::Lost,
             clean: false,
+            took: None,
             progress: 0,
             result: None,
             artifacts: Vec::new(),

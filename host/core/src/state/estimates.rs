@@ -13,7 +13,9 @@ impl State {
     pub fn estimate(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<(Timestamp, Timestamp)> {
         let device = self.device_of(&job.backend)?;
         if job.status == Status::Processing {
-            return Some((job.started_at?, self.end_of(job, now, progress)?));
+            let end = self.end_of(job, now, progress)?;
+            // The wall clock may have been set back since.
+            return Some((job.started_at?.min(now), end));
         }
         let stopped = self.queue.stands().is_some() || device.paused.is_some() || self.held.contains_key(&job.backend);
         if job.status != Status::Queued || stopped {
@@ -36,10 +38,16 @@ impl State {
     /// that it takes, as much is left as it has not done.
     fn end_of(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<Timestamp> {
         let takes = self.expected(&job.backend, 1, Place::of(job).load())?;
-        let begun = Progress { percent: 0, since: job.started_at? };
-        let Progress { percent, since } = progress.filter(|progress| progress.percent > 0).unwrap_or(begun);
+        let begun = || Some(Progress { percent: 0, since: self.begun(job)? });
+        let Progress { percent, since } = progress.or_else(begun)?;
         let left = u128::from(takes) * u128::from(100 - percent.min(100)) / 100;
         Some(later(since, u64::try_from(left).unwrap_or(u64::MAX)).max(now))
+    }
+
+    /// When the attempt that runs began, by the wall clock as it is set now.
+    fn begun(&self, job: &Job) -> Option<Timestamp> {
+        let live = self.device(job.device.as_deref()?)?.live.as_ref().filter(|live| live.job == job.id)?;
+        Some(self.clock().wall(live.since.saturating_sub(live.shift)))
     }
 
     fn expected(&self, backend: &str, jobs: usize, load: Load) -> Option<u64> {
@@ -51,14 +59,8 @@ impl State {
 
     /// How long a job took of late, over all backends, in microseconds; none before three have completed.
     pub fn mean(&self) -> Option<u64> {
-        let sum = |part: fn(&History) -> u64| self.histories.values().map(part).fold(0, u64::saturating_add);
-        let all = History {
-            completed: sum(|history| history.completed),
-            jobs: sum(|history| history.jobs),
-            time: sum(|history| history.time),
-            ..History::default()
-        };
-        all.expect(1, Load { measured: 0, work: 0 })
+        let recent = self.histories.values().flat_map(|history| &history.recent).copied().collect();
+        History { recent, ..History::default() }.expect(1, Load::default())
     }
 
     /// How far off it was when people were told when their jobs would end, over all backends.

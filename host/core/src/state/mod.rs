@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet};
 
+use crate::clock::Clock;
 use crate::device::{Device, Queue};
 use crate::event::{Bindings, Runs};
 use crate::history::History;
@@ -25,7 +26,7 @@ use crate::retention::Kept;
 use lines::{Crowds, Line};
 
 pub(crate) use lines::Place;
-pub use waiting::Waiting;
+pub use waiting::{Standing, Waiting};
 
 /// What the state has to know of a configured backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct State {
     intents: OrdMap<u64, Intent>,
     /// The intents to tell the dependents of a job, by that job.
     telling: HashMap<JobId, u64>,
+    /// When pending jobs are due that wait for no other: those that pause in the host's own time, the others by the wall clock.
+    pauses: OrdSet<(Timestamp, Ticket)>,
     due: OrdSet<(Timestamp, Ticket)>,
     lines: OrdMap<String, Line>,
     crowds: Crowds,
@@ -181,15 +184,32 @@ impl State {
         self.waiting_by_party.get(party).copied().unwrap_or_default()
     }
 
+    /// The host's own time.
+    pub fn clock(&self) -> Clock {
+        self.queue.clock
+    }
+
+    /// The time that a pending job waits for, by the wall clock as it is set now: that of its next try, or the one that its
+    /// submitter asked for.
+    pub fn waits_until(&self, job: &Job) -> Option<Timestamp> {
+        job.pause_over().map(|at| self.clock().wall(at)).or(job.asked_for())
+    }
+
     /// When the next job is due that waits for a time.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.due.get_min().map(|(at, _)| *at)
+        let pause = self.pauses.get_min().map(|(at, _)| self.clock().wall(*at));
+        let asked = self.due.get_min().map(|(at, _)| *at);
+        pause.into_iter().chain(asked).min()
     }
 
     /// The first `limit` jobs that are due at `now`.
     pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Vec<Arc<Job>> {
-        let due = self.due.iter().take_while(|(at, _)| *at <= now).take(limit);
-        due.filter_map(|(_, ticket)| self.at(*ticket).cloned()).collect()
+        let pauses = self.pauses.iter().map(|(at, ticket)| (self.clock().wall(*at), *ticket));
+        let pauses = pauses.take_while(|(at, _)| *at <= now).take(limit);
+        let mut due: Vec<_> = self.due.iter().copied().take_while(|(at, _)| *at <= now).take(limit).collect();
+        due.extend(pauses);
+        due.sort_unstable();
+        due.iter().take(limit).filter_map(|(_, ticket)| self.at(*ticket).cloned()).collect()
     }
 
     /// Puts a job where its status says it belongs, in place of what it was.
@@ -235,7 +255,10 @@ impl State {
         if job.status == Status::Queued {
             self.leave_line(&job);
         }
-        self.due.remove(&(due_at(&job), job.ticket));
+        match job.pause_over() {
+            Some(at) => self.pauses.remove(&(at, job.ticket)),
+            None => self.due.remove(&(due_at(&job), job.ticket)),
+        };
         if let Some(conversation) = &job.conversation_id {
             self.conversations.remove(&(digest(conversation), job.ticket));
         }
@@ -249,7 +272,10 @@ impl State {
     pub(crate) fn expect(&mut self, job: &Job) {
         let pending = job.status == Status::Pending;
         if pending && self.device_of(&job.backend).is_some() && self.blocked_by(job).is_none() {
-            self.due.insert((due_at(job), job.ticket));
+            match job.pause_over() {
+                Some(at) => self.pauses.insert((at, job.ticket)),
+                None => self.due.insert((due_at(job), job.ticket)),
+            };
         }
     }
 
@@ -289,9 +315,9 @@ fn digest(name: &str) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(name)
 }
 
-/// When a pending job is due that waits for no other: at once, unless it waits for a time.
+/// When a pending job is due that waits for no other and does not pause: at once, unless a time was asked for.
 fn due_at(job: &Job) -> Timestamp {
-    job.waits_until().unwrap_or(job.created_at)
+    job.asked_for().unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]

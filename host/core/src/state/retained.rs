@@ -36,7 +36,7 @@ impl State {
 
     /// Whether a key still stands for what it was used for: for its time, and then for as long as its job has not ended.
     pub fn honours(&self, used: &KeyUse, retention: &Retention, now: Timestamp) -> bool {
-        !retention.frees(used.at, now) || self.job(used.job).is_some()
+        !retention.frees(used.at, self.clock().own(now)) || self.job(used.job).is_some()
     }
 
     /// Whether a job that has not ended needs this one: it waits for it, has to be told of its end, or runs on what it made.

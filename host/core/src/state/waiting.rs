@@ -1,6 +1,7 @@
 //! Why a job waits, in a sentence for its user. It is derived whenever somebody asks, so it is true at any time.
 
 use super::State;
+use super::lines::Line;
 use crate::device::Pause;
 use crate::job::{Job, Status, Timestamp};
 
@@ -15,6 +16,19 @@ pub struct Waiting {
     pub until: Option<Timestamp>,
 }
 
+/// A line that does not move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// That of this backend.
+    pub backend: String,
+    /// How many jobs stand in it.
+    pub jobs: usize,
+    /// What they wait for: `backend` or `device`.
+    pub reason: &'static str,
+    /// A sentence for people.
+    pub detail: String,
+}
+
 impl State {
     /// What `job` waits for; none unless it waits.
     pub fn waiting_for(&self, job: &Job) -> Option<Waiting> {
@@ -23,8 +37,20 @@ impl State {
             Status::Queued | Status::Pending => self.why_queued(job),
             _ => return None,
         };
-        let until = if matches!(reason, "time" | "retry") { job.waits_until() } else { None };
+        let until = if matches!(reason, "time" | "retry") { self.waits_until(job) } else { None };
         Some(Waiting { reason, detail, until })
+    }
+
+    /// The lines that do not move, whichever device is free: how many jobs stand in each, and why.
+    pub fn standing(&self) -> Vec<Standing> {
+        let standing = |(backend, line): (&String, &Line)| {
+            let first = self.at(line.places().first()?.ticket)?;
+            let (reason, detail) = self.why_queued(first);
+            let device = self.device_of(backend).is_some();
+            let jobs = line.places().len();
+            (reason == "backend" || !device).then(|| Standing { backend: backend.clone(), jobs, reason, detail })
+        };
+        self.lines.iter().filter_map(standing).collect()
     }
 
     fn why_pending(&self, job: &Job) -> (&'static str, String) {
@@ -44,10 +70,10 @@ impl State {
     /// What stands in the way of everybody is told before the place in line.
     fn why_queued(&self, job: &Job) -> (&'static str, String) {
         let Some(binding) = self.backends.get(&job.backend) else {
-            return ("backend", format!("no backend {} is configured any more", job.backend));
+            return ("backend", format!("backend {} is not configured", job.backend));
         };
         let Some(device) = self.devices.get(&binding.device) else {
-            return ("device", format!("no device {} is configured any more", binding.device));
+            return ("device", format!("device {} is not configured", binding.device));
         };
         if let Some(pause) = self.queue.stands() {
             return ("paused", paused("the queue", pause));

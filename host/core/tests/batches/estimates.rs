@@ -9,7 +9,11 @@ use super::*;
 impl Batch {
     /// Times are in milliseconds here.
     fn turn_at(&mut self, now: i64, done: Option<(u128, u32)>, claim: bool) {
-        let finished = done.map(|(n, attempt)| Box::new(finished(job_id(n), attempt, Outcome::Complete)));
+        let took = |n| now * 1_000 - self.job(n).started_at.unwrap();
+        let finished = done.map(|(n, attempt)| {
+            let took = Some(took(n) as u64);
+            Box::new(Finished { took, ..finished(job_id(n), attempt, Outcome::Complete) })
+        });
         let turn = Command::Turn { device: "gpu0".into(), finished, claim };
         decide(&mut self.draft, turn, self.limits, now * 1_000).unwrap();
     }
@@ -89,7 +93,8 @@ fn what_runs_ends_when_what_it_has_not_done_is_done() {
         batch.submit(NewJob { work: Some(10), ..new_job(n) }).unwrap();
     }
     batch.turn_at(1_000, None, true);
-    assert_eq!(batch.estimate_with(4, 1_010, Some((0, 1_005))), Some((1_000, 1_100)), "it has not said anything yet");
+    assert_eq!(batch.estimate_with(4, 1_010, Some((0, 1_000))), Some((1_000, 1_100)), "it has not said anything yet");
+    assert_eq!(batch.estimate_with(4, 1_010, None), Some((1_000, 1_100)), "nor is anybody there who would hear it");
     assert_eq!(batch.estimate_with(4, 1_310, Some((25, 1_300))), Some((1_000, 1_375)), "a model was loaded first");
     assert_eq!(batch.estimate_with(5, 1_310, Some((25, 1_300))), Some((1_375, 1_475)));
     assert_eq!(batch.estimate_with(5, 1_330, Some((100, 1_320))), Some((1_330, 1_430)));

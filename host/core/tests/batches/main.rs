@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
 mod cancelling;
+mod clock;
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;

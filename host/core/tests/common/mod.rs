@@ -175,6 +175,7 @@ pub fn finished(job: JobId, attempt: u32, outcome: Outcome) -> Finished {
         attempt,
         outcome,
         clean: true,
+        took: Some(5),
         progress: 40,
         result: Some(Json::of(&json!({ "attempt": attempt }))),
         artifacts: vec![artifact(attempt)],

@@ -48,10 +48,10 @@ impl Audit {
 
     /// The same key gives the same job, for as long as it is honoured.
     fn keyed(&mut self, owner: &str, key: &str, job: &Job) {
-        let now = (job.id, job.created_at);
+        let now = (job.id, job.created_own());
         let first = self.by_key.entry((owner.into(), key.into())).or_insert(now);
         assert!(
-            first.0 == job.id || first.1 + RETENTION.keys <= job.created_at,
+            first.0 == job.id || first.1 + RETENTION.keys <= job.created_own(),
             "{key} gave {first:?}, and now {now:?}"
         );
         *first = now;
@@ -70,6 +70,7 @@ impl Audit {
         for job in after.jobs.values() {
             attempts_are_numbered_on_and_have_one_outcome_each(job, after);
             attempts_stay_within_the_maximum(job);
+            times_never_run_backwards(job);
             no_dependent_is_left_hanging(job, after);
             only_complete_jobs_have_artifacts_and_only_their_own(job);
             if let Some(old) = before.jobs.get(&job.id) {
@@ -131,6 +132,18 @@ fn attempts_stay_within_the_maximum(job: &Job) {
     }
 }
 
+/// Wherever the clock on the wall was set.
+fn times_never_run_backwards(job: &Job) {
+    let attempts = job.attempts.iter().flat_map(|attempt| [Some(attempt.started_at), attempt.ended_at]);
+    let told = attempts.chain([job.queued_at, job.started_at, job.ended_at]).flatten();
+    let end = job.ended_at.unwrap_or(job.updated_at);
+    assert!(told.into_iter().all(|at| job.created_at <= at && at <= end), "{job:?}");
+    assert!(job.attempts.iter().all(|attempt| attempt.ended_at.is_none_or(|at| at >= attempt.started_at)), "{job:?}");
+    if matches!(job.status, Status::Processing | Status::Complete) {
+        assert!(job.queued_at <= job.started_at, "{job:?}");
+    }
+}
+
 fn only_complete_jobs_have_artifacts_and_only_their_own(job: &Job) {
     assert_eq!(!job.artifacts.is_empty(), job.status == Status::Complete);
     assert!(job.artifacts.iter().all(|artifact| artifact.attempt == job.attempt), "of a lost attempt: {job:?}");
@@ -181,8 +194,9 @@ fn dependents_start_after_what_they_depend_on(rows: &Tables) {
 /// Told from the log alone: what was there when something went, and who had a use for it.
 fn what_goes_by_itself_is_too_much_and_nobody_needs_it(rows: &Tables) {
     let mut jobs: BTreeMap<JobId, &Job> = BTreeMap::new();
-    for event in &rows.events {
+    for (event, shift) in rows.events.iter().zip(&rows.shifts) {
         let Body::Job { event: transition, job, .. } = &event.body else { continue };
+        let own = event.at - shift;
         if *transition != Transition::Deleted {
             jobs.insert(job.id, job);
             continue;
@@ -192,11 +206,11 @@ fn what_goes_by_itself_is_too_much_and_nobody_needs_it(rows: &Tables) {
             let ended = || jobs.values().filter(|job| job.status.ended());
             let many = ended().count() as u64 > RETENTION.max_jobs;
             let large = ended().map(|job| bytes(job)).sum::<u64>() > RETENTION.artifacts && bytes(job) > 0;
-            let old = job.ended_at.is_some_and(|at| at + RETENTION.jobs <= event.at);
+            let old = job.ended_own().is_some_and(|at| at + RETENTION.jobs <= own);
             assert!(many || large || old, "{job:?} went at {} for no reason", event.at);
             let user = jobs.values().find(|other| !other.status.ended() && other.depends_on.contains(&job.id));
             assert_eq!(user, None, "{job:?} went");
-            let honoured = job.key.is_some() && job.created_at + RETENTION.keys > event.at;
+            let honoured = job.key.is_some() && job.created_own() + RETENTION.keys > own;
             assert!(!honoured, "the key of {job:?} is honoured at {}", event.at);
         }
         jobs.remove(&job.id);

@@ -51,6 +51,8 @@ pub enum Step {
     Recover,
     Due,
     Wait(i64),
+    /// Somebody sets the clock on the wall by so much, and the host notices.
+    ClockSet(i64),
     Hold {
         backend: &'static str,
         reason: &'static str,
@@ -110,6 +112,7 @@ pub struct Ending {
     pub outcome: Outcome,
     pub clean: bool,
     pub progress: u8,
+    pub took: Option<u64>,
     pub error: Option<(ErrorKind, bool)>,
     pub retry_after_ms: Option<u64>,
 }
@@ -134,7 +137,7 @@ impl Ending {
     /// A clean end of what runs on a device.
     pub fn clean(device: &'static str, outcome: Outcome) -> Self {
         let whose = Whose::OnDevice(device);
-        Self { whose, outcome, clean: true, progress: 0, error: None, retry_after_ms: None }
+        Self { whose, outcome, clean: true, progress: 0, took: Some(7), error: None, retry_after_ms: None }
     }
 }
 
@@ -183,6 +186,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Recover),
         4 => Just(Step::Due),
         2 => (1i64..30).prop_map(Step::Wait),
+        1 => (-200i64..200).prop_map(Step::ClockSet),
         1 => (backend(), select(&["no answer", "busy"][..])).prop_map(|(backend, reason)| Step::Hold { backend, reason }),
         12 => device().prop_map(Step::Run),
         6 => device().prop_map(Step::Blink),
@@ -303,12 +307,14 @@ fn ending(device: &'static str) -> impl Strategy<Value = Ending> {
     let error = prop::option::weighted(0.8, (kind, prop::bool::weighted(0.9)));
     let retry_after_ms =
         prop_oneof![9 => Just(None), 1 => Just(Some(0)), 1 => Just(Some(1)), 1 => Just(Some(u64::MAX))];
-    (whose(device), outcome, prop::bool::weighted(0.8), 0u8..=100, error, retry_after_ms).prop_map(
-        |(whose, outcome, clean, progress, error, retry_after_ms)| Ending {
+    let took = prop::option::weighted(0.9, 0u64..100);
+    (whose(device), outcome, prop::bool::weighted(0.8), 0u8..=100, took, error, retry_after_ms).prop_map(
+        |(whose, outcome, clean, progress, took, error, retry_after_ms)| Ending {
             whose,
             outcome,
             clean,
             progress,
+            took,
             error,
             retry_after_ms,
         },

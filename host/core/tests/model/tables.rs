@@ -32,6 +32,8 @@ pub struct Tables {
     pub batches: BTreeMap<BatchId, usize>,
     /// Also those that the log has dropped, for the audit.
     pub events: Vec<Event>,
+    /// How far the clock had been set when each of them was said.
+    pub shifts: Vec<Timestamp>,
     pub oldest_event: u64,
     pub kept: Kept,
     pub seq: u64,
@@ -123,6 +125,7 @@ impl Tables {
     /// Writes all that `draft` changed.
     pub fn commit(&mut self, draft: &Draft) {
         self.events.extend(draft.events.clone());
+        self.shifts.resize(self.events.len(), draft.state.clock().shift);
         for change in draft.changes.clone() {
             self.apply(change);
         }

@@ -84,6 +84,15 @@ impl World {
             Step::Boundary(Boundary::Singly) => self.commit_singly(),
             Step::Boundary(Boundary::Crash(layout)) => self.crash(layout),
             Step::Wait(time) => self.now += time,
+            // The writer decides that first of all that comes at the new time.
+            Step::ClockSet(by) => {
+                self.commit();
+                self.now += by;
+                let set = Command::ClockSet { by };
+                let answer = self.ask(&set, self.now);
+                self.batch.push((set, self.now, answer));
+                self.commit();
+            }
             Step::Run(device) => {
                 self.take(Step::Settle { device, whose: Whose::OnDevice(device) });
                 let ending = Some(Ending::clean(device, Outcome::Complete));
@@ -259,7 +268,7 @@ impl World {
                 Command::PatchMessage { id: message_id(id), content, extra_metadata }
             }
             Step::DeleteMessage(id) => Command::DeleteMessage(message_id(id)),
-            Step::Wait(_) | Step::Run(_) | Step::Blink(_) | Step::Boundary(_) => return None,
+            Step::Wait(_) | Step::ClockSet(_) | Step::Run(_) | Step::Blink(_) | Step::Boundary(_) => return None,
         })
     }
 
@@ -317,6 +326,7 @@ impl World {
         Some(Finished {
             clean: ending.clean,
             progress: ending.progress,
+            took: ending.took,
             error: ending.error.map(|(kind, retryable)| JobError { retryable, ..error(kind, "it failed") }),
             retry_after_ms: ending.retry_after_ms,
             ..finished(job, attempt, ending.outcome)

@@ -8,12 +8,12 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x02\0
 
 async fn attempt(quota: u64) -> (tempfile::TempDir, AttemptFiles) {
     let (dir, files) = data();
-    let attempt = files.attempt(job(1), 3, quota).await.unwrap();
+    let attempt = files.attempt(job(1), 3, quota);
     (dir, attempt)
 }
 
 fn files_in(attempt: &AttemptFiles) -> usize {
-    fs::read_dir(&attempt.0.directory).unwrap().count()
+    fs::read_dir(&attempt.0.directory).map_or(0, Iterator::count)
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn a_finished_artifact_is_told_with_its_hash_and_its_size() {
 #[tokio::test]
 async fn an_artifact_lies_where_its_path_says() {
     let (_dir, files) = data();
-    let attempt = files.attempt(job(1), 3, 100).await.unwrap();
+    let attempt = files.attempt(job(1), 3, 100);
     let mut writer = attempt.create("0.txt", "text/plain").unwrap();
     writer.write(b"abc").await.unwrap();
     writer.finish().await.unwrap();
@@ -152,14 +152,27 @@ async fn an_attempt_begins_no_more_than_sixty_four_files() {
 }
 
 #[tokio::test]
-async fn an_attempt_begins_in_an_empty_directory() {
+async fn an_attempt_without_a_finished_file_has_no_directory() {
     let (_dir, files) = data();
-    let stale = files.attempt_directory(job(1), 1);
-    fs::create_dir_all(&stale).unwrap();
-    fs::write(stale.join("old"), "old").unwrap();
+    let attempt = files.attempt(job(1), 1, 100);
+    assert_eq!(attempt.finished().await.unwrap(), []);
+    assert!(!files.artifacts_of(job(1)).exists(), "nothing was begun");
 
-    let attempt = files.attempt(job(1), 1, 100).await.unwrap();
+    let mut writer = attempt.create("0.txt", "text/plain").unwrap();
+    writer.write(b"abc").await.unwrap();
+    drop(writer);
+    assert_eq!(attempt.finished().await.unwrap(), []);
+    assert!(!files.artifacts_of(job(1)).exists(), "nothing was finished");
+}
 
-    assert_eq!(files_in(&attempt), 0);
-    assert!(attempt.finished().await.unwrap().is_empty());
+#[tokio::test]
+async fn what_an_older_attempt_of_this_number_left_is_not_taken_for_its_own() {
+    let (_dir, files) = data();
+    fs::create_dir_all(files.attempt_directory(job(1), 1)).unwrap();
+    fs::write(files.attempt_directory(job(1), 1).join("old.txt"), "old").unwrap();
+
+    let attempt = files.attempt(job(1), 1, 100);
+    attempt.create("0.txt", "text/plain").unwrap().finish().await.unwrap();
+
+    assert_eq!(files_in(&attempt), 1);
 }

@@ -27,7 +27,6 @@ use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Level;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
@@ -37,6 +36,7 @@ pub(super) use policy::Policy;
 
 use super::journal::Journal;
 use super::limits;
+use crate::lasting::{Deadline, within};
 
 type Response = http::Response<WasiBody>;
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -45,7 +45,7 @@ type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
 pub(super) struct Egress {
     policy: Arc<Policy>,
     journal: Journal,
-    deadline: Instant,
+    deadline: Deadline,
     /// Shared with the requests that are under way: only there it shows which are denied.
     denials: Arc<AtomicU32>,
     places: Arc<Semaphore>,
@@ -53,7 +53,7 @@ pub(super) struct Egress {
 
 impl Egress {
     /// The way out until `deadline`.
-    pub(super) fn new(policy: Arc<Policy>, journal: Journal, deadline: Instant) -> Self {
+    pub(super) fn new(policy: Arc<Policy>, journal: Journal, deadline: Deadline) -> Self {
         let places = Arc::new(Semaphore::new(limits::REQUESTS));
         Self { policy, journal, deadline, denials: Arc::default(), places }
     }
@@ -140,8 +140,8 @@ struct Waits {
 }
 
 impl Waits {
-    fn of(options: RequestOptions, deadline: Instant) -> Self {
-        let left = deadline.saturating_duration_since(Instant::now());
+    fn of(options: RequestOptions, deadline: Deadline) -> Self {
+        let left = deadline.left();
         let within = |asked: Option<Duration>, most: Duration| asked.unwrap_or(most).min(most).min(left);
         Self {
             connect: within(options.connect_timeout, limits::CONNECT),
@@ -162,12 +162,11 @@ async fn exchange(
     let (host, port) = destination(request.uri())?;
     policy.check(&host, port)?;
     // Those under way end, or the guest lets go of them: it may be the one that holds all places itself.
-    let place = tokio::time::timeout(waits.first_byte, places.clone().acquire_owned()).await;
-    let place = place.map_err(|_| Error::ConnectionLimitReached)?.map_err(|_| Error::ConnectionLimitReached)?;
+    let place = within(waits.first_byte, places.clone().acquire_owned()).await;
+    let place = place.ok_or(Error::ConnectionLimitReached)?.map_err(|_| Error::ConnectionLimitReached)?;
     let secure = request.uri().scheme() == Some(&Scheme::HTTPS);
-    let stream = tokio::time::timeout(waits.connect, connect(policy, &host, port, secure))
-        .await
-        .map_err(|_| Error::ConnectionTimeout)??;
+    let stream =
+        within(waits.connect, connect(policy, &host, port, secure)).await.ok_or(Error::ConnectionTimeout)??;
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(limits::RESPONSE_HEAD)
         .handshake(TokioIo::new(stream))
@@ -183,10 +182,8 @@ async fn exchange(
     }
     *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
     let request = request.map(|body| body::Bounded::new(body, limits::REQUEST_BODY, Error::HttpRequestBodySize));
-    let response = tokio::time::timeout(waits.first_byte, sender.send_request(request))
-        .await
-        .map_err(|_| Error::ConnectionReadTimeout)?
-        .map_err(Error::from)?;
+    let response = within(waits.first_byte, sender.send_request(request)).await;
+    let response = response.ok_or(Error::ConnectionReadTimeout)?.map_err(Error::from)?;
     let response = response.map(|incoming| {
         let steady = body::Steady::new(incoming, waits.between_bytes);
         body::Bounded::new(steady, limits::RESPONSE_BODY, Error::HttpResponseBodySize).boxed_unsync()

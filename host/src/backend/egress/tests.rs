@@ -34,7 +34,7 @@ impl Guest {
     fn allowed(hosts: &[String], lasting: Duration) -> Self {
         let (sender, news) = mpsc::channel(64);
         let policy = Arc::new(Policy::new("forge", hosts));
-        Self { egress: Egress::new(policy, Journal::job(sender), Instant::now() + lasting), news }
+        Self { egress: Egress::new(policy, Journal::job(sender), Deadline::after(lasting)), news }
     }
 
     async fn get(&mut self, url: &str) -> Result<Response, Error> {
@@ -206,15 +206,15 @@ async fn a_flood_of_denials_does_not_fill_the_log() {
 
 #[test]
 fn waits_are_clamped_to_what_is_left_of_the_call() {
-    let soon = Instant::now() + Duration::from_secs(5);
+    let soon = Deadline::after(Duration::from_secs(5));
     let asked = RequestOptions { first_byte_timeout: Some(MINUTE * 60), ..RequestOptions::default() };
     let waits = Waits::of(asked, soon);
     assert!(waits.first_byte <= Duration::from_secs(5) && waits.connect <= Duration::from_secs(5));
 
     let asked = RequestOptions { connect_timeout: Some(Duration::from_secs(1)), ..RequestOptions::default() };
-    let waits = Waits::of(asked, Instant::now() + MINUTE);
+    let waits = Waits::of(asked, Deadline::after(MINUTE));
     assert_eq!(waits.connect, Duration::from_secs(1));
-    assert!(Waits::of(RequestOptions::default(), Instant::now() + MINUTE).connect <= limits::CONNECT);
+    assert!(Waits::of(RequestOptions::default(), Deadline::after(MINUTE)).connect <= limits::CONNECT);
 }
 
 #[test]

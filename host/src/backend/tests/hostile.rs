@@ -79,7 +79,7 @@ async fn flood(attack: Hostile) -> (usize, f64) {
     let backend = loaded(fakes()).await;
     let mut attempt = Attempt::with(json!({ "hostile": attack })).await;
     let begun = Instant::now();
-    attempt.task.deadline = begun + Duration::from_secs(1);
+    attempt.task.deadline = Deadline::after(Duration::from_secs(1));
     let news = tokio::spawn(collect(attempt.news));
     assert_eq!(backend.run(attempt.task).await, Ended::Killed);
     (news.await.unwrap().len(), begun.elapsed().as_secs_f64())

@@ -44,7 +44,7 @@ pub(super) fn step(
     let (mut frames, mut told, now) = (Vec::new(), Told::new(), time::now());
     for device in state.devices() {
         let mut places = BTreeMap::new();
-        let progress = hub.progress_on(device);
+        let progress = hub.progress_on(device, now);
         for job in followed(&device.name) {
             let place = state.position(&job);
             let known = before.get(&job.id).copied().filter(|(told, _)| *told == place);

@@ -69,13 +69,15 @@ async fn named(scheduler: &Scheduler, state: &State, filter: &Filter) -> Result<
         Filter::Conversation(id) => state.jobs_of(id).take(LOOKED_AT).cloned().collect(),
         Filter::Job(id) => match state.job(*id) {
             Some(job) => vec![job.clone()],
-            None => scheduler.job(*id).await?.into_iter().collect(),
+            None => scheduler.job(*id).await?.into_iter().filter(|job| job.status.ended()).collect(),
         },
         Filter::Batch(id) => {
             let mut jobs: Vec<Arc<Job>> = state.jobs_of_batch(*id).cloned().collect();
             let ids = scheduler.batch(*id).await?.unwrap_or_default();
             let ended: Vec<JobId> = ids.into_iter().filter(|id| state.job(*id).is_none()).collect();
-            jobs.extend(scheduler.jobs_by_id(&ended).await?.into_iter().map(Arc::new));
+            let ended = scheduler.jobs_by_id(&ended).await?.into_iter();
+            // What has been retried since that state is told after the cursor.
+            jobs.extend(ended.filter(|job| job.status.ended()).map(Arc::new));
             jobs
         }
     })

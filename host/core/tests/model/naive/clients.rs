@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::{
-    Body, Ended, Job, JobId, KeyOf, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Status, Transition,
+    Body, Ended, Job, JobId, KeyOf, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Shifts, Status,
+    Transition,
 };
 use serde_json::{Map, Value};
 
@@ -39,7 +40,7 @@ impl Naive {
         }
         let ticket = self.arrive(&party)?;
         if let Some(((owner, key), digest)) = named {
-            let used = KeyUse { owner: owner.clone(), key: key.clone(), digest, job: new.id, at: self.now };
+            let used = KeyUse { owner: owner.clone(), key: key.clone(), digest, job: new.id, at: self.own() };
             self.rows.keys.insert((owner, key), used);
         }
         let job = Job {
@@ -78,6 +79,7 @@ impl Naive {
             cancel_requested: false,
             note: None,
             created_at: self.now,
+            shifts: Shifts { created: self.shift(), ..Shifts::default() },
             forecast: None,
             queued_at: None,
             started_at: None,
@@ -99,7 +101,8 @@ impl Naive {
                 Ok(self.put(job, Transition::Cancelling))
             }
             Status::Queued | Status::Pending => {
-                (job.status, job.ended_at, job.retry_at) = (Status::Cancelled, Some(self.now), None);
+                job.status = Status::Cancelled;
+                self.end(&mut job);
                 Ok(self.put(job, Transition::Cancelled))
             }
         }
@@ -126,6 +129,7 @@ impl Naive {
         (job.result, job.error) = (None, None);
         job.artifacts.clear();
         (job.queued_at, job.started_at, job.ended_at, job.forecast) = (None, None, None, None);
+        job.shifts.ended = 0;
         Ok(self.arrived(job))
     }
 
@@ -155,14 +159,15 @@ impl Naive {
         let id = job.id;
         self.rows.jobs.remove(&id);
         if let Some(key) = job.key.clone() {
-            let key = KeyOf { owner: job.owner.clone(), key, job: id, at: job.created_at };
-            match key.at + RETENTION.keys <= self.now {
+            let key = KeyOf { owner: job.owner.clone(), key, job: id, at: job.created_at - job.shifts.created };
+            match key.at + RETENTION.keys <= self.own() {
                 true => self.free(key),
                 false => _ = self.rows.orphans.insert((key.at, key.owner.clone(), key.key.clone()), key),
             }
         }
+        let at = self.now.max(job.updated_at);
         let job = Arc::new(job.without_params());
-        self.say(Body::Job { event: Transition::Deleted, job, queue_position: 0 });
+        self.say_at(Body::Job { event: Transition::Deleted, job, queue_position: 0 }, at);
         self.intend_to_tell(id, Ended::Deleted);
     }
 

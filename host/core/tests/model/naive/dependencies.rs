@@ -64,7 +64,8 @@ impl Naive {
         let (message, detail) = (format!("A job that this one depends on {how}."), format!("job {of} {how}"));
         let (kind, dependency_id) = (ErrorKind::Dependency, Some(of));
         job.error = Some(JobError { kind, message, detail, retryable: true, dependency_id });
-        (job.status, job.retry_at, job.ended_at) = (Status::Error, None, Some(self.now));
+        job.status = Status::Error;
+        self.end(&mut job);
         self.put(job, Transition::Failed)
     }
 

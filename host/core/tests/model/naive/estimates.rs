@@ -1,25 +1,25 @@
 //! How long things take, on rows: from all that ever completed, added up whenever somebody asks.
 
-use easel_core::{Accuracy, Forecast, History, Job, Progress, Status, Timestamp};
+use easel_core::{Accuracy, Forecast, History, Job, Progress, Sample, Status, Timestamp};
 
 use super::Naive;
 
 impl Naive {
-    /// An attempt at `job` has completed now.
-    pub(super) fn learn(&mut self, job: &Job) {
-        let took = (self.now - job.started_at.unwrap()) as u64;
+    /// An attempt at `job` has completed now, and took so long, if anybody knows.
+    pub(super) fn learn(&mut self, job: &Job, took: Option<u64>) {
+        let Some(took) = took else { return };
         self.completions.push((job.backend.clone(), took, job.work));
         let all: Vec<_> = self.completions.iter().filter(|(backend, ..)| *backend == job.backend).collect();
-        let measured: Vec<_> = all.iter().filter_map(|(_, took, work)| Some((*took, (*work)?))).collect();
-        let fading = |values: Vec<u64>| values.into_iter().fold(0, |sum, value| sum - sum / 16 + value);
         let history = History {
             backend: job.backend.clone(),
             completed: all.len() as u64,
-            measured: measured.len() as u64,
-            jobs: fading(vec![1 << 10; all.len()]),
-            time: fading(all.iter().map(|(_, took, _)| *took).collect()),
-            work: fading(measured.iter().map(|(_, work)| *work << 10).collect()),
-            work_time: fading(measured.iter().map(|(took, _)| *took).collect()),
+            recent: all
+                .iter()
+                .rev()
+                .take(16)
+                .rev()
+                .map(|(_, took, work)| Sample { took: *took, work: *work })
+                .collect(),
             accuracy: self.accuracy(job),
         };
         self.rows.histories.insert(job.backend.clone(), history);
@@ -28,7 +28,8 @@ impl Naive {
     /// How far off the forecasts of a backend's jobs were, one that completes now included.
     fn accuracy(&mut self, job: &Job) -> Accuracy {
         let forecasts = self.forecasts.entry(job.backend.clone()).or_default();
-        forecasts.extend(job.forecast.map(|told| (told, self.now)));
+        let jumps = self.rows.queue.clock.jumps;
+        forecasts.extend(job.forecast.filter(|told| told.jumps == jumps).map(|told| (told, self.now)));
         let fading = |value: &dyn Fn(&(Forecast, Timestamp)) -> i64| {
             forecasts.iter().map(value).fold(0, |sum, value| sum - sum / 16 + value as u64)
         };
@@ -43,31 +44,47 @@ impl Naive {
     /// The time for some jobs of one backend.
     fn time_for(&self, jobs: &[&Job]) -> Option<u64> {
         let Some(first) = jobs.first() else { return Some(0) };
-        let history = self.rows.histories.get(&first.backend)?;
-        let by_work = history.measured >= 3 && history.work > 0;
-        let work: u64 = jobs.iter().filter_map(|job| job.work).filter(|_| by_work).sum();
-        let singly = jobs.iter().filter(|job| !by_work || job.work.is_none()).count() as u64;
-        if singly > 0 && history.completed < 3 {
+        let recent = &self.rows.histories.get(&first.backend)?.recent;
+        let measured: Vec<(u64, u64)> = recent.iter().filter_map(|seen| Some((seen.took, seen.work?))).collect();
+        let sized: Vec<u64> = jobs.iter().filter_map(|job| job.work).filter(|_| measured.len() >= 3).collect();
+        let singly = (jobs.len() - sized.len()) as u64;
+        if singly > 0 && recent.len() < 3 {
             return None;
         }
-        let by_job = if singly > 0 { (singly << 10) * history.time / history.jobs } else { 0 };
-        Some(if by_work { (work << 10) * history.work_time / history.work } else { 0 } + by_job)
+        let by_job = if singly > 0 {
+            singly * recent.iter().map(|seen| seen.took).sum::<u64>() / recent.len() as u64
+        } else {
+            0
+        };
+        if sized.is_empty() {
+            return Some(by_job);
+        }
+        let (least, most) =
+            (measured.iter().map(|(_, work)| work).min()?, measured.iter().map(|(_, work)| work).max()?);
+        if sized.iter().any(|work| *work < least / 4 || *work > most * 4) {
+            return None;
+        }
+        let (fixed, each) = costs(&measured, most >= &(least * 2));
+        let cost = fixed * sized.len() as i128 + each * i128::from(sized.iter().sum::<u64>());
+        let longest = measured.iter().map(|(took, _)| took).max()?;
+        Some(((cost >> 28) as u64).min(longest * 4 * sized.len() as u64) + by_job)
     }
 
     fn end_of(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<Timestamp> {
         let takes = self.time_for(&[job])?;
         Some(now.max(match progress {
-            Some(Progress { percent: percent @ 1.., since }) => {
-                since + (takes * (100 - u64::from(percent)) / 100) as i64
+            Some(Progress { percent, since }) => since + (takes * (100 - u64::from(percent)) / 100) as i64,
+            None => {
+                let live = self.rows.devices[job.device.as_ref().unwrap()].live.as_ref().unwrap();
+                live.since - live.shift + self.shift() + takes as i64
             }
-            _ => job.started_at.unwrap() + takes as i64,
         }))
     }
 
     pub fn estimate(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<(Timestamp, Timestamp)> {
         let device = &self.rows.devices[&self.binding(&job.backend)?.device];
         if job.status == Status::Processing {
-            return Some((job.started_at.unwrap(), self.end_of(job, now, progress)?));
+            return Some((now.min(job.started_at.unwrap()), self.end_of(job, now, progress)?));
         }
         if job.status != Status::Queued || self.is_held(job) || device.paused.is_some() || self.stands() {
             return None;
@@ -85,4 +102,26 @@ impl Naive {
         }
         Some((start, start + self.time_for(&[job])? as i64))
     }
+}
+
+/// What a job costs however small it is, and for each unit of work, in 2⁻²⁸ microseconds: the line through the mean whose slope is
+/// how time and work vary together, by how work varies.
+fn costs(measured: &[(u64, u64)], apart: bool) -> (i128, i128) {
+    let n = measured.len() as i128;
+    let (time, work): (i128, i128) =
+        measured.iter().fold((0, 0), |(t, w), (took, work)| (t + *took as i128, w + *work as i128));
+    let in_proportion = if work > 0 { (0, (time << 28) / work) } else { ((time << 28) / n, 0) };
+    let vary = |f: &dyn Fn(i128, i128) -> i128| -> i128 {
+        measured.iter().map(|(took, size)| f(n * *took as i128 - time, n * *size as i128 - work)).sum()
+    };
+    let (together, alone) = (vary(&|took, size| took * size) / n, vary(&|_, size| size * size) / n);
+    if !apart || alone == 0 {
+        return in_proportion;
+    }
+    if together <= 0 {
+        return ((time << 28) / n, 0);
+    }
+    let each = (together << 28) / alone;
+    let fixed = ((time << 28) - each * work) / n;
+    if fixed < 0 { in_proportion } else { (fixed, each) }
 }

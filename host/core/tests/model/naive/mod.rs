@@ -130,6 +130,11 @@ impl Naive {
                 self.settle(&device, job, attempt);
                 Ok(Reply::Done)
             }
+            Command::ClockSet { by } => {
+                self.rows.queue.clock.shift += by;
+                self.rows.queue.clock.jumps += 1;
+                Ok(Reply::Done)
+            }
             Command::Due => Ok(self.due()),
             Command::Hold { backend, reason } => self.hold(backend, Some(reason)),
             Command::Release { backend } => self.hold(backend, None),
@@ -168,20 +173,25 @@ impl Naive {
     }
 
     fn put(&mut self, mut job: Job, event: Transition) -> Reply {
-        (job.seq, job.updated_at) = (self.rows.seq + 1, self.now);
+        (job.seq, job.updated_at) = (self.rows.seq + 1, self.now.max(job.updated_at));
         self.rows.jobs.insert(job.id, job.clone());
         let queue_position = self.position(&job);
         let note = job.message_id.and_then(|id| self.rows.messages.get_mut(&id));
         if let Some(note) = note.filter(|note| note.reporter == Some(job.id)) {
             note.report(&job, queue_position);
         }
-        self.say(Body::Job { event, job: Arc::new(job.without_params()), queue_position });
+        self.say_at(Body::Job { event, job: Arc::new(job.without_params()), queue_position }, job.updated_at);
         self.tell_dependents(job.id, job.status);
         Reply::Job(Arc::new(job), queue_position)
     }
 
     fn say(&mut self, body: Body) {
+        self.say_at(body, self.now);
+    }
+
+    fn say_at(&mut self, body: Body, at: Timestamp) {
         self.rows.seq += 1;
-        self.rows.events.push(Event { seq: self.rows.seq, at: self.now, by: self.by.clone(), body });
+        self.rows.events.push(Event { seq: self.rows.seq, at, by: self.by.clone(), body });
+        self.rows.shifts.push(self.shift());
     }
 }

@@ -9,7 +9,7 @@ impl Naive {
     /// Whether a key still stands for what it was used for.
     pub(super) fn honours(&self, used: &KeyUse) -> bool {
         let live = self.rows.jobs.get(&used.job).is_some_and(|job| !job.status.ended());
-        used.at + RETENTION.keys > self.now || live
+        used.at + RETENTION.keys > self.own() || live
     }
 
     fn ended(&self) -> impl Iterator<Item = &Job> {
@@ -24,8 +24,8 @@ impl Naive {
     /// The rows that follow from the jobs' own.
     pub(super) fn derive(&mut self) {
         let remains = |job: &Job| {
-            let at = job.ended_at.expect("what has ended did so at some time");
-            let keyed_at = job.key.as_ref().map(|_| job.created_at);
+            let at = job.ended_at.expect("what has ended did so at some time") - job.shifts.ended;
+            let keyed_at = job.key.as_ref().map(|_| job.created_at - job.shifts.created);
             ((at, job.id), Remains { at, job: job.id, bytes: bytes(job), keyed_at })
         };
         self.rows.remains = self.ended().map(remains).collect();
@@ -46,7 +46,7 @@ impl Naive {
             }
         }
         for key in keys.into_iter().take(RETENTION.slice) {
-            if key.at + RETENTION.keys <= self.now {
+            if key.at + RETENTION.keys <= self.own() {
                 self.free(key);
             }
         }
@@ -61,7 +61,7 @@ impl Naive {
 
     fn is_too_much(&self, job: &Job) -> bool {
         let kept = self.kept();
-        job.ended_at.unwrap() + RETENTION.jobs <= self.now
+        job.ended_at.unwrap() - job.shifts.ended + RETENTION.jobs <= self.own()
             || kept.jobs > RETENTION.max_jobs
             || (kept.bytes > RETENTION.artifacts && bytes(job) > 0)
     }
@@ -70,7 +70,7 @@ impl Naive {
     fn is_needed(&self, job: &Job) -> bool {
         let runs = |other: &&Job| other.status == Status::Processing;
         let mut running = self.live().into_iter().filter(runs);
-        job.key.is_some() && job.created_at + RETENTION.keys > self.now
+        job.key.is_some() && job.created_at - job.shifts.created + RETENTION.keys > self.own()
             || !self.dependents(job.id, 0).is_empty()
             || self.telling(job.id).is_some()
             || running.any(|other| other.depends_on.contains(&job.id))

@@ -10,7 +10,7 @@ impl Naive {
     pub fn dues(&self) -> Vec<(Timestamp, &Job)> {
         let pending = self.live().into_iter().filter(|job| job.status == Status::Pending);
         let bound = pending.filter(|job| self.binding(&job.backend).is_some() && !self.blocked(job));
-        let mut dues: Vec<_> = bound.map(|job| (due_at(job).unwrap_or(job.created_at), job)).collect();
+        let mut dues: Vec<_> = bound.map(|job| (self.due_at(job).unwrap_or(Timestamp::MIN), job)).collect();
         dues.sort_by_key(|(at, job)| (*at, job.ticket));
         dues
     }
@@ -31,18 +31,41 @@ impl Naive {
         if first {
             self.line_up(job);
         }
-        (job.status, job.retry_at, job.queued_at) = (Status::Queued, None, Some(self.now));
+        (job.status, job.retry_at, job.queued_at) = (Status::Queued, None, Some(self.now.max(job.updated_at)));
+        job.shifts.retry = 0;
         if first {
             self.rows.jobs.insert(job.id, job.clone());
             let expected = self.estimate(job, self.now, None);
-            job.forecast = expected.map(|(_, end)| Forecast { made_at: self.now, end });
+            job.forecast =
+                expected.map(|(_, end)| Forecast { made_at: self.now, end, jumps: self.rows.queue.clock.jumps });
         }
     }
 
     /// Whether a pending job has waited long enough.
     pub(super) fn is_due(&self, job: &Job) -> bool {
         let lined = !job.rank.0.is_empty() || self.binding(&job.backend).is_some();
-        lined && due_at(job).is_none_or(|at| at <= self.now)
+        lined && self.due_at(job).is_none_or(|at| at <= self.now)
+    }
+
+    /// Whoever pauses goes by a clock that nobody sets, whoever asked for a time by the one on the wall.
+    fn due_at(&self, job: &Job) -> Option<Timestamp> {
+        let pause = job.retry_at.map(|at| at - job.shifts.retry + self.shift());
+        pause.or(job.not_before.filter(|_| job.rank.0.is_empty()))
+    }
+
+    /// How far the clock on the wall has been set.
+    pub(super) fn shift(&self) -> Timestamp {
+        self.rows.queue.clock.shift
+    }
+
+    /// What it would say if nobody had.
+    pub(super) fn own(&self) -> Timestamp {
+        self.now - self.shift()
+    }
+
+    pub(super) fn end(&self, job: &mut Job) {
+        (job.ended_at, job.shifts.ended) = (Some(self.now.max(job.updated_at)), self.shift());
+        (job.retry_at, job.shifts.retry) = (None, 0);
     }
 
     pub(super) fn hold(&mut self, backend: String, reason: Option<String>) -> Answer {
@@ -71,8 +94,4 @@ impl Naive {
         self.rows.queue.held.extend(held.is_some().then(|| backend.clone()));
         self.say(Body::Backend { name: backend, held });
     }
-}
-
-fn due_at(job: &Job) -> Option<Timestamp> {
-    job.retry_at.or(job.not_before.filter(|_| job.rank.0.is_empty()))
 }

@@ -24,21 +24,23 @@ impl Naive {
         job.status = Status::Processing;
         job.device = Some(name.into());
         job.attempt += 1;
-        (job.started_at, job.progress) = (Some(self.now), 0);
-        let (number, backend_digest, started_at) = (job.attempt, digest.clone(), self.now);
+        let told = self.now.max(job.updated_at);
+        (job.started_at, job.progress) = (Some(told), 0);
+        let (number, backend_digest, started_at) = (job.attempt, digest.clone(), told);
         job.attempts.push(Attempt {
             number,
             charged: false,
             backend_digest,
             started_at,
             ended_at: None,
+            took: None,
             outcome: None,
             error: None,
         });
         job.attempts.drain(..job.attempts.len().saturating_sub(20));
-        let (backend, since) = (job.backend.clone(), self.now);
+        let (backend, since, shift) = (job.backend.clone(), self.now, self.shift());
         let occupant =
-            Occupant { job: job.id, attempt: job.attempt, backend, digest: digest.clone(), since, note: None };
+            Occupant { job: job.id, attempt: job.attempt, backend, digest: digest.clone(), since, shift, note: None };
         let device = self.rows.devices.get_mut(name).unwrap();
         (device.live, device.dirty) = (Some(occupant.clone()), Some(occupant));
         let Reply::Job(job, _) = self.put(job, Transition::Started) else { unreachable!() };
@@ -64,7 +66,8 @@ impl Naive {
             job.unavailable_in_a_row = 0;
         }
         let attempt = job.attempts.last_mut().unwrap();
-        (attempt.outcome, attempt.charged, attempt.ended_at) = (Some(outcome), !free, Some(self.now));
+        (attempt.outcome, attempt.charged) = (Some(outcome), !free);
+        (attempt.ended_at, attempt.took) = (Some(self.now.max(job.updated_at)), finished.took);
         attempt.error = error_of_attempt.clone();
         job.attempts_used += u32::from(!free);
 
@@ -95,6 +98,7 @@ impl Naive {
                 policy::pause(backoff, job.attempts_used, job.id, job.attempt, finished.retry_after_ms)
             });
             (job.status, job.progress, job.retry_at) = (Status::Pending, 0, Some(self.now + pause));
+            job.shifts.retry = self.shift();
             self.put(job.clone(), Transition::Retrying);
             if pause == 0 && !self.blocked(&job) {
                 self.stand(&mut job);
@@ -102,11 +106,12 @@ impl Naive {
             }
             return;
         }
-        (job.ended_at, job.progress) = (Some(self.now), finished.progress);
+        self.end(&mut job);
+        job.progress = finished.progress;
         let event = match outcome {
             Outcome::Complete => {
                 if !self.is_command(&job) {
-                    self.learn(&job);
+                    self.learn(&job, finished.took);
                 }
                 (job.status, job.progress) = (Status::Complete, 100);
                 (job.result, job.artifacts) = (finished.result, finished.artifacts);
@@ -162,6 +167,7 @@ fn lost(job: &Job) -> Finished {
         attempt,
         outcome,
         clean,
+        took: None,
         progress,
         result: None,
         artifacts: Vec::new(),
