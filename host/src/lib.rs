@@ -8,6 +8,7 @@ pub mod config;
 mod dispatch;
 pub mod events;
 mod lasting;
+mod open_files;
 pub mod scheduler;
 pub mod serve;
 mod space;

@@ -24,7 +24,7 @@ use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Memory, backend_of_co
 use crate::scheduler::{Scheduler, Setup};
 use crate::store::{Location, Sizes, Store};
 use crate::upkeep::{Guard, Pruner};
-use crate::web;
+use crate::{open_files, web};
 
 /// How long an upload that no job uses is kept.
 const UPLOADS: Duration = Duration::from_hours(24);
@@ -32,11 +32,20 @@ const UPLOADS: Duration = Duration::from_hours(24);
 const SLICE: usize = 256;
 /// Rows of a kind that are let go of at once: each costs several times what a change does.
 const PRUNED: usize = 32;
+/// Files that a host has open before it serves anybody, where the system does not say.
+const FILES_OPEN: u64 = 40;
 /// Jobs whose rows are read at once while the files are swept.
 const SWEEP: usize = 256;
 
 /// Runs the host until it is told to stop, or until it must.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    let files_limit = open_files::raise();
+    anyhow::ensure!(
+        files_limit >= web::LEAST_FILES,
+        "this process may have {files_limit} files and connections open, and needs {} at least: raise the limit (`ulimit -n`, or \
+         LimitNOFILE= of a systemd unit)",
+        web::LEAST_FILES
+    );
     let stop = stop_signal()?;
     let (data, temporary) = data_directory(&config)?;
     // Started elsewhere by mistake it would be another queue, an empty one.
@@ -82,14 +91,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         devices.spawn(dispatch.run(stop.clone()));
     }
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
-    tokio::spawn(guard.run(stop.clone()));
+    tokio::spawn(guard.clone().run(stop.clone()));
     let uploads = tokio::spawn(expire_uploads(files.clone(), scheduler.clone()));
     let retention = retention(&config.retention);
     let pruner =
         tokio::spawn(Pruner { scheduler: scheduler.clone(), files: files.clone(), retention }.run(stop.clone()));
     let web_stop = CancellationToken::new();
-    let host = Arc::new(web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors, holders });
-    let mut web = tokio::spawn(web::serve(listener, host, web_stop.clone()));
+    let host =
+        web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors, disk: guard, holders };
+    let shares = web::Shares::of(files_limit, open_files::count().unwrap_or(FILES_OPEN));
+    let mut web = tokio::spawn(web::serve(listener, Arc::new(host), shares, web_stop.clone()));
 
     // In one piece: whoever waits for the first line may read no more.
     let ready = format!("easel is ready at http://{address}\nits data: {place}\n");

@@ -175,6 +175,47 @@ async fn a_request_from_another_sites_page_is_refused_on_the_websocket_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_site_that_does_not_name_itself_may_follow_links_and_change_nothing() {
+    let calm = Calm::start().await;
+    let job = format!("/v1/jobs/{}/cancel", text(&calm.job["id"]));
+
+    for site in ["cross-site", "same-site", "nonsense"] {
+        let headers = [("Sec-Fetch-Site", site), JSON];
+        for (method, path) in
+            [("POST", "/v1/jobs"), ("POST", job.as_str()), ("DELETE", "/v1/jobs"), ("PATCH", "/v1/jobs")]
+        {
+            raw(&calm.api, method, path, &headers, b"{\"params\": {}}").await.problem(&[403]);
+        }
+        assert_eq!(raw(&calm.api, "GET", "/v1/jobs", &headers, b"").await.status, 200, "{site}: a link");
+        assert_eq!(Socket::with_headers(&calm.api, &[("Sec-Fetch-Site", site)]).await.err(), Some(403), "{site}");
+    }
+
+    calm.is_unharmed().await;
+    for site in ["same-origin", "none"] {
+        let headers = [("Sec-Fetch-Site", site), JSON];
+        assert_eq!(raw(&calm.api, "POST", "/v1/jobs", &headers, b"{\"params\": {}}").await.status, 201, "{site}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_are_shown_on_pages_of_ones_own_and_of_listed_origins() {
+    let tables = "[web]\norigins = [\"http://ui.example\"]".into();
+    let host: Host = Home::with(Config { tables, ..Config::default() }).start().await;
+    let api = host.api();
+    let shown = async |headers: &[(&str, &str)]| {
+        raw(&api, "GET", "/v1/jobs", headers, b"").await.header("cross-origin-resource-policy").to_owned()
+    };
+
+    for ours in [&[][..], &[("Referer", "http://other.example/page")], &[("Referer", "nonsense")]] {
+        assert_eq!(shown(ours).await, "same-origin", "{ours:?}");
+    }
+    assert_eq!(shown(&[("Origin", api.base())]).await, "same-origin");
+    for listed in [("Origin", "http://ui.example"), ("Referer", "http://ui.example/gallery?x")] {
+        assert_eq!(shown(&[listed]).await, "cross-origin", "{listed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_came_through_a_proxy_is_refused_without_tokens() {
     let calm = Calm::start().await;
 

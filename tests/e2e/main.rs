@@ -31,6 +31,10 @@ mod params; // the backend's schema decides; what is not built yet is refused
 mod retention; // what has ended goes, and what is needed stays; a disk that is nearly full
 mod uploads; // bytes that come with a job
 
+// Connections.
+mod connections; // more than the process may have open, slow ones, halves of them
+mod neighbours; // processes of other users on this machine
+
 // The WebSocket.
 mod websocket; // snapshots, subscriptions, cursors, slow clients, progress
 

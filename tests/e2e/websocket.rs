@@ -1,5 +1,6 @@
 //! The WebSocket: what is durable arrives once and in order whatever happens to the connection; the rest is latest wins.
 
+mod closing; // how it ends: closes are answered, and broken frames are told what is wrong
 mod frames; // what a client may say, and the small answers
 mod progress; // what merely is: progress, and when it must be silent
 mod reconnect; // cursors

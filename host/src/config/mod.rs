@@ -133,6 +133,9 @@ pub struct Web {
     pub hosts: Vec<String>,
     /// Origins that are let in besides the host's own: `https://NAME[:PORT]`.
     pub origins: Vec<String>,
+    /// Users of this machine, by name or number, whose processes are served besides those of the host's own user and root.
+    /// `*` is everybody here.
+    pub local_users: Vec<String>,
     /// Proxies whose forwarding headers are believed. Not supported yet.
     pub trusted_proxies: Vec<String>,
     /// The path under which a proxy serves the host. Not supported yet.
@@ -152,6 +155,7 @@ impl Default for Web {
         Self {
             hosts: Vec::new(),
             origins: Vec::new(),
+            local_users: Vec::new(),
             trusted_proxies: Vec::new(),
             base_path: "/".to_owned(),
             public_url: String::new(),

@@ -86,6 +86,12 @@ fn web(broken: &mut Broken, web: &Web) {
             format!("{origin:?} is not an origin: write https://NAME or https://NAME:PORT, without a path")
         });
     }
+    for user in &web.local_users {
+        let known = user == "*" || user.parse::<u32>().is_ok() || uzers::get_user_by_name(user).is_some();
+        broken.ensure(known, "web.local_users", || {
+            format!("there is no user {user:?} on this machine: write a name that `getent passwd` lists, or a number")
+        });
+    }
     some_bytes(broken, "web.max_params", web.max_params);
     some_bytes(broken, "web.max_upload", web.max_upload)
 }

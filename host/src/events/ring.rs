@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use easel_core::{Body, Event, Job, JobError, Message};
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::view;
 
@@ -20,7 +21,7 @@ pub struct Logged {
     pub event: Event,
     /// The message of a message's event.
     pub message: Option<Message>,
-    frame: OnceLock<String>,
+    frame: OnceLock<Utf8Bytes>,
 }
 
 impl Logged {
@@ -40,9 +41,9 @@ impl Logged {
         2 * (message + job)
     }
 
-    /// Its text, made once for all followers.
-    pub fn frame(&self, log: &str) -> &str {
-        self.frame.get_or_init(|| view::event(self, log).to_string())
+    /// Its text, made once for all followers, who share it.
+    pub fn frame(&self, log: &str) -> Utf8Bytes {
+        self.frame.get_or_init(|| view::event(self, log).to_string().into()).clone()
     }
 }
 

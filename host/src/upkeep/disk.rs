@@ -1,7 +1,7 @@
 //! Nothing is begun while the disk is nearly full: a job that cannot write its files, or an outcome that cannot be committed,
 //! would be worse than one that waits.
 //!
-//! What runs goes on, and what arrives is accepted: the reserve is for both.
+//! What runs goes on, and the jobs that arrive are accepted: the reserve is for both. It is not for uploads, which could eat it up.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -87,6 +87,16 @@ impl Guard {
             Ok(_) | Err(Rejected::Closing) => {}
             Err(error) => tracing::error!("cannot write that the disk has room or not, trying again: {error}"),
         }
+    }
+
+    /// Whether so many more bytes leave the reserve free. The error is the reserve.
+    ///
+    /// A disk that does not tell takes them: the write itself will say.
+    pub fn admits(&self, bytes: u64) -> Result<(), ByteSize> {
+        let needed = self.reserve.as_u64().saturating_add(bytes);
+        let short = |place: &PathBuf| (self.free)(place).is_ok_and(|free| free < needed);
+        let matters = self.reserve.as_u64() > 0;
+        if matters && self.places.iter().any(short) { Err(self.reserve) } else { Ok(()) }
     }
 
     fn stands(&self) -> bool {
@@ -177,6 +187,15 @@ mod tests {
         assert!(matches!(scheduler.send(Command::Guard { full }).await, Ok(Reply::Done)));
         guard.reserve = ByteSize(0);
         assert!(!stands(&guard, &scheduler, &free, 0).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn more_is_taken_as_long_as_the_reserve_stays_free() {
+        let free = Arc::new(AtomicU64::new(170));
+        let (mut guard, _) = guarded(&free).await;
+        assert_eq!([10, 11].map(|bytes| guard.admits(bytes)), [Ok(()), Err(ByteSize(160))]);
+        guard.reserve = ByteSize(0);
+        guard.admits(1_000).unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

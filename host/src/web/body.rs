@@ -4,33 +4,39 @@
 //! repeated request) and once as the type that the handler asks for, from the text, because only there a field that
 //! stands twice is still to be seen.
 
+use std::fmt::Display;
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
+use headers::{ContentLength, HeaderMapExt as _};
 use mime_guess::Mime;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep_until, timeout};
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use warp::{Filter, Rejection};
 
+use super::pace::{PATIENT, PRESSED, Pace};
 use super::{Host, Problem};
 
-/// How long a client may leave us waiting for the next bytes of a body.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// What a body may have besides a job's params, written as widely as JSON lets one.
 const ROOM: u64 = 1024 * 1024;
 /// What the body of a batch may have.
 const BATCH: u64 = 16 * 1024 * 1024;
-/// How many bytes of batches are made into values at once: those take several times as much.
-const BATCHES: usize = 2 * BATCH as usize;
+/// How many bytes of bodies may be under way at once. What is made of them takes several times as much.
+const UNDER_WAY: usize = 2 * BATCH as usize;
+/// So much of each body needs no room: nearly all requests are smaller, and never wait for those that are not.
+const SMALL: u64 = 16 * 1024;
+/// How long a body waits for room.
+const WAIT: Duration = Duration::from_secs(15);
 /// How much of a refused body is read, so that the client, which is still sending, gets to read why.
 const DRAINED: usize = 32 * 1024 * 1024;
 
@@ -42,23 +48,68 @@ pub(super) type Body = Result<Document, Problem>;
 pub(super) struct Document {
     bytes: Bytes,
     value: Value,
-    /// What it takes of the room for large bodies, as long as it is there.
+    /// What it takes of the room for bodies, as long as it is there.
     _room: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads the body of a request as JSON.
-pub(super) fn json(host: &Arc<Host>) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
-    json_up_to(ROOM + 2 * host.config.web.max_params.as_u64(), None)
+/// Room for the bodies that are under way. A large one takes its part before it is read. Those that hold room while somebody
+/// waits for it must hurry.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    bytes: Arc<Semaphore>,
+    waiting: Arc<watch::Sender<usize>>,
 }
 
-/// The same for a batch: its jobs together may have as much as their transaction bears. Those for which there is no room
-/// now wait for it.
-pub(super) fn json_batch() -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
-    json_up_to(BATCH, Some(Arc::new(Semaphore::new(BATCHES))))
+impl Default for Room {
+    fn default() -> Self {
+        Self::of(UNDER_WAY)
+    }
+}
+
+impl Room {
+    fn of(bytes: usize) -> Self {
+        Self { bytes: Arc::new(Semaphore::new(bytes)), waiting: Arc::new(watch::Sender::new(0)) }
+    }
+
+    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Problem> {
+        /// Somebody who waits, until they have what they wait for or have gone.
+        struct Waits<'a>(&'a watch::Sender<usize>);
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.send_modify(|waiting| *waiting -= 1);
+            }
+        }
+        let size = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if let Ok(room) = self.bytes.clone().try_acquire_many_owned(size) {
+            return Ok(room);
+        }
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        let _waits = Waits(&self.waiting);
+        match timeout(WAIT, self.bytes.clone().acquire_many_owned(size)).await {
+            Ok(room) => room.map_err(|error| Problem::internal(error.to_string())),
+            Err(_) => Err(Problem::busy(format!(
+                "there is room for {UNDER_WAY} bytes of large bodies at a time, and it was taken for {} s: send it again",
+                WAIT.as_secs()
+            ))),
+        }
+    }
+}
+
+/// Reads the body of a request as JSON.
+pub(super) fn json(host: &Arc<Host>, room: &Room) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
+    json_up_to(ROOM + 2 * host.config.web.max_params.as_u64(), room.clone())
+}
+
+/// The same for a batch: its jobs together may have as much as their transaction bears.
+pub(super) fn json_batch(room: &Room) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
+    json_up_to(BATCH, room.clone())
 }
 
 /// The same for a request that may have nothing to say: no body is an empty object.
-pub(super) fn json_or_nothing(host: &Arc<Host>) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
+pub(super) fn json_or_nothing(
+    host: &Arc<Host>,
+    room: &Room,
+) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
     let nothing = warp::header::headers_cloned().and_then(|headers: HeaderMap| {
         let empty = match headers.get(CONTENT_LENGTH) {
             Some(length) => length == "0",
@@ -66,16 +117,13 @@ pub(super) fn json_or_nothing(host: &Arc<Host>) -> impl Filter<Extract = (Body,)
         };
         std::future::ready(if empty { Ok(Document::parse(Bytes::from_static(b"{}"))) } else { Err(warp::reject()) })
     });
-    nothing.or(json(host)).unify()
+    nothing.or(json(host, room)).unify()
 }
 
-fn json_up_to(
-    max: u64,
-    room: Option<Arc<Semaphore>>,
-) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
+fn json_up_to(max: u64, room: Room) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
     warp::header::headers_cloned().and(warp::body::stream()).then(move |headers: HeaderMap, stream| {
         let room = room.clone();
-        async move { read(&headers, stream, max, room).await }
+        async move { read(&headers, stream, max, &room).await }
     })
 }
 
@@ -83,30 +131,88 @@ async fn read<B: Buf>(
     headers: &HeaderMap,
     stream: impl Stream<Item = Result<B, warp::Error>>,
     max: u64,
-    room: Option<Arc<Semaphore>>,
+    room: &Room,
 ) -> Body {
     let is_json = content_type(headers).is_some_and(|mime| mime.essence_str() == "application/json");
+    let stream = pin!(stream);
     if !is_json {
+        drain(headers, stream).await;
         return Err(Problem::wrong_content_type("the body must be JSON: send Content-Type: application/json"));
     }
-    let mut stream = pin!(stream);
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = timeout(PATIENCE, stream.next()).await.map_err(|_| Problem::too_slow())? {
-        let mut chunk = chunk.map_err(broken_off)?;
-        if (bytes.len() + chunk.remaining()) as u64 > max {
-            drain(headers, stream).await;
+    let mut body = Coming::new(stream);
+    let announced = headers.typed_get::<ContentLength>().map(|length| length.0);
+    if announced.is_some_and(|length| length > max) {
+        drain(headers, body.stream).await;
+        return Err(Problem::too_large("the body", max));
+    }
+    let mut held = None;
+    if let Some(length) = announced.filter(|length| *length > SMALL) {
+        held = Some(match room.take(length).await {
+            Ok(held) => held,
+            Err(problem) => {
+                drain(headers, body.stream).await;
+                return Err(problem);
+            }
+        });
+        body.hurry = Some(room.waiting.subscribe());
+    }
+    let mut bytes = BytesMut::with_capacity(announced.map_or(0, |length| usize::try_from(length).unwrap_or_default()));
+    while let Some(mut chunk) = body.next().await? {
+        let size = (bytes.len() + chunk.remaining()) as u64;
+        if size > max {
+            drain(headers, body.stream).await;
             return Err(Problem::too_large("the body", max));
+        }
+        if size > SMALL && held.is_none() {
+            held = Some(room.take(max).await?);
+            body.hurry = Some(room.waiting.subscribe());
         }
         bytes.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
     }
-    let room = match room {
-        Some(room) => {
-            let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            Some(room.acquire_many_owned(size).await.map_err(|error| Problem::internal(error.to_string()))?)
+    Ok(Document { _room: held, ..Document::parse(bytes.freeze())? })
+}
+
+/// A body as it comes, in the time that it has.
+pub(super) struct Coming<S> {
+    stream: S,
+    pace: Pace,
+    /// Tells when somebody waits for what this one holds.
+    hurry: Option<watch::Receiver<usize>>,
+}
+
+impl<B: Buf, E: Display, S: Stream<Item = Result<B, E>> + Unpin> Coming<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, pace: Pace::default(), hurry: None }
+    }
+
+    /// The next bytes; none after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<B>, Problem> {
+        loop {
+            let now = Instant::now();
+            self.pace.waits(now);
+            let pressed = self.hurry.as_mut().is_some_and(|waiting| *waiting.borrow_and_update() > 0);
+            let terms = if pressed { PRESSED } else { PATIENT };
+            let hurries = async {
+                let changed = match &mut self.hurry {
+                    Some(waiting) => waiting.changed().await.is_ok(),
+                    None => false,
+                };
+                if !changed {
+                    pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                chunk = self.stream.next() => {
+                    let chunk = chunk.transpose().map_err(broken_off)?;
+                    self.pace.went(chunk.as_ref().map_or(0, Buf::remaining), Instant::now());
+                    return Ok(chunk);
+                }
+                () = sleep_until(self.pace.deadline(terms).unwrap_or(now)) => return Err(Problem::too_slow(terms)),
+                () = hurries => {}
+            }
         }
-        None => None,
-    };
-    Ok(Document { _room: room, ..Document::parse(bytes.freeze())? })
+    }
 }
 
 /// The media type of a request's body, if it says one.
@@ -114,27 +220,26 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<Mime> {
     headers.get(CONTENT_TYPE)?.to_str().ok()?.parse().ok()
 }
 
-fn broken_off(error: warp::Error) -> Problem {
+fn broken_off(error: impl Display) -> Problem {
     Problem::bad_request(format!("the body broke off: {error}"))
 }
 
 /// Reads on and throws away. An answer that comes while the client is still sending is often lost with the connection.
-pub(super) async fn drain<B: Buf>(headers: &HeaderMap, stream: impl Stream<Item = Result<B, warp::Error>>) {
+pub(super) async fn drain<B: Buf, E: Display>(headers: &HeaderMap, stream: impl Stream<Item = Result<B, E>> + Unpin) {
     // This one has not begun to send and waits for our word.
     if headers.contains_key(EXPECT) {
         return;
     }
-    let reading = async {
-        let (mut stream, mut left) = (pin!(stream), DRAINED);
-        while let Some(Ok(chunk)) = stream.next().await {
-            match left.checked_sub(chunk.remaining()) {
+    let (mut body, mut left) = (Coming::new(stream), DRAINED);
+    loop {
+        match body.next().await {
+            Ok(Some(chunk)) => match left.checked_sub(chunk.remaining()) {
                 Some(rest) => left = rest,
-                None => break,
-            }
+                None => return,
+            },
+            Ok(None) => return,
+            Err(_) => return tracing::debug!("a client was still sending a body that was refused"),
         }
-    };
-    if timeout(PATIENCE, reading).await.is_err() {
-        tracing::debug!("a client was still sending a body that is too large");
     }
 }
 
@@ -289,32 +394,58 @@ mod tests {
         assert_ne!(digest(r#"{"a": 1}"#), digest(r#"{"a": 2}"#));
     }
 
-    #[tokio::test]
-    async fn a_large_body_waits_until_there_is_room_for_what_is_made_of_it() {
-        let room = Arc::new(Semaphore::new(10));
-        let sent = |text: &'static str| {
-            let headers: HeaderMap = [(CONTENT_TYPE, "application/json".parse().unwrap())].into_iter().collect();
-            let chunks = futures_util::stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
-            let room = room.clone();
-            async move { read(&headers, chunks, 10, Some(room)).await }
+    fn headers(kind: &str, length: Option<usize>) -> HeaderMap {
+        let length = length.map(|length| (CONTENT_LENGTH, length.into()));
+        [(CONTENT_TYPE, kind.parse().unwrap())].into_iter().chain(length).collect()
+    }
+
+    /// A body of these bytes, which does not end if it is to stall.
+    fn stream(text: &str, stalls: bool) -> impl Stream<Item = Result<Bytes, warp::Error>> + use<> {
+        let rest = if stalls {
+            futures_util::stream::pending().left_stream()
+        } else {
+            futures_util::stream::empty().right_stream()
         };
-        let first = sent("[1, 2, 3]").await.unwrap();
-        let mut second = Box::pin(sent("[4]"));
-        assert!(futures_util::poll!(&mut second).is_pending());
+        futures_util::stream::iter([Ok(Bytes::copy_from_slice(text.as_bytes()))]).chain(rest)
+    }
 
-        drop(first);
+    #[tokio::test]
+    async fn a_large_body_waits_until_there_is_room_for_it_and_a_small_one_does_not() {
+        let (room, large) = (Room::of(50_000), format!("\"{}\"", "x".repeat(30_000)));
+        let sent = async |text: &str, length| {
+            read(&headers("application/json", length), stream(text, false), 40_000, &room).await
+        };
+        for length in [Some(large.len()), None] {
+            let first = sent(&large, length).await.unwrap();
+            let mut second = Box::pin(sent(&large, length));
+            assert!(futures_util::poll!(&mut second).is_pending());
+            sent("[4]", None).await.unwrap();
 
-        assert_eq!(second.await.unwrap().value, json!([4]));
-        sent("[5, 6").await.unwrap_err();
-        assert_eq!(room.available_permits(), 10);
+            drop(first);
+
+            second.await.unwrap();
+        }
+        sent("[5, 6", Some(20_000)).await.unwrap_err();
+        assert_eq!((room.bytes.available_permits(), *room.waiting.borrow()), (50_000, 0));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_gives_way_to_one_that_waits_for_its_room() {
+        let room = Room::of(40_000);
+        let headers = headers("application/json", Some(30_000));
+        let stalls = read(&headers, stream("{", true), 40_000, &room);
+        let comes = read(&headers, stream("{}", false), 40_000, &room);
+
+        let (stalled, came) = tokio::join!(stalls, comes);
+
+        assert_eq!(stalled.unwrap_err().into_response().status(), 408);
+        came.unwrap();
     }
 
     #[tokio::test]
     async fn only_json_of_a_bearable_size_is_read() {
-        let sent = async |kind: &str, text: &'static str| {
-            let headers = [(CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect();
-            let chunks = futures_util::stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
-            read(&headers, chunks, 10, None)
+        let sent = async |kind: &str, text: &str| {
+            read(&headers(kind, None), stream(text, false), 10, &Room::default())
                 .await
                 .map(|document| document.value)
                 .map_err(|p| p.into_response().status())

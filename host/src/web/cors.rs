@@ -4,12 +4,15 @@
 
 use warp::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue,
+    VARY,
 };
 use warp::http::{HeaderMap, Method};
 use warp::reply::Response;
 
 use super::reply;
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Whether a browser asks what a page may do, rather than a page does it.
 pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
@@ -26,6 +29,13 @@ pub(super) fn preflight() -> Response {
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, sent);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
+}
+
+/// Says which pages a browser may show the answer on, if they cannot read it either: a picture, say. Our own, and `shared`
+/// ones, those of listed origins.
+pub(super) fn limit_to(shared: bool, response: &mut Response) {
+    let pages = if shared { "cross-origin" } else { "same-origin" };
+    response.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static(pages));
 }
 
 /// Lets a page of `origin` read the answer.

@@ -44,7 +44,7 @@ async fn oldest(host: &Host, limit: usize) -> Result<(u64, Vec<Arc<Logged>>), Pr
         }
     }
     let busy = "the log is being cut faster than it is read";
-    Err(Problem::unavailable(busy, busy))
+    Err(Problem::busy(busy))
 }
 
 /// The number behind a cursor, if the log still has what follows it.

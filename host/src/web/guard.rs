@@ -3,16 +3,19 @@
 //! Without tokens, whoever reaches the host may do everything, and it listens on loopback only. Two others can reach
 //! loopback all the same. A page of another site, in a browser on this machine: its requests say so in `Origin`; and where
 //! it made its own name resolve to this machine (DNS rebinding), the name is in `Host`. And everybody behind a proxy
-//! that runs here: such requests carry the proxy's headers.
+//! that runs here: such requests carry the proxy's headers, or come from a process of another user (`neighbours`).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use warp::http::header::{AUTHORIZATION, FORWARDED, HOST, HeaderName, HeaderValue, ORIGIN, VIA};
+use warp::http::header::{AUTHORIZATION, FORWARDED, HOST, HeaderName, HeaderValue, ORIGIN, REFERER, UPGRADE, VIA};
 use warp::http::uri::Authority;
-use warp::http::{HeaderMap, Uri};
+use warp::http::{HeaderMap, Method, Uri};
 
 use super::Problem;
 use crate::config::Web;
+
+/// Where the page is that made a request, as browsers say it.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The rules of one host.
 #[derive(Debug)]
@@ -27,14 +30,31 @@ impl Guard {
     }
 
     /// Lets a request in, or says why not. Gives the origin of a page of another site that the operator listed.
-    pub(super) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
+    pub(super) fn admit(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Option<HeaderValue>, Problem> {
         not_through_a_proxy(headers)?;
         without_a_token(headers)?;
         let host = self.host(uri, headers)?;
         match headers.get(ORIGIN) {
             Some(origin) if !is_same(origin, &host) => self.listed(origin, &host).map(Some),
-            _ => Ok(None),
+            Some(_) => Ok(None),
+            None => not_from_elsewhere(method, headers).map(|()| None),
         }
+    }
+
+    /// Whether a page of a listed origin shows what it asks for: a picture, say. Such requests have no `Origin`.
+    pub(super) fn shows_on_page(&self, headers: &HeaderMap) -> bool {
+        let page = headers.get(REFERER).and_then(|page| page.to_str().ok()?.parse::<Uri>().ok());
+        let origin = page.and_then(|page| Some(format!("{}://{}", page.scheme_str()?, page.authority()?)));
+        origin.is_some_and(|origin| self.lists(&origin))
+    }
+
+    fn lists(&self, origin: &str) -> bool {
+        self.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
     }
 
     /// The name that the client has for us.
@@ -65,13 +85,28 @@ impl Guard {
 
     fn listed(&self, origin: &HeaderValue, host: &Authority) -> Result<HeaderValue, Problem> {
         let text = origin.to_str().unwrap_or_default();
-        if self.origins.iter().any(|listed| listed.eq_ignore_ascii_case(text)) {
+        if self.lists(text) {
             return Ok(origin.clone());
         }
         Err(Problem::forbidden(format!(
             "a page of {text:?} may not use the host at {host}: if it should, add that origin to `web.origins` in the \
              host's configuration"
         )))
+    }
+}
+
+/// A browser says of each request whether a page of ours made it. One that does not name the page (`Origin`) may only read:
+/// that is a link, or a picture on a page, which no script there gets to see.
+fn not_from_elsewhere(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let reads = (method == Method::GET || method == Method::HEAD) && !headers.contains_key(UPGRADE);
+    let ours = |site: &HeaderValue| site == "same-origin" || site == "none";
+    match headers.get_all(SITE).iter().find(|site| !ours(site)) {
+        Some(site) if !reads => Err(Problem::forbidden(format!(
+            "a page of another site made this request (Sec-Fetch-Site: {}) and does not say which (Origin): if it should be \
+             served, add its origin to `web.origins` in the host's configuration",
+            String::from_utf8_lossy(site.as_bytes())
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -122,7 +157,7 @@ mod tests {
             ..Web::default()
         };
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        let admitted = Guard::new(&web).admit(&target.parse().unwrap(), &headers.collect());
+        let admitted = Guard::new(&web).admit(&Method::GET, &target.parse().unwrap(), &headers.collect());
         admitted.map_err(|problem| problem.into_response().status().as_u16())
     }
 

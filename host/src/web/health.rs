@@ -19,11 +19,11 @@ pub(super) async fn ready(host: Arc<Host>) -> Answer {
     let default = &host.config.default_backend;
     if host.registry.get(default).is_none() {
         let detail = format!("the default backend {default} is not there");
-        return Err(Problem::unavailable(detail.clone(), detail));
+        return Err(Problem::not_ready(detail));
     }
     if let Some(full) = &host.scheduler.state().queue().full {
         let detail = format!("no job is started: {}", full.reason.as_deref().unwrap_or("the disk is full"));
-        return Err(Problem::unavailable(detail.clone(), detail));
+        return Err(Problem::not_ready(detail));
     }
     match timeout(PATIENCE, host.scheduler.answers()).await {
         Ok(Ok(_)) => Ok(reply::json(&json!({"status": "ready"}))),

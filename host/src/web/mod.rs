@@ -1,10 +1,11 @@
 //! The web server: HTTP and the way in to the WebSocket.
 //!
-//! - `server` takes connections, `guard` and `cors` decide who may talk at all, `routes` is the table of what there is.
+//! - `server` takes connections, `places` has one for each and says who gives way, by the `pace` that `watched` tells it.
+//! - `guard`, `neighbours` and `cors` decide who may talk at all, `routes` is the table of what there is.
 //! - One file a resource: `submit`, `jobs`, `list`, `artifacts`, `uploads`, `messages`,
 //!   `conversations`, `queue`, `backends`, `events`, `health`,
 //!   `upgrade` (of a request to a `socket`), `lease` (of a device to a command).
-//! - What they share: `body` and `query` read requests, `reply` and `problem` write answers.
+//! - What they share: `coding`, `body` and `query` read requests, `reply` and `problem` write answers, `websocket` is the protocol.
 //!
 //! A handler is `async fn(Arc<Host>, …) -> Answer`. It checks the shape of what was asked, turns it into a command or a
 //! read, and shows what came of it. It decides nothing: that is the scheduler's.
@@ -13,6 +14,7 @@ mod artifacts;
 mod backends;
 mod batches;
 mod body;
+mod coding;
 mod conversations;
 mod cors;
 mod envelope;
@@ -23,6 +25,9 @@ mod jobs;
 mod lease;
 mod list;
 mod messages;
+mod neighbours;
+mod pace;
+mod places;
 mod probes;
 mod problem;
 mod query;
@@ -35,6 +40,8 @@ mod socket;
 mod submit;
 mod upgrade;
 mod uploads;
+mod watched;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -43,7 +50,9 @@ use crate::backend::Registry;
 use crate::config::Config;
 use crate::dispatch::{Devices, Holders};
 use crate::scheduler::Scheduler;
+use crate::upkeep::Guard;
 
+pub use places::{LEAST_FILES, Shares};
 use problem::Problem;
 pub use server::serve;
 
@@ -59,6 +68,8 @@ pub struct Host {
     pub files: Files,
     /// The way to the devices.
     pub devices: Devices,
+    /// Knows how much the disk may still take.
+    pub disk: Arc<Guard>,
     /// Those who hold a device for a command that they run.
     pub holders: Holders,
 }

@@ -6,11 +6,16 @@
 
 use std::convert::Infallible;
 
+use bytesize::ByteSize;
 use serde_json::{Value, json};
 use warp::Rejection;
-use warp::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use warp::http::header::{
+    ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE,
+    WWW_AUTHENTICATE,
+};
 use warp::http::{Response, StatusCode};
 
+use super::pace::Terms;
 use super::routes::WrongMethod;
 use crate::artifacts::FilesError;
 use crate::backend::ParamsError;
@@ -106,9 +111,15 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", detail).with_header(ALLOW, value)
     }
 
-    /// 408: the rest of it never came.
-    pub(super) fn too_slow() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "too slow", "the body stopped coming: send it again")
+    /// 408: the rest of it never came, or not in time.
+    pub(super) fn too_slow(terms: Terms) -> Self {
+        let Terms { silence, grace, rate } = terms;
+        let detail = format!(
+            "the body came too slowly: it may stop for {} s, and has {} s and one more for each {rate} bytes. Send it again",
+            silence.as_secs(),
+            grace.as_secs()
+        );
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too slow", detail)
     }
 
     /// 409: not as things are.
@@ -131,6 +142,14 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong content type", detail)
     }
 
+    /// 415: a body that is packed.
+    pub(super) fn wrong_encoding(coding: &str) -> Self {
+        let detail =
+            format!("a body with Content-Encoding {coding:?} is not unpacked here: send it as it is, without one");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong encoding", detail)
+            .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+    }
+
     /// 416: a part that the whole does not have.
     pub(super) fn no_such_range(size: u64) -> Self {
         let value = HeaderValue::from_str(&format!("bytes */{size}")).unwrap_or(HeaderValue::from_static("bytes */*"));
@@ -148,6 +167,13 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not supported yet", format!("{what} is not supported yet"))
     }
 
+    /// 426: something that only a WebSocket can ask for.
+    pub(super) fn upgrade_required(why: &str) -> Self {
+        let detail = format!("this is a WebSocket, and the request is no handshake of one (RFC 6455): {why}");
+        Self::new(StatusCode::UPGRADE_REQUIRED, "upgrade required", detail)
+            .with_header(UPGRADE, HeaderValue::from_static("websocket"))
+    }
+
     /// 429: later.
     fn too_many(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too many jobs", detail).with_header(RETRY_AFTER, 10)
@@ -159,6 +185,32 @@ impl Problem {
         let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", detail);
         problem.cause = Some(cause.into());
         problem
+    }
+
+    /// 501: a body that comes in a way that nobody here understands.
+    pub(super) fn wrong_transfer(coding: &str) -> Self {
+        let detail =
+            format!("a body cannot come with Transfer-Encoding {coding:?}: send it chunked, or with its length");
+        Self::new(StatusCode::NOT_IMPLEMENTED, "wrong transfer encoding", detail)
+    }
+
+    /// 503: as much is under way as there is room for. Clients do that, so the operator need not know.
+    pub(super) fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).with_header(RETRY_AFTER, 5)
+    }
+
+    /// 503: the host is not of use now, and has said so in its log when that began.
+    pub(super) fn not_ready(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).with_header(RETRY_AFTER, 10)
+    }
+
+    /// 507: what is free on the disk is kept for jobs.
+    pub(super) fn no_room(reserve: ByteSize) -> Self {
+        let detail = format!(
+            "the disk is nearly full: an upload must leave {reserve} of it free (retention.disk_reserve). Make room there, \
+             or wait until jobs have gone"
+        );
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "no room", detail).with_header(RETRY_AFTER, 60)
     }
 
     /// 503: something that Easel stands on is broken. The operator reads why.
@@ -218,13 +270,6 @@ fn of_rejection(rejection: &Rejection) -> Problem {
     }
     if rejection.find::<reject::InvalidQuery>().is_some() {
         return Problem::bad_request("the query cannot be read");
-    }
-    // Only the WebSocket's handshake demands headers.
-    let handshake = rejection.find::<reject::MissingHeader>().is_some()
-        || rejection.find::<reject::InvalidHeader>().is_some()
-        || rejection.find::<warp::ws::MissingConnectionUpgrade>().is_some();
-    if handshake {
-        return Problem::bad_request("this is a WebSocket: the request needs the headers of its handshake (RFC 6455)");
     }
     Problem::internal(format!("a rejection that nobody expected: {rejection:?}"))
 }

@@ -15,7 +15,7 @@ use warp::http::Method;
 use warp::reply::Response;
 use warp::{Filter, Rejection, path};
 
-use super::body::{json, json_batch, json_or_nothing};
+use super::body::{self, Room};
 use super::query::query;
 use super::{
     Answer, Host, Problem, artifacts, backends, batches, conversations, events, health, jobs, lease, list, messages,
@@ -69,47 +69,49 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
     let probes = with(probes::Probes::default());
     let crowd = with(Arc::<socket::Crowd>::default());
     let headers = warp::header::headers_cloned;
+    let room = Room::default();
+    let (json, json_or_nothing) = (|| body::json(host, &room), || body::json_or_nothing(host, &room));
     let table = table! { host:
         path!("v1" / "jobs") => {
             GET list::list, query();
-            POST submit::submit, headers(), json(host);
+            POST submit::submit, headers(), json();
         }
         path!("v1" / "jobs" / Uuid) => {
             GET jobs::show;
             DELETE jobs::delete;
-            PATCH jobs::patch, json(host);
+            PATCH jobs::patch, json();
         }
         path!("v1" / "jobs" / Uuid / "cancel") => { POST jobs::cancel; }
         path!("v1" / "jobs" / Uuid / "retry") => { POST jobs::retry; }
-        path!("v1" / "jobs" / Uuid / "move") => { POST jobs::move_to, json(host); }
+        path!("v1" / "jobs" / Uuid / "move") => { POST jobs::move_to, json(); }
         path!("v1" / "jobs" / Uuid / "log") => { GET jobs::log; }
         path!("v1" / "jobs" / Uuid / "preview") => { GET artifacts::preview; }
         path!("v1" / "jobs" / Uuid / "artifacts" / Segment) => { GET artifacts::artifact, headers(); }
-        path!("v1" / "jobs" / "cancel") => { POST jobs::cancel_by_filter, json(host); }
+        path!("v1" / "jobs" / "cancel") => { POST jobs::cancel_by_filter, json(); }
 
         path!("v1" / "uploads") => { POST uploads::create, headers(), warp::body::stream(); }
 
-        path!("v1" / "messages") => { POST messages::create, json(host); }
+        path!("v1" / "messages") => { POST messages::create, json(); }
         path!("v1" / "messages" / Uuid) => {
             GET messages::show;
-            PATCH messages::patch, json(host);
+            PATCH messages::patch, json();
             DELETE messages::delete;
         }
         path!("v1" / "conversations") => { GET conversations::list, query(); }
         path!("v1" / "conversations" / Segment / "messages") => { GET messages::conversation, query(); }
 
-        path!("v1" / "ws") => { GET upgrade::upgrade, warp::ws(), query(), headers(), warp::ext::get(), crowd; }
+        path!("v1" / "ws") => { GET upgrade::upgrade, query(), headers(), warp::ext::get(), warp::ext::get(), crowd; }
         path!("v1" / "events") => { GET events::list, query(); }
 
         path!("v1" / "queue") => { GET queue::queue; }
-        path!("v1" / "queue" / "pause") => { POST queue::pause, json_or_nothing(host); }
+        path!("v1" / "queue" / "pause") => { POST queue::pause, json_or_nothing(); }
         path!("v1" / "queue" / "resume") => { POST queue::resume; }
         path!("v1" / "devices") => { GET queue::devices; }
-        path!("v1" / "devices" / Segment / "pause") => { POST queue::pause_device, json_or_nothing(host); }
+        path!("v1" / "devices" / Segment / "pause") => { POST queue::pause_device, json_or_nothing(); }
         path!("v1" / "devices" / Segment / "resume") => { POST queue::resume_device; }
         path!("v1" / "devices" / Segment / "unload") => { POST queue::unload; }
         path!("v1" / "devices" / Segment / "lease") => {
-            GET lease::lease, warp::ws(), query(), headers(), warp::ext::get();
+            GET lease::lease, query(), headers(), warp::ext::get(), warp::ext::get();
         }
 
         path!("v1" / "backends") => { GET backends::list, probes.clone(); }
@@ -123,7 +125,7 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
             POST |_: Arc<Host>, _: Segment| not_yet("changing a backend of a running host");
         }
 
-        path!("v1" / "batches") => { POST batches::submit, headers(), json_batch(); }
+        path!("v1" / "batches") => { POST batches::submit, headers(), body::json_batch(&room); }
         path!("v1" / "batches" / Uuid) => { GET batches::show; }
         path!("v1" / "batches" / Uuid / "cancel") => { POST batches::cancel; }
         path!("sdapi" / ..) => {

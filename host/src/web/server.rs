@@ -1,8 +1,8 @@
 //! Connections: taking them, bounding them, letting them go.
 //!
 //! warp's own server has no timeout for headers, no cap on connections, and forgets upgraded sockets at shutdown, so its
-//! filters run as a service under hyper here. A connection holds one of the places for as long as it lives, as a
-//! WebSocket too; when all are taken, newcomers wait in the system's backlog.
+//! filters run as a service under hyper here. A connection holds one of the `places` for as long as it lives, as a
+//! WebSocket too. When all are taken, whoever keeps us waiting gives way.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -11,30 +11,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use http_body_util::BodyDataStream;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use warp::http::Request;
-use warp::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use warp::http::header::{CONNECTION, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use warp::reply::Response;
 
 use super::guard::Guard;
-use super::{Host, Problem, cors, routes};
+use super::neighbours::{Client, Neighbours};
+use super::places::{Places, Seat, Shares};
+use super::watched::{Told, Watched};
+use super::websocket::Asked;
+use super::{Host, Problem, body, coding, cors, routes};
 
-/// The WebSockets that a host is made for.
-const SOCKETS: usize = 2_500;
-/// How many may be connected: those, and room for requests that they cannot take.
-const CONNECTIONS: usize = SOCKETS + 256;
-/// How long the head of a request may take, and how long a connection may be idle.
-const HEADERS: Duration = Duration::from_secs(15);
 /// The largest head of a request.
 const HEAD: usize = 64 * 1024;
 /// What requests get to end in when the host stops.
@@ -47,25 +45,31 @@ const BREATH: Duration = Duration::from_millis(100);
 pub(super) struct Connection {
     /// Fires when the host stops.
     pub(super) stop: CancellationToken,
-    /// The places for WebSockets.
-    pub(super) sockets: Arc<Semaphore>,
-    _place: Arc<OwnedSemaphorePermit>,
+    /// Its place.
+    pub(super) seat: Arc<Seat>,
     _tracked: TaskTrackerToken,
 }
 
 /// Serves until `stop` fires; then takes nothing new, closes WebSockets, and gives what runs a few seconds to end.
-pub async fn serve(listener: TcpListener, host: Arc<Host>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    host: Arc<Host>,
+    shares: Shares,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let neighbours = Neighbours::new(&host.config.web.local_users);
     let site = Arc::new(Site { guard: Guard::new(&host.config.web), routes: routes::routes(&host) });
-    let (places, sockets) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(Semaphore::new(SOCKETS)));
+    let places = Places::new(shares);
+    let watching = tokio::spawn(places.clone().watch());
     let connections = TaskTracker::new();
     loop {
-        let (stream, place) = tokio::select! {
+        let (stream, seat) = tokio::select! {
             () = stop.cancelled() => break,
-            next = next(&listener, &places) => next?,
+            next = next(&listener, &places) => next,
         };
-        let (_place, _tracked) = (Arc::new(place), connections.token());
-        let held = Connection { stop: stop.clone(), sockets: sockets.clone(), _place, _tracked };
-        tokio::spawn(talk(stream, site.clone(), held));
+        let client = neighbours.client(&stream);
+        let held = Connection { stop: stop.clone(), seat, _tracked: connections.token() };
+        tokio::spawn(talk(stream, site.clone(), client, held));
     }
     drop(listener);
     connections.close();
@@ -73,14 +77,14 @@ pub async fn serve(listener: TcpListener, host: Arc<Host>, stop: CancellationTok
     if timeout(GRACE * 2, connections.wait()).await.is_err() {
         tracing::warn!("{} connections did not end", connections.len());
     }
+    watching.abort();
     Ok(())
 }
 
-async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> anyhow::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await?;
+async fn next(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Arc<Seat>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Ok((stream, place)),
+            Ok((stream, _)) => return (stream, places.seat().await),
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 sleep(BREATH).await;
@@ -90,24 +94,33 @@ async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> anyhow::Result
 }
 
 /// Serves one connection to its end.
-async fn talk(stream: TcpStream, site: Arc<Site>, held: Connection) {
+async fn talk(stream: TcpStream, site: Arc<Site>, client: Client, held: Connection) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("a connection will be slow: {error}");
     }
-    let stop = held.stop.clone();
+    let (stop, seat) = (held.stop.clone(), held.seat.clone());
+    let io = TokioIo::new(Watched::new(stream, seat.clone()));
     let service = service_fn(move |request| {
-        let (site, held) = (site.clone(), held.clone());
-        async move { Ok::<_, Infallible>(site.answer(request, held).await) }
+        let (site, client, held) = (site.clone(), client.clone(), held.clone());
+        async move {
+            let seat = held.seat.clone();
+            seat.begins();
+            let response = site.answer(request, &client, held).await;
+            Ok::<_, Infallible>(response.map(|body| Told::new(body, seat)))
+        }
     });
+    // Who closes its half has said all, and is answered. How long heads and idle connections may take is the place's affair.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
+        .header_read_timeout(None)
+        .half_close(true)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(io, service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
+        () = seat.leaves() => return,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             timeout(GRACE, connection).await.ok()
@@ -128,27 +141,45 @@ struct Site {
 }
 
 impl Site {
-    async fn answer(&self, mut request: Request<Incoming>, held: Connection) -> Response {
-        let origin = match self.guard.admit(request.uri(), request.headers()) {
+    async fn answer(&self, request: Request<Incoming>, client: &Client, held: Connection) -> Response {
+        let headers = request.headers();
+        let origin = match self.guard.admit(request.method(), request.uri(), headers) {
             Ok(origin) => origin,
             Err(problem) => return problem.into_response(),
         };
-        let mut response = if origin.is_some() && cors::is_preflight(request.method(), request.headers()) {
+        if let Err(problem) = client.admit().await {
+            return problem.into_response();
+        }
+        let shared = origin.is_some() || self.guard.shows_on_page(headers);
+        let mut response = if origin.is_some() && cors::is_preflight(request.method(), headers) {
             cors::preflight()
+        } else if let Err(problem) = coding::check(headers) {
+            let (head, incoming) = request.into_parts();
+            body::drain(&head.headers, BodyDataStream::new(incoming)).await;
+            let mut response = problem.into_response();
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
         } else {
-            request.extensions_mut().insert(held);
-            let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
-            // A handler that panics has answered nothing yet, and the next request may have nothing to do with it.
-            match AssertUnwindSafe(routes.call(request)).catch_unwind().await {
-                Ok(Ok(response)) => response,
-                Ok(Err(never)) => match never {},
-                Err(_) => Problem::internal("a handler panicked").into_response(),
-            }
+            self.route(request, held).await
         };
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        cors::limit_to(shared, &mut response);
         if let Some(origin) = origin {
             cors::show_to(origin, &mut response);
         }
         response
+    }
+
+    async fn route(&self, mut request: Request<Incoming>, held: Connection) -> Response {
+        let asked = Asked::of(&mut request);
+        request.extensions_mut().insert(asked);
+        request.extensions_mut().insert(held);
+        let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
+        // A handler that panics has answered nothing yet, and the next request may have nothing to do with it.
+        match AssertUnwindSafe(routes.call(request)).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => Problem::internal("a handler panicked").into_response(),
+        }
     }
 }

@@ -49,6 +49,8 @@ pub struct Home {
     environment: Vec<(String, String)>,
     /// No file may grow past this many KiB, which is how a full disk looks from inside.
     file_limit: Option<u64>,
+    /// It may have no more files and connections open than this.
+    open_files: Option<u64>,
 }
 
 impl Home {
@@ -67,7 +69,14 @@ impl Home {
         let dir = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(dir.path().join("easel.toml"), toml).expect("write easel.toml");
         let data = Some(dir.path().join("data"));
-        Self { dir: Arc::new(dir), flags: Vec::new(), data, environment: Vec::new(), file_limit: None }
+        Self {
+            dir: Arc::new(dir),
+            flags: Vec::new(),
+            data,
+            environment: Vec::new(),
+            file_limit: None,
+            open_files: None,
+        }
     }
 
     /// The same home, served with further flags.
@@ -100,6 +109,12 @@ impl Home {
         self
     }
 
+    /// The same home for a process that may have so many files and connections open.
+    pub fn open_files(mut self, limit: u64) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
     /// The directory that holds the configuration and, usually, the data.
     pub fn path(&self) -> &Path {
         self.dir.path()
@@ -111,12 +126,14 @@ impl Home {
     }
 
     fn command(&self) -> Command {
-        let mut command = match self.file_limit {
-            None => cli::command(),
-            Some(kib) => {
-                // Ignored signals stay ignored across exec: a write past the limit is then an error, not the end.
-                let blocks = kib * 2;
-                let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+        // Ignored signals stay ignored across exec: a write past the limit is then an error, not the end.
+        let size = self.file_limit.map(|kib| format!("trap '' XFSZ; ulimit -S -f {}; ", kib * 2));
+        let count = self.open_files.map(|limit| format!("ulimit -n {limit}; "));
+        let limits: String = size.into_iter().chain(count).collect();
+        let mut command = match limits.as_str() {
+            "" => cli::command(),
+            limits => {
+                let script = format!("{limits}exec \"$0\" \"$@\"");
                 let mut shell = cli::clean(Command::new("sh"));
                 shell.args(["-c", &script]).arg(cli::binary());
                 shell

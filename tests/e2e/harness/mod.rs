@@ -48,6 +48,13 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test calls it hung. Generous: two noisy cores run several hosts at once.
 pub const BOUND: Duration = Duration::from_secs(60);
 
+/// Lets this process have as many connections open as it may: tests that flood a host need thousands.
+pub fn open_many() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("raise the limit of open files");
+}
+
 /// Asks until there is an answer, at most [`BOUND`] long. `what` completes "gave up waiting for …".
 pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + BOUND;

@@ -15,15 +15,14 @@ use easel_core::{Command, Job, JobId, Json, Reply};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
-use warp::Reply as _;
 use warp::http::HeaderMap;
-use warp::ws::Ws;
 
 use super::jobs::to_the_end;
 use super::query::Query;
 use super::routes::Segment;
 use super::server::Connection;
-use super::{Answer, Host, OWNER, Problem, socket, submit};
+use super::websocket::Asked;
+use super::{Answer, Host, OWNER, Problem, submit};
 use crate::dispatch::{Attendance, Terms, backend_of_commands};
 
 /// The longest name of a command, in characters.
@@ -32,17 +31,21 @@ const NAME: usize = 200;
 pub(super) async fn lease(
     host: Arc<Host>,
     device: Segment,
-    ws: Ws,
     query: Query,
     headers: HeaderMap,
+    asked: Asked,
     held: Connection,
 ) -> Answer {
+    let handshake = asked.handshake(&headers)?;
     query.only(&["priority", "command", "name", "unload", "timeout_s", "job_id"])?;
     if host.scheduler.state().device(&device.0).is_none() {
         return Err(Problem::not_found(format!("there is no device {}", device.0)));
     }
     let key = submit::key(&headers)?.ok_or_else(|| {
         Problem::invalid("Idempotency-Key", "a lease needs an Idempotency-Key that only its holder knows")
+    })?;
+    let place = held.seat.places().lease().map_err(|most| {
+        Problem::busy(format!("this host serves {most} commands that hold a device or wait for one: try again"))
     })?;
     let attendance = match query.one("job_id")? {
         Some(id) => come_back(&host, &device.0, id, &key).await?,
@@ -51,13 +54,12 @@ pub(super) async fn lease(
             to_the_end(take_place(host.clone(), new)).await?
         }
     };
-    let ws = ws.max_message_size(socket::MAX_FRAME).max_frame_size(socket::MAX_FRAME);
-    let upgraded = ws.on_upgrade(async move |socket| {
+    held.seat.becomes_socket();
+    Ok(handshake.complete(async move |socket| {
         session::talk(socket, host, attendance, held.stop.clone()).await;
-        // The place is taken until here.
-        drop(held);
-    });
-    Ok(upgraded.into_response())
+        // The places are taken until here.
+        drop((held, place));
+    }))
 }
 
 /// Puts the command in line, or finds it where it is. Should the client be gone by now, its time to come back begins.

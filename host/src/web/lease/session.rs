@@ -6,27 +6,24 @@
 use std::sync::Arc;
 
 use easel_core::Job;
-use futures_util::stream::SplitSink;
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, timeout};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
-use warp::ws::{Message, WebSocket};
 
 use super::Host;
 use crate::dispatch::{Attendance, ENDING, Grant, Report, Terms};
 use crate::store::StoreError;
 use crate::view;
+use crate::web::websocket::{End, WebSocket};
 
 /// Close codes (RFC 6455 section 7.4, and the registry's 1013).
 const DONE: u16 = 1000;
 const GOING_AWAY: u16 = 1001;
 const REPLACED: u16 = 1008;
 const TRY_AGAIN: u16 = 1013;
-/// What the last word may take.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What a holder says.
 #[derive(Debug, Deserialize)]
@@ -58,70 +55,60 @@ struct Told {
 }
 
 /// Talks to a holder until its command has ended, or it goes, or the host does.
-pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, attendance: Attendance, stop: CancellationToken) {
-    let (mut sink, mut stream) = socket.split();
+pub(super) async fn talk(mut socket: WebSocket, host: Arc<Host>, attendance: Attendance, stop: CancellationToken) {
     let (granted, terms) = (attendance.seat().watch_grant(), Terms::of(attendance.job()));
     let mut head = host.scheduler.hub().watch_head();
     let mut session = Session { host, attendance, granted, terms, told: Told::default() };
     let mut frames = vec![session.hello()];
-    let code = loop {
+    let end = loop {
         head.mark_unchanged();
         session.granted.mark_unchanged();
         let over = match session.news().await {
             // Whoever comes too late hears nothing that its lease could last from, only how it ended, once that is written.
-            Ok((_, false)) if !session.attendance.is_in_time() => break TRY_AGAIN,
+            Ok((_, false)) if !session.attendance.is_in_time() => break close(TRY_AGAIN),
             Ok((news, over)) => {
                 frames.extend(news);
                 over
             }
             Err(error) => {
                 tracing::error!("the holder of a lease cannot be served: {error}");
-                break TRY_AGAIN;
+                break close(TRY_AGAIN);
             }
         };
         // A holder that takes nothing is as good as gone.
-        match timeout(session.terms.grace, send(&mut sink, frames)).await {
-            Ok(Ok(())) if over => break DONE,
+        let texts = frames.iter().map(|frame| Utf8Bytes::from(frame.to_string())).collect();
+        match timeout(session.terms.grace, socket.say(texts)).await {
+            Ok(Ok(())) if over => break close(DONE),
             Ok(Ok(())) => {}
-            _ => return,
+            Ok(Err(end)) => break end,
+            Err(_) => break End::Gone,
         }
         frames = tokio::select! {
-            () = stop.cancelled() => break GOING_AWAY,
-            () = session.attendance.replaced() => break REPLACED,
+            () = stop.cancelled() => break close(GOING_AWAY),
+            () = session.attendance.replaced() => break close(REPLACED),
             () = session.attendance.out_of_time() => {
                 tracing::warn!(job = %session.attendance.job().id, "the holder of a lease does not end its command: not answered any more");
-                break TRY_AGAIN;
+                break close(TRY_AGAIN);
             }
             () = session.attendance.silent_for(session.terms.grace) => {
                 tracing::debug!(job = %session.attendance.job().id, "the holder of a lease is silent");
-                return;
+                break End::Gone;
             }
-            changed = head.changed() => if changed.is_err() { break GOING_AWAY } else { Vec::new() },
-            changed = session.granted.changed() => if changed.is_err() { break GOING_AWAY } else { Vec::new() },
-            received = stream.next() => match received {
-                Some(Ok(message)) if message.is_close() => return,
-                Some(Ok(message)) if message.is_text() => session.hear(message.to_str().unwrap_or_default()),
+            changed = head.changed() => if changed.is_err() { break close(GOING_AWAY) } else { Vec::new() },
+            changed = session.granted.changed() => if changed.is_err() { break close(GOING_AWAY) } else { Vec::new() },
+            heard = socket.hear() => match heard {
+                Ok(Message::Text(text)) => session.hear(&text),
                 // Pings of the protocol are answered below this, and renew nothing.
-                Some(Ok(_)) => Vec::new(),
-                Some(Err(error)) => {
-                    tracing::debug!("the connection of a lease ended: {error}");
-                    return;
-                }
-                None => return,
+                Ok(_) => Vec::new(),
+                Err(end) => break end,
             },
         };
     };
-    let goodbye = sink.send(Message::close_with(code, ""));
-    if let Ok(Err(error)) = timeout(GOODBYE, goodbye).await {
-        tracing::debug!("a holder did not hear why its connection ends: {error}");
-    }
+    socket.end(end).await;
 }
 
-async fn send(sink: &mut SplitSink<WebSocket, Message>, frames: Vec<Value>) -> Result<(), warp::Error> {
-    for frame in frames {
-        sink.feed(Message::text(frame.to_string())).await?;
-    }
-    sink.flush().await
+fn close(code: u16) -> End {
+    End::Close(code, String::new())
 }
 
 impl Session {

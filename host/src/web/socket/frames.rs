@@ -3,6 +3,7 @@
 use easel_core::{JobId, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::scope::Filter;
 use crate::time;
@@ -49,35 +50,35 @@ impl ClientFrame {
     }
 }
 
-pub(super) fn hello(cursor: &str, now: &str) -> String {
-    json!({"type": "hello", "protocol": 1, "cursor": cursor, "now": now}).to_string()
+pub(super) fn hello(cursor: &str, now: &str) -> Utf8Bytes {
+    json!({"type": "hello", "protocol": 1, "cursor": cursor, "now": now}).to_string().into()
 }
 
-pub(super) fn mark(cursor: &str) -> String {
-    json!({"type": "mark", "cursor": cursor}).to_string()
+pub(super) fn mark(cursor: &str) -> Utf8Bytes {
+    json!({"type": "mark", "cursor": cursor}).to_string().into()
 }
 
-pub(super) fn resync() -> String {
-    json!({"type": "resync"}).to_string()
+pub(super) fn resync() -> Utf8Bytes {
+    json!({"type": "resync"}).to_string().into()
 }
 
-pub(super) fn subscribed(reference: &Value) -> String {
-    json!({"type": "subscribed", "ref": reference}).to_string()
+pub(super) fn subscribed(reference: &Value) -> Utf8Bytes {
+    json!({"type": "subscribed", "ref": reference}).to_string().into()
 }
 
-pub(super) fn pong() -> String {
-    json!({"type": "pong"}).to_string()
+pub(super) fn pong() -> Utf8Bytes {
+    json!({"type": "pong"}).to_string().into()
 }
 
-pub(super) fn error(reference: Option<Value>, title: &str) -> String {
-    json!({"type": "error", "ref": reference, "title": title}).to_string()
+pub(super) fn error(reference: Option<Value>, title: &str) -> Utf8Bytes {
+    json!({"type": "error", "ref": reference, "title": title}).to_string().into()
 }
 
 /// Places in line, each with when its job is expected to start and to end, as far as that can be told.
 pub(super) type Places = BTreeMap<JobId, (u64, Option<(Timestamp, Timestamp)>)>;
 
 /// Places in line that changed, of one device.
-pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) -> String {
+pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) -> Utf8Bytes {
     let places: Map<String, Value> = places
         .iter()
         .map(|(job, (place, expected))| {
@@ -90,7 +91,9 @@ pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) 
             (job.to_string(), told)
         })
         .collect();
-    json!({"type": "positions", "as_of": as_of, "device": device, "length": length, "positions": places}).to_string()
+    json!({"type": "positions", "as_of": as_of, "device": device, "length": length, "positions": places})
+        .to_string()
+        .into()
 }
 
 #[cfg(test)]

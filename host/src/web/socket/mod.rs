@@ -1,7 +1,7 @@
 //! `GET /v1/ws`: one socket, one [`Session`].
 //!
-//! The session pulls what it has to say from the hub and says nothing while the last frame is still on its way: a client
-//! that does not read costs one frame of memory, and finds a `resync` when it reads again.
+//! The session pulls what it has to say from the hub and says nothing while the last is still on its way: a client that does
+//! not read costs a few frames of memory, which it shares with others, and finds a `resync` when it reads again.
 
 mod frames;
 mod places;
@@ -12,11 +12,12 @@ mod snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
-use warp::ws::{Message, WebSocket};
 
 use super::Host;
+use super::websocket::{End, WebSocket};
 use frames::ClientFrame;
 pub(super) use places::Crowd;
 pub(super) use scope::Query;
@@ -24,8 +25,6 @@ use session::Session;
 
 /// The largest frame that is understood.
 const UNDERSTOOD: usize = 64 * 1024;
-/// The largest frame that is read to its end, in order to say that it is too large.
-pub(super) const MAX_FRAME: usize = 1024 * 1024;
 /// A client that takes no byte for this long is gone.
 const GONE: Duration = Duration::from_secs(600);
 
@@ -34,53 +33,54 @@ const GOING_AWAY: u16 = 1001;
 const TRY_AGAIN: u16 = 1013;
 
 /// Talks to one client until it goes, or the host does.
-pub(super) async fn talk(socket: WebSocket, host: Arc<Host>, crowd: Arc<Crowd>, query: Query, stop: CancellationToken) {
-    let (mut sink, mut stream) = socket.split();
+pub(super) async fn talk(
+    mut socket: WebSocket,
+    host: Arc<Host>,
+    crowd: Arc<Crowd>,
+    query: Query,
+    stop: CancellationToken,
+) {
     let mut session = Session::new(host, crowd, query);
-    let code = loop {
-        let frames = tokio::select! {
-            () = stop.cancelled() => break GOING_AWAY,
-            received = stream.next() => match received {
-                Some(Ok(message)) if message.as_bytes().len() > UNDERSTOOD => {
-                    Ok(vec![frames::error(None, "a frame has at most 64 KiB")])
-                }
-                Some(Ok(message)) if message.is_text() => Ok(session.hear(ClientFrame::parse(message.to_str().unwrap_or_default()))),
-                Some(Ok(message)) if message.is_close() => return,
-                Some(Ok(message)) if message.is_binary() => Ok(vec![frames::error(None, "only text frames are understood")]),
-                // Pings are answered below this.
-                Some(Ok(_)) => continue,
-                Some(Err(error)) => {
-                    tracing::debug!("a WebSocket ended: {error}");
-                    return;
-                }
-                None => return,
+    let end = loop {
+        let texts = tokio::select! {
+            () = stop.cancelled() => break close(GOING_AWAY),
+            heard = socket.hear() => match heard {
+                Ok(message) => answer(&mut session, &message),
+                Err(end) => break end,
             },
-            frames = session.next() => frames,
+            texts = session.next() => match texts {
+                Ok(texts) => texts,
+                Err(error) => {
+                    tracing::error!("a WebSocket cannot be served: {error}");
+                    break close(TRY_AGAIN);
+                }
+            },
         };
-        let frames = match frames {
-            Ok(frames) => frames,
-            Err(error) => {
-                tracing::error!("a WebSocket cannot be served: {error}");
-                break TRY_AGAIN;
-            }
-        };
-        let sending = async {
-            for frame in frames {
-                sink.feed(Message::text(frame)).await?;
-            }
-            sink.flush().await
-        };
-        let sent = tokio::select! {
-            () = stop.cancelled() => break GOING_AWAY,
-            sent = tokio::time::timeout(GONE, sending) => sent,
-        };
-        if !matches!(sent, Ok(Ok(()))) {
-            return;
+        tokio::select! {
+            () = stop.cancelled() => break close(GOING_AWAY),
+            said = timeout(GONE, socket.say(texts)) => match said {
+                Ok(Ok(())) => {}
+                Ok(Err(end)) => break end,
+                Err(_) => break End::Gone,
+            },
         }
     };
-    // A client that does not take the last word has the closed connection to tell by.
-    let goodbye = sink.send(Message::close_with(code, ""));
-    if let Ok(Err(error)) = tokio::time::timeout(Duration::from_secs(1), goodbye).await {
-        tracing::debug!("a client did not hear why its WebSocket ends: {error}");
+    socket.end(end).await;
+}
+
+/// What can be said at once to what a client said.
+fn answer(session: &mut Session, message: &Message) -> Vec<Utf8Bytes> {
+    match message {
+        // Those of the protocol are answered below this.
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Vec::new(),
+        message if message.len() > UNDERSTOOD => {
+            vec![frames::error(None, &format!("a frame has at most {UNDERSTOOD} bytes"))]
+        }
+        Message::Text(text) => session.hear(ClientFrame::parse(text)),
+        Message::Binary(_) => vec![frames::error(None, "only text frames are understood")],
     }
+}
+
+fn close(code: u16) -> End {
+    End::Close(code, String::new())
 }

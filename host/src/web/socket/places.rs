@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use easel_core::{Job, JobId, State, Status, Timestamp};
 use tokio::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::frames;
 use super::scope::Filter;
@@ -29,7 +30,7 @@ pub(super) type Told = HashMap<JobId, (u64, Option<Timestamp>)>;
 /// What a client is told now, and what it has been told then.
 #[derive(Clone)]
 pub(super) struct Step {
-    pub(super) frames: Vec<String>,
+    pub(super) frames: Vec<Utf8Bytes>,
     pub(super) told: Arc<Told>,
 }
 

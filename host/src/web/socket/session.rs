@@ -11,6 +11,7 @@ use easel_core::JobId;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep_until};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::places::{self, Crowd, Told};
 use super::scope::{Filter, Query, Scope};
@@ -27,8 +28,11 @@ const PROGRESS: Duration = Duration::from_millis(100);
 const POSITIONS: Duration = Duration::from_millis(250);
 /// The heartbeat.
 const MARK: Duration = Duration::from_secs(5);
-/// Events that are passed on at a time.
+/// Events that are passed on at a time, and bytes of them: so much waits for a client that does not read.
 const EVENTS: usize = 256;
+const AT_ONCE: usize = 64 * 1024;
+/// Events that are read from the store at a time: those are this client's alone.
+const STORED: usize = 32;
 /// How many filters a client may have, and how many changes of them it may wait for.
 const FILTERS: usize = 1_000;
 /// How far behind a returning client may be and still get a replay rather than a snapshot.
@@ -79,7 +83,7 @@ impl Session {
     }
 
     /// Takes a client's frame; what can be said to it at once.
-    pub(super) fn hear(&mut self, frame: ClientFrame) -> Vec<String> {
+    pub(super) fn hear(&mut self, frame: ClientFrame) -> Vec<Utf8Bytes> {
         match frame {
             ClientFrame::Ping => vec![frames::pong()],
             ClientFrame::Bad(reference, title) => vec![frames::error(reference, &title)],
@@ -102,7 +106,7 @@ impl Session {
     /// Grants the oldest wish of a client that has been told all that came before: so the snapshot that answers it is of
     /// (nearly) the same moment. Its cursor is this client's own place: the events after it are still to come, for what it
     /// followed before as well.
-    async fn grant(&mut self) -> Result<Option<Vec<String>>, StoreError> {
+    async fn grant(&mut self) -> Result<Option<Vec<Utf8Bytes>>, StoreError> {
         let Some((reference, filter, follow)) = self.wishes.front().cloned() else { return Ok(None) };
         let mut frames = vec![frames::subscribed(&reference)];
         if follow {
@@ -117,7 +121,7 @@ impl Session {
     }
 
     /// Waits until there is something to say, and says it.
-    pub(super) async fn next(&mut self) -> Result<Vec<String>, StoreError> {
+    pub(super) async fn next(&mut self) -> Result<Vec<Utf8Bytes>, StoreError> {
         if let Some(since) = self.since.clone() {
             let frames = self.begin(since.as_deref()).await?;
             self.since = None;
@@ -156,7 +160,7 @@ impl Session {
     }
 
     /// Hello, and either the place to go on from or a snapshot.
-    async fn begin(&mut self, since: Option<&str>) -> Result<Vec<String>, StoreError> {
+    async fn begin(&mut self, since: Option<&str>) -> Result<Vec<Utf8Bytes>, StoreError> {
         let state = self.scheduler().state();
         let hub = self.scheduler().hub();
         let mut frames = vec![frames::hello(&self.cursor(state.seq), &time::text(time::now()))];
@@ -180,7 +184,7 @@ impl Session {
     }
 
     /// The next events of this client's log; none if it has them all.
-    async fn events(&mut self) -> Result<Option<Vec<String>>, StoreError> {
+    async fn events(&mut self) -> Result<Option<Vec<Utf8Bytes>>, StoreError> {
         if self.seq >= self.scheduler().hub().head() {
             return Ok(None);
         }
@@ -188,24 +192,33 @@ impl Session {
             Ok(events) => events,
             // A client that is catching up reads what memory does not hold from the store, as long as it is there. One that
             // was live and fell out of memory does not read: it starts again.
-            Err(Gone) if self.catching_up => match self.scheduler().events(self.seq, EVENTS).await? {
+            Err(Gone) if self.catching_up => match self.scheduler().events(self.seq, STORED).await? {
                 Some(events) => events,
                 None => return self.resync().await.map(Some),
             },
             Err(Gone) => return self.resync().await.map(Some),
         };
-        let Some(last) = events.last() else { return Ok(None) };
+        if events.is_empty() {
+            return Ok(None);
+        }
         let log = self.scheduler().hub().log();
-        let frames = events
-            .iter()
-            .filter(|logged| self.scope.holds(&logged.event))
-            .map(|logged| logged.frame(log).to_owned())
-            .collect();
-        self.seq = last.event.seq;
+        let (mut frames, mut bytes, mut seq) = (Vec::new(), 0, self.seq);
+        for logged in &events {
+            if bytes >= AT_ONCE {
+                break;
+            }
+            if self.scope.holds(&logged.event) {
+                let frame = logged.frame(log);
+                bytes += frame.len();
+                frames.push(frame);
+            }
+            seq = logged.event.seq;
+        }
+        self.seq = seq;
         Ok(Some(frames))
     }
 
-    async fn resync(&mut self) -> Result<Vec<String>, StoreError> {
+    async fn resync(&mut self) -> Result<Vec<Utf8Bytes>, StoreError> {
         let state = self.scheduler().state();
         let frames = vec![frames::resync(), snapshot::frame(self.scheduler(), &state, &self.scope, state.seq).await?];
         self.seq = state.seq;
@@ -214,7 +227,7 @@ impl Session {
     }
 
     /// What is due to a client that has all events.
-    fn due(&mut self, now: Instant) -> Option<Vec<String>> {
+    fn due(&mut self, now: Instant) -> Option<Vec<Utf8Bytes>> {
         let mut frames = Vec::new();
         let heartbeat = now >= self.mark_at;
         if self.catching_up || heartbeat {
@@ -234,7 +247,7 @@ impl Session {
         (!frames.is_empty()).then_some(frames)
     }
 
-    fn progress(&mut self, frames: &mut Vec<String>) {
+    fn progress(&mut self, frames: &mut Vec<Utf8Bytes>) {
         let state = self.scheduler().state();
         let running = self.scheduler().hub().all_live();
         self.told_progress.retain(|job, _| running.iter().any(|live| live.job == *job));
@@ -246,13 +259,13 @@ impl Session {
             if let Some(job) = job
                 && self.told_progress.insert(live.job, live.version) != Some(live.version)
             {
-                frames.push(view::progress(job, &live, &state).to_string());
+                frames.push(view::progress(job, &live, &state).to_string().into());
             }
         }
     }
 
     /// The places that changed: of the waiting jobs that this client follows, or of the head of each line.
-    fn positions(&mut self, frames: &mut Vec<String>, expected: bool, now: Instant) {
+    fn positions(&mut self, frames: &mut Vec<Utf8Bytes>, expected: bool, now: Instant) {
         let state = self.scheduler().state();
         // Events that this client has not seen may be in it: the next round is for those.
         self.places_as_of = self.seq;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use easel_core::{Job, JobId, State, Status};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::places::LOOKED_AT;
 use super::scope::{Filter, Scope};
@@ -16,7 +17,12 @@ use crate::view;
 const LIMIT: usize = 500;
 
 /// The snapshot frame of `scope` as of `state`; `seq` is the event to go on from, which is never later than that.
-pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope, seq: u64) -> Result<String, StoreError> {
+pub(super) async fn frame(
+    scheduler: &Scheduler,
+    state: &State,
+    scope: &Scope,
+    seq: u64,
+) -> Result<Utf8Bytes, StoreError> {
     let hub = scheduler.hub();
     let (jobs, truncated) = match scope {
         Scope::Everything => everything(state),
@@ -41,7 +47,7 @@ pub(super) async fn frame(scheduler: &Scheduler, state: &State, scope: &Scope, s
     let frame = json!({
         "type": "snapshot", "scope": scope, "cursor": cursor, "queue": queue, "jobs": jobs, "truncated": truncated,
     });
-    Ok(frame.to_string())
+    Ok(frame.to_string().into())
 }
 
 /// The head of all lines: no more of them is looked at than a snapshot holds.
