@@ -95,7 +95,7 @@ fn a_waiting_job_says_what_it_waits_for() {
 
     let unclean = Finished { clean: false, ..finished(job_id(1), 1, Outcome::Timeout) };
     turn(&mut draft, Some(unclean));
-    let settling = "device: gpu0 is being brought to rest after an attempt that was cut short";
+    let settling = "device: gpu0 is being cleaned up after an attempt that was cut short";
     assert_eq!(waiting(&draft.state, &job(&draft, 2)), settling);
 
     ask(&mut draft, cancel(job_id(2)));

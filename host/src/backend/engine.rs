@@ -14,17 +14,19 @@ use super::limits;
 /// How long a guest computes before it yields, and so how late a kill may come.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// An engine that keeps what it compiled in `cache`, which makes a second start fast.
-pub(super) fn start(cache: &Path) -> wasmtime::Result<Engine> {
-    let mut settings = CacheConfig::new();
-    settings.with_directory(std::path::absolute(cache)?);
+/// An engine that keeps what it compiled in `cache`, if there is to be one, which makes a second start fast.
+pub(super) fn start(cache: Option<&Path>) -> wasmtime::Result<Engine> {
+    let cache = match cache {
+        Some(cache) => {
+            let mut settings = CacheConfig::new();
+            settings.with_directory(std::path::absolute(cache)?);
+            Some(Cache::new(settings)?)
+        }
+        None => None,
+    };
     let mut config = Config::new();
     // The plain fiber path: dropping a call's future unwinds the guest there and then. WASI 0.2 needs nothing else.
-    config
-        .concurrency_support(false)
-        .epoch_interruption(true)
-        .max_wasm_stack(limits::STACK)
-        .cache(Some(Cache::new(settings)?));
+    config.concurrency_support(false).epoch_interruption(true).max_wasm_stack(limits::STACK).cache(cache);
     let engine = Engine::new(&config)?;
 
     let weak = engine.weak();

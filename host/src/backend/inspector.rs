@@ -30,9 +30,9 @@ pub struct Inspected {
 }
 
 impl Inspector {
-    /// One that keeps what it compiles in `directory`.
+    /// One that has `directory` for what it needs meanwhile.
     pub fn open(directory: &Path) -> Result<Self, LoadError> {
-        Ok(Self { workshop: Workshop::open(directory.to_owned())? })
+        Ok(Self { workshop: Workshop::for_a_look(directory.to_owned())? })
     }
 
     /// Looks at a component. What is wrong with it is the error. Nothing of it runs but `describe`.

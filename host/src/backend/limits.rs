@@ -28,7 +28,8 @@ pub(super) const PARTS: usize = 1_000;
 /// what only renames are not among them.
 pub(super) const EXPANDED: usize = 1_000;
 
-/// How long its compilation may take. One cannot be stopped half-way: this is when we stop waiting for it.
+/// How much of the processor's time its compilation may take where it is only looked at. One cannot be stopped half-way: this is
+/// when we stop waiting for it. A host waits however long it takes, and does everything else meanwhile.
 pub(super) const COMPILE: Duration = Duration::from_mins(2);
 
 // One call: a fresh store each.

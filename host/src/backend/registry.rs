@@ -24,7 +24,15 @@ pub struct Registry {
 impl Registry {
     /// Compiles, checks and asks every configured component. Keeps each in `data/components` under its digest.
     pub async fn open(config: &Config, data: &Path) -> Result<Self, LoadError> {
-        let workshop = Workshop::open(data.join("components"))?;
+        Self::with(config, Workshop::open(data.join("components"))?).await
+    }
+
+    /// The same in a directory that is thrown away afterwards: nothing of what is compiled is kept.
+    pub async fn check(config: &Config, scratch: &Path) -> Result<Self, LoadError> {
+        Self::with(config, Workshop::for_a_look(scratch.join("components"))?).await
+    }
+
+    async fn with(config: &Config, workshop: Workshop) -> Result<Self, LoadError> {
         let mut registry = Self { workshop, configured: config.backends.clone(), backends: BTreeMap::new() };
         for (name, configured) in &config.backends {
             let source = Source::configured(name, &configured.component)?;

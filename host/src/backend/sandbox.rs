@@ -172,8 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_guest_that_spins_lets_others_run_until_it_is_interrupted() {
-        let dir = tempfile::tempdir().unwrap();
-        let engine = engine::start(dir.path()).unwrap();
+        let engine = engine::start(None).unwrap();
         let component = Component::new(&engine, SPINNING).unwrap();
         let pre = Linker::<HostState>::new(&engine).instantiate_pre(&component).unwrap();
         let kill = Kill::new();

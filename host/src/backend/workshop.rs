@@ -8,9 +8,12 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::{Mutex, oneshot};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -25,14 +28,19 @@ const CONTRACT: &str = "easel:backend@0.1.0";
 
 const EXPORTS: [&str; 5] = ["describe", "probe", "run", "settle", "unload"];
 
+/// How often it is looked how much time a compilation has taken.
+const LOOK: Duration = Duration::from_millis(20);
+
 pub(super) struct Workshop {
     engine: Engine,
     /// For components that get no network: `wasi:http` is not even there.
     offline: Linker<HostState>,
     online: Linker<HostState>,
     directory: PathBuf,
-    /// How long a compilation may take.
-    patience: Duration,
+    /// How much of the processor's time a compilation may take, if it is not waited for however long it takes.
+    patience: Option<Duration>,
+    /// One compilation at a time: each takes all processors.
+    compiling: Arc<Mutex<()>>,
 }
 
 /// A component that may run.
@@ -87,14 +95,25 @@ impl Source {
 impl Workshop {
     /// A workshop that keeps components, and what they compile to, in `directory`.
     pub(super) fn open(directory: PathBuf) -> Result<Self, LoadError> {
+        let cache = directory.join("cache");
+        Self::with(directory, Some(&cache), None)
+    }
+
+    /// One to look at components in, of which nothing is kept: a compilation that takes too much of the processor's time is
+    /// given up, however busy the machine is.
+    pub(super) fn for_a_look(directory: PathBuf) -> Result<Self, LoadError> {
+        Self::with(directory, None, Some(limits::COMPILE))
+    }
+
+    fn with(directory: PathBuf, cache: Option<&Path>, patience: Option<Duration>) -> Result<Self, LoadError> {
         let broken = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
-        let engine = engine::start(&directory.join("cache")).map_err(broken)?;
+        let engine = engine::start(cache).map_err(broken)?;
         let mut offline = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut offline).map_err(broken)?;
         bindings::Backend::add_to_linker::<_, HasSelf<_>>(&mut offline, |state| state).map_err(broken)?;
         let mut online = offline.clone();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut online).map_err(broken)?;
-        Ok(Self { engine, offline, online, directory, patience: limits::COMPILE })
+        Ok(Self { engine, offline, online, directory, patience, compiling: Arc::default() })
     }
 
     /// Keeps a component under its digest.
@@ -124,11 +143,26 @@ impl Workshop {
     pub(super) async fn link(&self, backend: &str, source: &Source, online: bool) -> Result<Linked, LoadError> {
         let refused = |reason: String| unfit(backend, source.label.clone(), reason);
         anatomy::check(&source.bytes).map_err(refused)?;
-        let (engine, bytes) = (self.engine.clone(), source.bytes.clone());
-        let compiling = tokio::task::spawn_blocking(move || Component::new(&engine, bytes));
-        let compiled = tokio::time::timeout(self.patience, compiling).await;
-        let component = compiled
-            .map_err(|_| refused(format!("is not compiled within {} s", self.patience.as_secs())))?
+        let (engine, bytes, turn) =
+            (self.engine.clone(), source.bytes.clone(), self.compiling.clone().lock_owned().await);
+        let (done, compiling) = oneshot::channel();
+        // A thread of its own: nobody can stop it, and a host that stops does not wait for it.
+        let thread = std::thread::Builder::new().name("compiler".into()).spawn(move || {
+            // If nobody waits for it any more, it is still the one that compiles.
+            let _turn = turn;
+            if done.send(Component::new(&engine, bytes)).is_err() {
+                tracing::debug!("nobody waits any more for a component that is compiled");
+            }
+        });
+        thread.map_err(|error| refused(format!("cannot be compiled: {error}")))?;
+        let component = match self.patience {
+            None => compiling.await,
+            Some(patience) => {
+                let late = || refused(format!("is not compiled within {} s of processor time", patience.as_secs()));
+                within_processor_time(patience, compiling).await.ok_or_else(late)?
+            }
+        };
+        let component = component
             .map_err(|error| refused(format!("cannot be compiled: {error}")))?
             .map_err(|error| refused(format!("is not a component that this host can run: {error:#}")))?;
 
@@ -183,11 +217,29 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
     Ok((description, params, config))
 }
 
+/// What `work` comes to, unless this process takes more of the processor's time meanwhile: then it is not waited for any more.
+async fn within_processor_time<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let used = || {
+        let used = clock_gettime(ClockId::ProcessCPUTime);
+        Duration::new(used.tv_sec.unsigned_abs(), u32::try_from(used.tv_nsec).unwrap_or_default())
+    };
+    let begun = used();
+    let mut work = std::pin::pin!(work);
+    loop {
+        if let Ok(done) = tokio::time::timeout(LOOK, work.as_mut()).await {
+            return Some(done);
+        }
+        if used().saturating_sub(begun) >= most {
+            return None;
+        }
+    }
+}
+
 #[cfg(test)]
 impl Workshop {
     /// The same, with another idea of how long a compilation may take.
     pub(super) fn waits(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = Some(patience);
         self
     }
 }

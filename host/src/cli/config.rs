@@ -66,7 +66,7 @@ async fn load(config: &Config) -> anyhow::Result<()> {
     let mut broken = Vec::new();
     for (name, backend) in &config.backends {
         let alone = Config { backends: [(name.clone(), backend.clone())].into(), ..config.clone() };
-        broken.extend(Registry::open(&alone, scratch.path()).await.err());
+        broken.extend(Registry::check(&alone, scratch.path()).await.err());
     }
     match broken.len() {
         0 => Ok(()),

@@ -212,11 +212,11 @@ impl Dispatch {
         let (device, held) = (&self.device, begun.elapsed());
         match &verdict.error {
             None => {
-                tracing::info!(job = %job.id, attempt = job.attempt, device, outcome = ?verdict.outcome, "held the device for {held:?}")
+                tracing::info!(job = %job.id, attempt = job.attempt, device, outcome = ?verdict.outcome, "attempt ended after {:.1} s", held.as_secs_f64())
             }
             Some(error) => tracing::warn!(
                 job = %job.id, attempt = job.attempt, device, outcome = ?verdict.outcome,
-                "held the device for {held:?} and failed: {}", error.detail
+                "attempt failed after {:.1} s: {}", held.as_secs_f64(), error.detail
             ),
         }
     }

@@ -64,8 +64,8 @@ impl Dispatch {
         let Some(backend) = self.settler(dirty).await? else {
             tracing::warn!(
                 device = self.device, job = %dirty.job, attempt = dirty.attempt,
-                "the device is taken for idle: backend {}, which left an attempt there, is not configured any more. If its \
-                 engine is still at work, stop that", dirty.backend
+                "backend {} left an attempt on this device and is not configured any more: the device is used again. If the \
+                 engine of that backend is still at work, stop it", dirty.backend
             );
             return Ok(());
         };

@@ -55,16 +55,16 @@ impl State {
 
     fn why_pending(&self, job: &Job) -> (&'static str, String) {
         match self.blocked_by(job) {
-            Some(id) if self.job(id).is_some() => return ("dependency", format!("it waits for job {id}")),
-            Some(id) => return ("dependency", format!("job {id} has ended, and this one is about to go on")),
+            Some(id) if self.job(id).is_some() => return ("dependency", format!("job {id} has not ended")),
+            Some(id) => return ("dependency", format!("job {id} has ended; this one goes on in a moment")),
             None => {}
         }
         if job.retry_at.is_none() {
-            return ("time", "it is not to start before the time that was asked for".into());
+            return ("time", "not before the time that was asked for".into());
         }
         let why = job.attempts.last().and_then(|attempt| attempt.error.as_ref());
         let why = why.map(|error| format!(" ({})", error.message)).unwrap_or_default();
-        ("retry", format!("attempt {} failed{why}; it is tried again after a pause", job.attempt))
+        ("retry", format!("attempt {} failed{why}; the next one starts after a pause", job.attempt))
     }
 
     /// What stands in the way of everybody is told before the place in line.
@@ -85,7 +85,7 @@ impl State {
             return ("backend", format!("{} is away: {reason}", job.backend));
         }
         if device.live.is_none() && device.dirty.is_some() {
-            let detail = format!("{} is being brought to rest after an attempt that was cut short", device.name);
+            let detail = format!("{} is being cleaned up after an attempt that was cut short", device.name);
             return ("device", detail);
         }
         let detail = match self.position(job) {

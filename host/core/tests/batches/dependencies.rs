@@ -62,7 +62,7 @@ fn a_job_waits_for_those_that_it_depends_on_and_runs_once_they_have_completed() 
     let Waiting { reason, detail, .. } = batch.draft.state.waiting_for(&batch.job(3)).unwrap();
     assert_eq!(
         (batch.status(3), reason, detail),
-        (Status::Pending, "dependency", format!("it waits for job {}", job_id(2)))
+        (Status::Pending, "dependency", format!("job {} has not ended", job_id(2)))
     );
     batch.run(1, Outcome::Complete);
     assert_eq!(batch.status(3), Status::Pending);
@@ -306,7 +306,7 @@ fn a_thousand_that_depend_on_one_are_told_in_slices_and_none_is_forgotten_or_tol
     let why = batch.draft.state.waiting_for(&batch.job(1_001)).unwrap();
     assert_eq!(
         (why.reason, why.detail),
-        ("dependency", format!("job {} has ended, and this one is about to go on", job_id(1)))
+        ("dependency", format!("job {} has ended; this one goes on in a moment", job_id(1)))
     );
     batch.submit(after(1_002, [1])).unwrap();
     assert_eq!(batch.status(1_002), Status::Pending, "it waits for its turn to be told");

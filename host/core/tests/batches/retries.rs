@@ -40,7 +40,7 @@ fn a_job_that_fails_is_tried_again_after_a_pause_at_its_old_place_until_its_atte
         assert_eq!((batch.status(1), batch.job(1).attempts_used), (Status::Pending, attempt));
         assert_eq!(
             batch.why(1),
-            format!("retry: attempt {attempt} failed (it failed); it is tried again after a pause")
+            format!("retry: attempt {attempt} failed (it failed); the next one starts after a pause")
         );
         batch.wait_until_due(1);
         assert_eq!(batch.draft.state.position(&batch.job(1)), 1);
@@ -200,7 +200,7 @@ fn a_job_for_later_takes_its_place_when_it_is_due() {
     batch.submit(NewJob { not_before: Some(20), ..new_job(2) }).unwrap();
     assert_eq!(
         (batch.status(2), batch.why(2)),
-        (Status::Pending, "time: it is not to start before the time that was asked for".into())
+        (Status::Pending, "time: not before the time that was asked for".into())
     );
     batch.submit(new_job(3)).unwrap();
     batch.ask(reprioritise(job_id(2), 1)).unwrap();
