@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobId, Status};
 use crate::message::MessageId;
 
 /// What a claim hands to the device.
@@ -42,6 +42,17 @@ pub enum Reply {
     Done,
 }
 
+/// How a job stands, where that is why it cannot be changed.
+fn stands(status: Status) -> &'static str {
+    match status {
+        Status::Pending | Status::Queued => "is waiting",
+        Status::Processing => "is running",
+        Status::Complete => "is already complete",
+        Status::Error => "has already failed",
+        Status::Cancelled => "was already cancelled",
+    }
+}
+
 /// Why a command was refused. Nothing has changed then.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
@@ -69,10 +80,10 @@ pub enum Refusal {
         before: JobId,
     },
     /// There is no such job of the same party.
-    #[error("there is no job {0} of yours to depend on")]
+    #[error("cannot depend on job {0}: it does not exist, or belongs to another user")]
     NoDependency(JobId),
     /// A list is too long.
-    #[error("at the most {most} {what} can be given")]
+    #[error("at most {most} {what} can be given")]
     TooMany {
         /// Of what.
         what: &'static str,
@@ -80,9 +91,7 @@ pub enum Refusal {
         most: usize,
     },
     /// The metadata of a message would grow too large.
-    #[error(
-        "the extra_metadata of message {id} would have more than {most} bytes, and nothing is ever taken out of it"
-    )]
+    #[error("the extra_metadata of message {id} would grow beyond {most} bytes")]
     MessageFull {
         /// Which.
         id: MessageId,
@@ -90,7 +99,7 @@ pub enum Refusal {
         most: usize,
     },
     /// A batch is empty or too large.
-    #[error("a batch has from 1 to 1,000 jobs, and this one has {0}")]
+    #[error("a batch has 1 to 1,000 jobs; this one has {0}")]
     BatchSize(usize),
     /// One of a batch is refused, and hence all of it.
     #[error("entry {index} of the batch: {refusal}")]
@@ -101,7 +110,7 @@ pub enum Refusal {
         refusal: Box<Refusal>,
     },
     /// The job is not in a state for that.
-    #[error("job {} is {}: {rule}", job.id, job.status.name())]
+    #[error("job {} {}{}", job.id, stands(job.status), if rule.is_empty() { String::new() } else { format!(": {rule}") })]
     Unfit {
         /// The job as it is.
         job: Arc<Job>,
@@ -111,7 +120,7 @@ pub enum Refusal {
         rule: &'static str,
     },
     /// A job that runs depends on it, and uses its files.
-    #[error("job {by} is using what job {} made: delete it when that has ended", job.id)]
+    #[error("job {by} is using the files of job {}: delete it when that one has ended", job.id)]
     InUse {
         /// The job as it is.
         job: Arc<Job>,
@@ -122,12 +131,12 @@ pub enum Refusal {
     #[error("the idempotency key {0:?} was used for another request")]
     KeyReused(String),
     /// There is such a message.
-    #[error("there is a message {0} already")]
+    #[error("message {0} already exists")]
     MessageExists(MessageId),
     /// Too many jobs wait.
-    #[error("{0} jobs are waiting, which is as many as `queue.max_waiting` lets in")]
+    #[error("the queue is full: {0} jobs are waiting (queue.max_waiting)")]
     QueueFull(u64),
     /// Too many jobs of one party wait.
-    #[error("{0} of your jobs are waiting, which is as many as `queue.max_waiting_per_owner` lets in")]
+    #[error("{0} of your jobs are already waiting (queue.max_waiting_per_owner)")]
     OwnerFull(u64),
 }

@@ -110,7 +110,7 @@ fn short(stage: &str) -> String {
 /// Whether a preview may be shown. Browsers sniff: only bytes that are the image that they claim to be get there.
 fn check_preview(mime: &str, image: &[u8]) -> Result<(), String> {
     if image.len() > limits::PREVIEW {
-        return Err(format!("it has {} bytes, and {} are allowed", image.len(), limits::PREVIEW));
+        return Err(format!("it has {} bytes; at most {} are allowed", image.len(), limits::PREVIEW));
     }
     let is = match imagesize::image_type(image) {
         Ok(imagesize::ImageType::Png) => "image/png",
@@ -118,7 +118,7 @@ fn check_preview(mime: &str, image: &[u8]) -> Result<(), String> {
         Ok(imagesize::ImageType::Webp) => "image/webp",
         Ok(imagesize::ImageType::Gif) => "image/gif",
         Ok(imagesize::ImageType::Heif(imagesize::Compression::Av1)) => "image/avif",
-        _ => return Err("it is no PNG, JPEG, WebP, GIF or AVIF".into()),
+        _ => return Err("it is not a PNG, JPEG, WebP, GIF or AVIF".into()),
     };
     if is == mime { Ok(()) } else { Err(format!("it is {is} and not {}", text::line(mime, 64))) }
 }

@@ -66,7 +66,7 @@ impl Journal {
     pub(super) async fn write(&self, level: Level, message: &str) {
         match self.turn() {
             Turn::Free => self.put(level, text::line(message, limits::LINE)).await,
-            Turn::Last => self.put(Level::WARN, "lines come too fast: some are dropped from here on".into()).await,
+            Turn::Last => self.put(Level::WARN, "too many log lines: some are dropped from here on".into()).await,
             Turn::Over => {}
         }
     }

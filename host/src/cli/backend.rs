@@ -17,9 +17,9 @@ use crate::config::Component;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the backends; the default one is marked
+    /// List the backends
     List,
-    /// Check a component without a host: whether one could run it, and if not, why not
+    /// Check whether a host could run a component; needs no host
     Check(CheckArgs),
 }
 
@@ -63,9 +63,9 @@ async fn check(remote: &Remote, file: &Path) -> anyhow::Result<()> {
         let names: Vec<String> = names.unwrap_or_default();
         if names.is_empty() { "none".to_owned() } else { Text::of(&names.join(", ")).one_line() }
     };
-    let network = if wants_network { "wanted: name the hosts in allow_hosts" } else { "none wanted" };
+    let network = if wants_network { "needed: name the hosts in allow_hosts" } else { "not needed" };
     print::line(format!(
-        "{} is fit to run\n  name     {} {}\n  summary  {}\n  digest   {digest}\n  size     {}\n  network  {network}\n  \
+        "{} can be run\n  name     {} {}\n  summary  {}\n  digest   {digest}\n  size     {}\n  network  {network}\n  \
          params   {}\n  config   {}",
         file.display(),
         description.name,

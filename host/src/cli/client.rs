@@ -18,7 +18,7 @@ pub(super) struct Remote {
     #[arg(long, global = true, env = "EASEL_SERVER", value_name = "URL", value_parser = server_url)]
     #[arg(default_value = "http://127.0.0.1:7420", help_heading = "Client options")]
     pub(super) server: Url,
-    /// Who you are, where the host asks for it
+    /// Your token (this version has none yet)
     #[arg(long, global = true, env = "EASEL_TOKEN", hide_env_values = true, help_heading = "Client options")]
     pub(super) token: Option<String>,
     /// Print JSON, as the host sends it

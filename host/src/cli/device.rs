@@ -16,14 +16,14 @@ use super::view::{Device, Devices, holds};
 pub(super) enum Command {
     /// List the devices
     List,
-    /// Start no more jobs on a device; what runs finishes
+    /// Start no more jobs on a device; a running one finishes
     Pause {
         /// The device
         name: String,
         #[command(flatten)]
         pausing: Pausing,
     },
-    /// Free a device's memory, while no job runs there
+    /// Free the memory of an idle device
     Unload {
         /// The device
         name: String,

@@ -15,7 +15,7 @@ pub(super) struct Args {
     /// The configuration [default: easel.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The data directory, if not the configured one
+    /// The data directory [default: the configured one]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }

@@ -42,7 +42,7 @@ pub(super) struct LogArgs {
 pub(super) struct SaveArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// Where to save it
+    /// The directory to save them to
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
 }

@@ -11,7 +11,7 @@ use super::text::steers;
 
 /// The reader of the output has gone, as `head` does.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody reads the output")]
+#[error("the output is closed")]
 pub(super) struct OutputClosed;
 
 /// Prints a line. Unlike `println!`, it does not panic when a pipe closes.

@@ -35,7 +35,7 @@ pub(super) fn directory(config: &Config) -> Vec<Check> {
     };
     let there = match data == here {
         true => Check::ok("data", format!("{} is writable", data.display())),
-        false => Check::ok("data", format!("{} will be made in {}", data.display(), here.display())),
+        false => Check::ok("data", format!("{} will be created in {}", data.display(), here.display())),
     };
     vec![there, room(here), fsync(sync)]
 }
@@ -55,8 +55,10 @@ fn room(directory: &Path) -> Check {
     };
     let finding = format!("{free} free");
     match free {
-        free if free < NO_ROOM => Check::fail("disk", finding, "make room: a host cannot accept jobs on a full disk"),
-        free if free < LITTLE_ROOM => Check::warn("disk", finding, "make room: pictures and the log grow"),
+        free if free < NO_ROOM => {
+            Check::fail("disk", finding, "free some space: a host cannot accept jobs on a full disk")
+        }
+        free if free < LITTLE_ROOM => Check::warn("disk", finding, "free some space: pictures and the log grow"),
         _ => Check::ok("disk", finding),
     }
 }
@@ -90,7 +92,7 @@ pub(super) fn lock(config: &Config) -> Check {
     };
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Check::ok("store", "not made yet"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Check::ok("store", "not created yet"),
         Err(error) => {
             let advice = format!("let this user read {}", path.display());
             return Check::warn("store", format!("cannot tell who has it open: {error}"), advice);
@@ -100,7 +102,7 @@ pub(super) fn lock(config: &Config) -> Check {
         Ok(()) => Check::ok("store", "free"),
         Err(TryLockError::WouldBlock) => Check::ok("store", format!("open in {}", holder(&path))),
         Err(TryLockError::Error(error)) => {
-            let advice = "put the data directory on a file system that knows locks";
+            let advice = "put the data directory on a file system that supports locks";
             Check::fail("store", format!("cannot be locked: {error}"), advice)
         }
     }
@@ -124,7 +126,7 @@ pub(super) fn secrets(config: &Config) -> Check {
         }
     }
     match count {
-        0 => Check::ok("secrets", "none are needed"),
+        0 => Check::ok("secrets", "none needed"),
         count => Check::ok("secrets", format!("{count} can be read")),
     }
 }

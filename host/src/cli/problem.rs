@@ -32,7 +32,7 @@ pub(super) enum ClientError {
     #[error("{0}")]
     Refused(Refusal),
     /// The answer is not one of Easel's.
-    #[error("{server} sent what this command does not understand: is it an Easel of this version? ({cause})")]
+    #[error("{server} sent something unexpected: is it an Easel of the same version? ({cause})")]
     Garbled {
         /// Who sent it.
         server: String,

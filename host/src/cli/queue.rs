@@ -11,11 +11,11 @@ use super::{device, jobs, line, print};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Say whether the queue is open, how long it is, what runs, and what keeps jobs waiting
+    /// Show whether the queue is open, how long it is, what runs, and why jobs wait
     Status,
     /// List the line in its order, and why each job waits
     List(line::Args),
-    /// Start no more jobs, on any device; what runs finishes
+    /// Start no more jobs on any device; running ones finish
     Pause(Pausing),
     /// Start jobs again
     Resume,
@@ -24,10 +24,10 @@ pub(super) enum Command {
 /// Why, for everybody who waits, and what else.
 #[derive(Debug, clap::Args, Serialize)]
 pub(super) struct Pausing {
-    /// Why: everybody who waits is told
+    /// Why; everybody who waits is told
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Free the memory as soon as nothing runs there any more
+    /// Free the memory once nothing runs
     #[arg(long)]
     unload: bool,
 }

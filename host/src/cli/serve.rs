@@ -13,7 +13,7 @@ pub(super) struct Args {
     /// Where to listen [default: 127.0.0.1:7420]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
     listen: Option<SocketAddr>,
-    /// The directory of everything that lasts [default: ./easel-data]
+    /// The data directory [default: ./easel-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The store, if not in the data directory: surrealkv://PATH, or mem:// to keep nothing after a stop

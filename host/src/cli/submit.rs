@@ -18,7 +18,7 @@ use super::{Usage, print, save};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What to make; goes to the backend as the param `prompt`
+    /// What to make: the param `prompt`
     #[arg(required_unless_present = "params")]
     prompt: Option<String>,
     /// The backend [default: the host's]
@@ -27,25 +27,25 @@ pub(super) struct Args {
     /// The backend's params, as a JSON object or a file with one
     #[arg(long, value_name = "JSON|@FILE", value_parser = params)]
     params: Option<Map<String, Value>>,
-    /// A file for the backend, under the name by which it asks for it; may be repeated
+    /// An input file, and the name that the backend knows it by; may be repeated
     #[arg(long = "input", value_name = "NAME=FILE")]
     inputs: Vec<Input>,
-    /// How much it matters, from -100 to 100
+    /// From -100 to 100: higher starts sooner
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<i32>,
-    /// For whom: users take turns
+    /// The user it is for: users take turns
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// A job that has to complete first; may be repeated
+    /// A job that must complete first; may be repeated
     #[arg(long = "after", value_name = "ID")]
     depends_on: Vec<JobRef>,
-    /// Not before this time, as 2026-01-31T12:00:00Z
+    /// Start no earlier than this, e.g. 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     not_before: Option<String>,
-    /// Wait for the end, and save what the job made
+    /// Wait until it has ended, and save its files
     #[arg(long)]
     wait: bool,
-    /// Where to save it
+    /// The directory to save them to
     #[arg(long, value_name = "DIR", default_value = ".", requires = "wait")]
     out: PathBuf,
 }

@@ -44,7 +44,7 @@ pub(super) async fn upload(client: &Client, input: &Input) -> anyhow::Result<Val
     let told = || format!("--input {name}: {}", path.display());
     let file = File::open(path).await.with_context(told)?;
     let metadata = file.metadata().await.with_context(told)?;
-    anyhow::ensure!(metadata.is_file(), "{}: is not a file", told());
+    anyhow::ensure!(metadata.is_file(), "{}: not a file", told());
     let mime = mime_guess::from_path(path).first_or_octet_stream();
     let request = client
         .long_request(Method::POST, client.url(["v1", "uploads"]))

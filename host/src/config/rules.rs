@@ -78,7 +78,7 @@ fn web(broken: &mut Broken, web: &Web) {
     supported(broken, "web.public_url", web.public_url == default.public_url);
     for host in &web.hosts {
         broken.ensure(is_host(host) || is_host_and_port(host), "web.hosts", || {
-            format!("{host:?} is not what a Host header says: write NAME or NAME:PORT")
+            format!("{host:?} is not a host: write NAME or NAME:PORT")
         });
     }
     for origin in &web.origins {
@@ -114,7 +114,7 @@ fn devices(broken: &mut Broken, config: &Config) {
     for device in &config.devices {
         name(broken, "device.name", &device.name);
         broken.ensure(seen.insert(&device.name), "device.name", || {
-            format!("there are two devices {:?}: a name is one device's", device.name)
+            format!("there are two devices named {:?}", device.name)
         });
     }
     if seen.is_empty() {
@@ -180,11 +180,11 @@ fn default_backend(broken: &mut Broken, config: &Config) {
 }
 
 pub(super) fn no_device() -> ConfigError {
-    ConfigError::invalid("device", "there is none: add one, or leave the key out and have gpu0")
+    ConfigError::invalid("device", "the list is empty: add one, or leave the key out to get gpu0")
 }
 
 pub(super) fn no_backend() -> ConfigError {
-    ConfigError::invalid("backend", "there is none: add one, or leave the key out and have flux-stub")
+    ConfigError::invalid("backend", "the table is empty: add one, or leave the key out to get flux-stub")
 }
 
 pub(super) fn names(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {

@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 pub enum StoreError {
     /// Another process holds it.
     #[error(
-        "the store at {} is in use by another process: stop that one, or start this one with another --data directory",
+        "the store at {} is in use by another process: stop that process, or use another --data directory",
         .0.display()
     )]
     Held(PathBuf),
@@ -74,7 +74,7 @@ pub enum StoreError {
     #[error("the store is closed")]
     Closed,
     /// A commit failed, and nothing can be read to tell whether it did.
-    #[error("it is unknown whether a commit took place: {0}")]
+    #[error("whether the last commit took place is unknown: {0}")]
     Unknown(String),
     /// The database says no.
     #[error("the database failed: {0}")]

@@ -80,12 +80,12 @@ impl Guard {
                  until there is more. Make room there, or keep less (retention.jobs, retention.artifacts)",
                 place.display()
             ),
-            None => tracing::info!("the disk has room again: jobs are started"),
+            None => tracing::info!("the disk has room again: jobs are being started"),
         }
         let full = short.map(|_| format!("the disk is nearly full, less than {reserve} is free"));
         match self.scheduler.send(Command::Guard { full }).await {
             Ok(_) | Err(Rejected::Closing) => {}
-            Err(error) => tracing::error!("cannot write that the disk has room or not, trying again: {error}"),
+            Err(error) => tracing::error!("cannot record whether the disk has room, trying again: {error}"),
         }
     }
 

@@ -83,12 +83,12 @@ impl Pruner {
                 Ok(gone) => gone,
                 Err(Broken::Stopped | Broken::Write(Rejected::Closing)) => return,
                 Err(error) => {
-                    tracing::error!("cannot let go of what is not kept any more, trying again: {error}");
+                    tracing::error!("cannot prune, trying again: {error}");
                     0
                 }
             };
             if gone > 0 {
-                tracing::info!(jobs = gone, "removed ended jobs that are not kept any more");
+                tracing::info!(jobs = gone, "pruned jobs that have ended");
             }
             // What is needed all the same is not looked at in vain again and again.
             pause =
@@ -158,7 +158,7 @@ impl Pruner {
         let gone = self.prune(Command::Prune { jobs, keys: Vec::new() }, stop).await?;
         for job in &gone {
             if let Err(error) = self.files.forget(*job).await {
-                tracing::error!(%job, "cannot remove the files of a job that is not kept, the next start will: {error}");
+                tracing::error!(%job, "cannot remove the files of a pruned job; the next start will: {error}");
             }
         }
         Ok(gone.len())

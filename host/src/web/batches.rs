@@ -76,10 +76,10 @@ fn key_of_entry(key: &str, index: usize) -> String {
 fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(NewJob, Vec<InputField>)>, Problem> {
     let form: Form = document.read()?;
     if form.atomic == Some(false) {
-        return Err(Problem::invalid("atomic", "a batch is always made as a whole: leave atomic out, or say true"));
+        return Err(Problem::invalid("atomic", "a batch is always atomic: leave atomic out, or set it to true"));
     }
     if form.jobs.is_empty() || form.jobs.len() > JOBS {
-        return Err(Problem::invalid("jobs", format!("a batch has from 1 to {JOBS} jobs")));
+        return Err(Problem::invalid("jobs", format!("a batch has 1 to {JOBS} jobs")));
     }
     let sent = document.value().get("jobs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if let Some(index) = sent.iter().position(|entry| !entry.is_object()) {
@@ -95,7 +95,7 @@ fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(Ne
         ids.push(wish.job.id);
         dependencies += wish.job.depends_on.len();
         if dependencies > DEPENDENCIES {
-            let detail = format!("the jobs of a batch may depend on {DEPENDENCIES} others all told");
+            let detail = format!("the jobs of a batch may depend on at most {DEPENDENCIES} others in total");
             return Err(Problem::invalid(format!("jobs.{index}.depends_on"), detail));
         }
         let key = key.as_ref().map(|key| (key_of_entry(key, index), digest.clone()));

@@ -125,7 +125,7 @@ pub(super) fn moment(field: &str, text: &str) -> Result<Timestamp, Problem> {
 
 fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem> {
     if names.len() > DEPENDENCIES {
-        let detail = format!("a job may depend on {DEPENDENCIES} others at the most");
+        let detail = format!("a job may depend on at most {DEPENDENCIES} others");
         return Err(Problem::invalid("depends_on", detail));
     }
     let mut ids = Vec::with_capacity(names.len());
@@ -136,8 +136,7 @@ fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem>
             None => name.parse().ok().map(JobId),
         };
         let id = id.ok_or_else(|| {
-            let detail =
-                format!("{name:?} is neither the id of a job nor, in a batch, #N for an entry before this one");
+            let detail = format!("{name:?} is neither a job id nor, in a batch, #N for an earlier entry");
             Problem::invalid("depends_on", detail)
         })?;
         if seen.insert(id) {
@@ -151,7 +150,7 @@ fn backend(host: &Host, name: Option<String>) -> Result<Arc<Backend>, Problem> {
     let name = name.unwrap_or_else(|| host.config.default_backend.clone());
     host.registry.get(&name).ok_or_else(|| {
         let known: Vec<_> = host.registry.iter().map(|backend| backend.name.as_str()).collect();
-        Problem::invalid("backend", format!("there is no backend {name:?}; these are: {}", known.join(", ")))
+        Problem::invalid("backend", format!("unknown backend {name:?}; use one of {}", known.join(", ")))
     })
 }
 
@@ -162,7 +161,7 @@ fn inputs(sent: &Value, inputs: Vec<InputField>) -> Result<Vec<InputField>, Prob
         return Err(Problem::invalid("inputs", "an input must be an object with a name and an upload"));
     }
     if inputs.len() > INPUTS {
-        return Err(Problem::invalid("inputs", format!("a job may have {INPUTS} inputs at the most")));
+        return Err(Problem::invalid("inputs", format!("a job may have at most {INPUTS} inputs")));
     }
     let mut names: Vec<_> = inputs.iter().map(|input| &input.name).collect();
     names.sort();

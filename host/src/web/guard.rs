@@ -69,7 +69,7 @@ impl Guard {
         for name in [Some(&host), uri.authority()].into_iter().flatten() {
             if !self.serves(name) {
                 return Err(Problem::forbidden(format!(
-                    "this host is not called {name}: if it should be, add that name to `web.hosts` in its configuration"
+                    "unknown host name {name}: to serve it, add it to `web.hosts` in the configuration"
                 )));
             }
         }
@@ -89,8 +89,8 @@ impl Guard {
             return Ok(origin.clone());
         }
         Err(Problem::forbidden(format!(
-            "a page of {text:?} may not use the host at {host}: if it should, add that origin to `web.origins` in the \
-             host's configuration"
+            "pages from {text:?} may not use the host at {host}: to allow them, add that origin to `web.origins` in the \
+             configuration"
         )))
     }
 }

@@ -58,10 +58,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Op
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "neither a value nor a list of values of this field: leave the field out if nothing is meant"
-)]
+#[serde(untagged, expecting = "must be a value or a list of values: leave the field out to not filter by it")]
 enum OneOrMany<T> {
     Many(Vec<T>),
     One(T),
@@ -73,7 +70,7 @@ fn named<T>(field: &str, given: Option<OneOrMany<T>>) -> Result<Vec<T>, Problem>
         None => Ok(Vec::new()),
         Some(OneOrMany::One(one)) => Ok(vec![one]),
         Some(OneOrMany::Many(many)) if many.is_empty() => {
-            Err(Problem::invalid(field, format!("{field} is empty: name something, or leave it out")))
+            Err(Problem::invalid(field, format!("{field} is empty: name at least one, or leave it out")))
         }
         Some(OneOrMany::Many(many)) => Ok(many),
     }
@@ -126,7 +123,7 @@ pub(super) async fn move_to(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
         Move { to: Some(End::Front), before: None } => MoveTo::Front,
         Move { to: Some(End::Back), before: None } => MoveTo::Back,
         Move { to: None, before: Some(other) } => MoveTo::Before(JobId(other)),
-        _ => return Err(Problem::invalid("to", "say either to: \"front\" or \"back\", or before: the id of a job")),
+        _ => return Err(Problem::invalid("to", "give either \"to\": \"front\" or \"back\", or \"before\": a job id")),
     };
     changed(host, Command::Move { job: JobId(id), to, by: OWNER.to_owned() }).await
 }

@@ -142,7 +142,7 @@ async fn batches(host: &Host, mut batches: Vec<String>) -> Result<Option<Vec<Job
     batches.sort();
     batches.dedup();
     if batches.len() > BATCHES {
-        return Err(Problem::invalid("batch_id", format!("name {BATCHES} batches at the most")));
+        return Err(Problem::invalid("batch_id", format!("name at most {BATCHES} batches")));
     }
     let mut ids = None;
     for batch in batches {

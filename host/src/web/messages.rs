@@ -91,7 +91,7 @@ pub(super) async fn conversation(host: Arc<Host>, name: Segment, query: Query) -
     let expand = match query.one("expand")? {
         None => false,
         Some("jobs") => true,
-        Some(_) => return Err(Problem::invalid("expand", "expand can be: jobs")),
+        Some(_) => return Err(Problem::invalid("expand", "expand must be jobs, or be left out")),
     };
     let (limit, after) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?.unwrap_or(0));
     // The cursor is taken before the messages are read: what happens in between is told twice rather than never.
@@ -142,7 +142,7 @@ fn content(text: String) -> Result<String, Problem> {
 fn metadata(fields: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
     if let Some(key) = JOB_KEYS.iter().find(|key| fields.contains_key(**key)) {
         let field = format!("extra_metadata.{key}");
-        let detail = format!("{field} belongs to the job that reports to this message; choose another name");
+        let detail = format!("{field} is written by the message's job; use another name");
         return Err(Problem::invalid(field, detail));
     }
     match small("extra_metadata", Value::Object(fields), METADATA)? {

@@ -23,8 +23,11 @@ impl Query {
     pub(super) fn only(&self, known: &[&str]) -> Result<(), Problem> {
         for (name, value) in &self.0 {
             if !known.contains(&name.as_str()) {
-                let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-                return Err(Problem::invalid(name, format!("{name:?} is not known here; this is: {known}")));
+                let rule = match known {
+                    [] => "this path takes none".to_owned(),
+                    known => format!("use one of {}", known.join(", ")),
+                };
+                return Err(Problem::invalid(name, format!("unknown parameter {name:?}; {rule}")));
             }
             if value.contains('\0') {
                 return Err(Problem::invalid(name, format!("{name} has a NUL character")));
@@ -42,7 +45,7 @@ impl Query {
     pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Problem> {
         let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         match (values.next(), values.next()) {
-            (Some(_), Some(_)) => Err(Problem::invalid(name, format!("{name} is there twice"))),
+            (Some(_), Some(_)) => Err(Problem::invalid(name, format!("{name} is given twice"))),
             (value, _) => Ok(value),
         }
     }
@@ -62,7 +65,7 @@ impl Query {
         // The store's integers are signed.
         match text.parse::<i64>().ok().and_then(|ticket| u64::try_from(ticket).ok()) {
             Some(ticket) => Ok(Some(ticket)),
-            None => Err(Problem::invalid("cursor", "cursor must be what `next` of the page before said")),
+            None => Err(Problem::invalid("cursor", "cursor must be the `next` of an earlier page")),
         }
     }
 }

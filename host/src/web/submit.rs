@@ -83,7 +83,7 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
             Ok(Some(String::from_utf8_lossy(key.as_bytes()).into_owned()))
         }
         _ => {
-            let detail = format!("there may be one Idempotency-Key of 1 to {LONGEST_KEY} visible ASCII characters");
+            let detail = format!("send at most one Idempotency-Key, of 1 to {LONGEST_KEY} visible ASCII characters");
             Err(Problem::invalid("Idempotency-Key", detail))
         }
     }

@@ -96,7 +96,7 @@ impl<B: Buf, S: Stream<Item = Result<B, warp::Error>> + Unpin> Source<'_, S> {
 
 /// What the client says that the bytes are. Backends choose by it, so there must be one.
 fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
-    let wrong = || Problem::wrong_content_type("an upload must say what it is: send a Content-Type such as image/png");
+    let wrong = || Problem::wrong_content_type("an upload needs a Content-Type, such as image/png");
     let mime = content_type(headers).ok_or_else(wrong)?;
     if mime.type_() == mime_guess::mime::MULTIPART || mime == mime_guess::mime::APPLICATION_WWW_FORM_URLENCODED {
         return Err(Problem::wrong_content_type(format!(

@@ -17,7 +17,7 @@ async fn a_component_that_is_fit_says_who_it_is() {
     let json = easel(["--json", "backend", "check", online.to_str().unwrap()]).await.json();
 
     assert_eq!(words.code, Some(0), "{words}");
-    assert!(words.stdout.contains("fakes.wasm is fit to run") && words.stdout.contains("behaviour"), "{words}");
+    assert!(words.stdout.contains("fakes.wasm can be run") && words.stdout.contains("behaviour"), "{words}");
     assert_eq!((&json["name"], &json["wants_network"]), (&"fakes-online".into(), &true.into()), "{json:#}");
 }
 

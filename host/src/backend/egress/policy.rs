@@ -75,7 +75,7 @@ pub(in crate::backend) enum Denied {
     )]
     Host { backend: String, host: String, port: u16, line: String },
     #[error(
-        "host {host}:{port} of backend {backend} leads to {address}, which is {kind}: if that is meant, add \
+        "host {host}:{port} of backend {backend} leads to {address}, which is {kind}: if that is intended, add \
          \"{address}:{port}\" to backend.{backend}.allow_hosts ({line})"
     )]
     Address { backend: String, host: String, port: u16, address: String, kind: &'static str, line: String },

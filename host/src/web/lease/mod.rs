@@ -72,7 +72,7 @@ async fn take_place(host: Arc<Host>, new: NewJob) -> Result<Attendance, Problem>
 
 /// Finds the command where it is, for its holder.
 async fn come_back(host: &Host, device: &str, id: &str, key: &str) -> Result<Attendance, Problem> {
-    let gone = || Problem::gone(format!("there is no command {id} any more that has this key")).in_field("job_id");
+    let gone = || Problem::gone(format!("there is no longer a command {id} with this key")).in_field("job_id");
     let id = id.parse().map(JobId).map_err(|_| gone())?;
     let backend = backend_of_commands(device);
     let is_theirs = |job: &Arc<Job>| {
@@ -84,7 +84,7 @@ async fn come_back(host: &Host, device: &str, id: &str, key: &str) -> Result<Att
 
 fn new_job(host: &Host, device: &str, query: &Query, key: String) -> Result<NewJob, Problem> {
     let program = text(query, "command")?
-        .ok_or_else(|| Problem::invalid("command", "say which program it is to be, without its arguments"))?;
+        .ok_or_else(|| Problem::invalid("command", "name the program that will run, without its arguments"))?;
     let name = text(query, "name")?.unwrap_or_else(|| program.clone());
     let unload = query.one("unload")?.map(|text| boolean("unload", text)).transpose()?.unwrap_or_default();
     let (least, most) = (*PRIORITIES.start(), *PRIORITIES.end());

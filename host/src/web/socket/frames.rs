@@ -44,7 +44,9 @@ impl ClientFrame {
                     Err(title) => Self::Bad(reference, title),
                 }
             }
-            Some(other) => Self::Bad(reference, format!("there is no frame of type {other:?}")),
+            Some(other) => {
+                Self::Bad(reference, format!("unknown frame type {other:?}; use subscribe, unsubscribe or ping"))
+            }
             None => Self::Bad(reference, "a frame needs a type".to_owned()),
         }
     }

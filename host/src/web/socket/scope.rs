@@ -27,7 +27,7 @@ impl Filter {
                 let id: Uuid = value.parse().map_err(|_| format!("batch_id {value:?} is not a UUID"))?;
                 Ok(Self::Batch(BatchId(id)))
             }
-            _ => Err(format!("there is no filter {key:?}: use conversation_id, job_id or batch_id")),
+            _ => Err(format!("unknown filter {key:?}; use conversation_id, job_id or batch_id")),
         }
     }
 

@@ -88,7 +88,10 @@ impl Session {
             ClientFrame::Ping => vec![frames::pong()],
             ClientFrame::Bad(reference, title) => vec![frames::error(reference, &title)],
             ClientFrame::Follow { reference, .. } if self.wishes.len() >= FILTERS => {
-                vec![frames::error(Some(reference), "too much at once: wait for the answers to what you have sent")]
+                vec![frames::error(
+                    Some(reference),
+                    "too many changes at once: wait for the answers to those you have sent",
+                )]
             }
             ClientFrame::Follow { reference, filter, follow: true } if !self.scope.has_room_for(&filter, FILTERS) => {
                 vec![frames::error(
