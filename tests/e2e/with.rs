@@ -4,14 +4,16 @@
 //! Commands here hold a lock on a file, which the kernel gives back when the last process that has it is gone. What comes next
 //! on the device tries to get it: so it finds out whether anything was left when it started.
 
+mod confine;
 mod holder;
 mod lease;
 
 use crate::harness::socket::{head, runs};
 use crate::harness::{Config, Home, Host, easel, eventually, history};
-use holder::{With, command_that_is, commands, kill};
+use holder::{With, command_that_is, commands};
 use serde_json::json;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 /// Says that it has begun, and goes on until it is given a line.
@@ -116,11 +118,32 @@ async fn what_a_command_exits_with_comes_through_and_its_arguments_stay_its_own(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_cannot_be_started_gives_the_device_back() {
     let host = Host::start().await;
-    let exit = easel(["--server", host.url(), "with", "gpu0", "--", "no-such-program"]).await;
-    exit.says(127, &["no-such-program", "No such file"]);
+    let script = host.home().path().join("script");
+    std::fs::write(&script, "#!/no/such/interpreter").unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let exit = easel(["--server", host.url(), "with", "gpu0", "--", script.to_str().unwrap()]).await;
+    exit.says(127, &[script.to_str().unwrap(), "No such file"]);
     let job = commands(&host).await.pop().unwrap();
     assert_eq!(job["error"]["message"], "The command could not be started.");
     host.api().until_idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_program_takes_no_place_in_line() {
+    let host = Host::start().await;
+    let text = host.home().path().join("text");
+    std::fs::write(&text, "not a program").unwrap();
+    let text = text.to_str().unwrap();
+    for (program, code, words) in [
+        ("no-such-program", 127, "No such file"),
+        ("/no/such/program", 127, "No such file"),
+        (text, 126, "Permission denied"),
+        ("/", 126, "Permission denied"),
+    ] {
+        let exit = easel(["--server", host.url(), "with", "gpu0", "--", program]).await;
+        exit.says(code, &["cannot run", program, words]);
+    }
+    assert_eq!(commands(&host).await.len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -165,11 +188,11 @@ async fn a_command_dies_with_easel_that_was_killed_and_the_device_is_free() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_dies_also_with_the_process_that_holds_its_device() {
     let host = brief().start().await;
-    let script = locked(&host, "setsid sleep 600 & echo $PPID; echo begun; sleep 600");
+    let script = locked(&host, "setsid sleep 600 & echo begun; sleep 600");
     let mut with = With::start(&host, &[], &script);
     with.says("begun").await;
 
-    kill("KILL", &with.output()[0]);
+    with.kill_holder();
 
     assert_eq!(with.exit().await, Some(1));
     assert!(with.has_told("was killed"));

@@ -53,6 +53,8 @@ async fn examine(remote: &Remote, args: &Args) -> anyhow::Result<Vec<Check>> {
     checks.push(probes::lock(&config));
     checks.push(probes::secrets(&config));
     checks.push(probes::engine(&config).await);
+    #[cfg(target_os = "linux")]
+    checks.push(super::with::check());
     checks.push(probes::host(remote).await?);
     Ok(checks)
 }

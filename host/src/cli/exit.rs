@@ -8,6 +8,7 @@ use super::config::Unloadable;
 use super::id::Ambiguous;
 use super::print::{self, OutputClosed};
 use super::problem::{ClientError, document};
+use super::stderr;
 use crate::backend::LoadError;
 use crate::config::ConfigError;
 
@@ -23,6 +24,12 @@ pub struct Ended(pub u8);
 
 /// Prints an error with its whole chain, or with `json` as a problem document, and says what the process exits with.
 pub fn exit_code(outcome: anyhow::Result<()>, json: bool) -> ExitCode {
+    let code = told(outcome, json);
+    stderr::finish();
+    code
+}
+
+fn told(outcome: anyhow::Result<()>, json: bool) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };

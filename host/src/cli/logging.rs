@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
-use super::Usage;
+use super::{Usage, stderr};
 
 /// Libraries whose `info` is about themselves, and one that blames the host for a stranger's certificate. Two parts of the database
 /// complain whenever it is closed: that it is being closed. What the user says about them comes later and wins.
@@ -20,7 +20,7 @@ pub fn log_to_stderr() -> anyhow::Result<()> {
         .map_err(|error| Usage(format!("EASEL_LOG: {error}: write a level such as \"debug\", or \"easel=debug\"")))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| stderr::Log)
         // It would be told to whoever does not read the log, and nobody may fail for that.
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none());

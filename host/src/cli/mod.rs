@@ -33,6 +33,7 @@ mod save;
 mod serve;
 mod show;
 mod socket;
+mod stderr;
 mod submit;
 mod text;
 mod upload;
@@ -47,6 +48,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
 
 pub use exit::{Usage, exit_code};
 pub use logging::log_to_stderr;
@@ -60,7 +62,15 @@ pub struct Cli {
     #[command(flatten)]
     remote: Remote,
     #[command(subcommand)]
-    command: Command,
+    entry: Entry,
+}
+
+#[derive(Debug, Subcommand)]
+enum Entry {
+    #[command(flatten)]
+    Usual(Command),
+    /// Run your own command on a GPU when its turn comes
+    With(with::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,8 +104,6 @@ enum Command {
     Prioritise(place::Priority),
     /// Follow everything that happens, until Ctrl-C
     Watch,
-    /// Run your own command on a GPU when its turn comes
-    With(with::Args),
     /// See the queue, stop it, let it go on
     #[command(subcommand)]
     Queue(queue::Command),
@@ -130,8 +138,17 @@ impl Cli {
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(answer(cli.command, &cli.remote));
+    match cli.entry {
+        Entry::Usual(command) => finish(&mut Builder::new_multi_thread(), answer(command, &cli.remote)),
+        // How many threads it may have, it has to find out.
+        Entry::With(args) => with::run(&cli.remote, &args),
+    }
+}
+
+/// Runs it to its end.
+fn finish(runtime: &mut Builder, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = runtime.enable_all().build()?;
+    let outcome = runtime.block_on(work);
     // A compilation that was given up still runs on its thread, and nobody waits for what it comes to.
     runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
@@ -153,7 +170,6 @@ async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
         Command::Move(args) => place::to(remote, &args).await,
         Command::Prioritise(args) => place::prioritise(remote, &args).await,
         Command::Watch => watch::run(remote).await,
-        Command::With(args) => with::run(remote, args).await,
         Command::Queue(command) => queue::run(remote, &command).await,
         Command::Device(command) => device::run(remote, &command).await,
         Command::Backend(command) => backend::run(remote, &command).await,

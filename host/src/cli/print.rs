@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write as _};
 use chrono::{DateTime, Local, Utc};
 use console::{Term, measure_text_width, style, truncate_str};
 
+use super::stderr;
 use super::text::steers;
 
 /// The reader of the output has gone, as `head` does.
@@ -24,7 +25,7 @@ pub(super) fn line(text: impl Display) -> anyhow::Result<()> {
 
 /// A word beside the output, on stderr. Nothing fails because nobody listens there.
 pub(super) fn aside(text: impl Display) {
-    writeln!(io::stderr(), "{text}").unwrap_or_default();
+    stderr::say(text);
 }
 
 /// Prints JSON as it came, except that no character in it can steer a terminal: within its texts, which is the only place for

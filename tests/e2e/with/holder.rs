@@ -28,7 +28,12 @@ impl With {
         // A terminal's interrupt must reach it: who runs these tests in the background ignores it, and so would it.
         let mut command = cli::clean(Command::new("env"));
         command.arg("--default-signal=INT").arg(cli::binary());
-        command.args(["--server", host.url(), "with", "gpu0"]).args(options).args(["--", "sh", "-c", script]);
+        command.args(["--server", host.url(), "with", "gpu0"]).args(options);
+        // All of these tests under another confinement than the first that this machine can make.
+        if let Some(how) = std::env::var_os("EASEL_TEST_CONFINE").filter(|_| !options.contains(&"--confine")) {
+            command.arg("--confine").arg(how);
+        }
+        command.args(["--", "sh", "-c", script]);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -82,6 +87,23 @@ impl With {
     /// A signal to the process that the user started.
     pub fn signal(&self, signal: &str) {
         kill(signal, &self.pid());
+    }
+
+    /// kill -9 for the process that holds the device: the child of the one that the user started.
+    pub fn kill_holder(&self) {
+        let me = self.child.id();
+        let children: Vec<u32> = std::fs::read_dir("/proc")
+            .expect("/proc")
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter(|pid| {
+                let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+                status
+                    .lines()
+                    .any(|line| line.strip_prefix("PPid:").is_some_and(|parent| parent.trim() == me.to_string()))
+            })
+            .collect();
+        assert_eq!(children.len(), 1, "one process holds the device");
+        kill("KILL", &children[0].to_string());
     }
 
     /// A signal as the terminal sends it: to all that run in the foreground.

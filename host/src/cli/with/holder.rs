@@ -8,19 +8,23 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::bar::Bar;
 use super::super::client::{Client, Remote};
 use super::super::exit::Ended;
+use super::super::stderr::{self, say};
 use super::super::view::Job;
+use super::Args;
+use super::confine::Confinement;
+use super::guardian::Guardian;
 use super::lease::{Lease, News};
+use super::program::not_run;
 use super::running::{self, Running};
-use super::say::{self, say};
 use super::signals::{Heard, Signals};
-use super::{Args, tree};
+use super::tree;
 
 /// How long the host may be away while the command waits in line.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -54,23 +58,37 @@ enum Turn {
 }
 
 /// Waits for the device, runs the command, gives the device back.
-pub(super) async fn hold(remote: &Remote, args: Args, guardian: Pid) -> anyhow::Result<()> {
+pub(super) async fn hold(
+    remote: &Remote,
+    args: &Args,
+    guardian: &Guardian,
+    confinement: &Confinement,
+) -> anyhow::Result<()> {
+    stderr::detach();
     tree::adopt_orphans()?;
     let mut signals = Signals::listen()?;
-    tree::end_with(guardian)?;
+    guardian.end_with()?;
     let client = Client::new(remote)?;
-    let mut lease = Lease::ask(Client::new(remote)?, &args, &program(&args))?;
+    let mut lease = Lease::ask(Client::new(remote)?, args, &program(args))?;
 
-    let outcome = hold_lease(&mut lease, &mut signals, &client, &args).await;
+    let outcome = hold_lease(&mut lease, &mut signals, &client, args, confinement).await;
     if outcome.is_err() {
         // Whatever went wrong: whoever does not hold the device runs nothing on it.
-        tree::end_now().await?;
+        confinement.end_now().await?;
     }
-    say::finish();
+    // It is the guardian's, who may be gone.
+    confinement.remove();
+    stderr::finish();
     outcome
 }
 
-async fn hold_lease(lease: &mut Lease, signals: &mut Signals, client: &Client, args: &Args) -> anyhow::Result<()> {
+async fn hold_lease(
+    lease: &mut Lease,
+    signals: &mut Signals,
+    client: &Client,
+    args: &Args,
+    confinement: &Confinement,
+) -> anyhow::Result<()> {
     let attempt = match in_line(lease, signals, client).await? {
         Turn::Ours(attempt) => attempt,
         Turn::Cancelled(attempt) => {
@@ -81,7 +99,7 @@ async fn hold_lease(lease: &mut Lease, signals: &mut Signals, client: &Client, a
     };
     let terms = lease.terms().context("the host has not said for how long the device is lent")?;
     say(format!("easel: {} is yours, as job {}", args.device, terms.job));
-    let (ended, why) = match Running::start(&args.command, &terms.job, &args.device) {
+    let (ended, why) = match Running::start(&args.command, &terms.job, &args.device, confinement) {
         Ok(running) => {
             let (ended, why) = run(running, lease, signals, args, terms.ending).await?;
             (Ok(ended), why)
@@ -203,7 +221,7 @@ fn lost(job: &Job) -> anyhow::Error {
 
 /// Sees to it that the command ends when it must.
 async fn run(
-    mut running: Running,
+    mut running: Running<'_>,
     lease: &mut Lease,
     signals: &mut Signals,
     args: &Args,
@@ -328,10 +346,9 @@ fn outcome(ended: io::Result<ExitStatus>, why: Option<Why>, job: Option<&Job>, a
     let status = match ended {
         Ok(status) => status,
         Err(error) => {
-            let program = args.command.first().map(|program| program.display().to_string()).unwrap_or_default();
-            say(format!("easel: cannot run {program}: {error}"));
-            // As shells tell it.
-            return Err(Ended(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }).into());
+            let (words, ended) = not_run(&args.command, &error);
+            say(words);
+            return Err(ended.into());
         }
     };
     let cancelled = why.is_none() && job.is_some_and(|job| &*job.status == "cancelled");

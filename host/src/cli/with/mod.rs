@@ -2,8 +2,13 @@
 //!
 //! Two processes do that. The one that the user started is the `guardian`; it starts the same program once more, as the
 //! `holder`, which keeps the `lease` and runs the command. Each sees to it that the command does not outlive the other: so a
-//! command is over also when somebody kills either of them. `tree` finds all processes of the command, wherever they hide.
+//! command is over also when somebody kills either of them. `confine` says what holds the command, and `tree` finds all its processes,
+//! wherever they hide.
 
+#[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(target_os = "linux")]
+mod confine;
 #[cfg(target_os = "linux")]
 mod guardian;
 #[cfg(target_os = "linux")]
@@ -11,9 +16,11 @@ mod holder;
 #[cfg(target_os = "linux")]
 mod lease;
 #[cfg(target_os = "linux")]
-mod running;
+mod namespace;
 #[cfg(target_os = "linux")]
-mod say;
+mod program;
+#[cfg(target_os = "linux")]
+mod running;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]
@@ -22,8 +29,16 @@ mod tree;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::Usage;
+use tokio::runtime::Builder;
+
+#[cfg(target_os = "linux")]
+use super::check::Check;
 use super::client::Remote;
+use super::{Usage, finish, stderr};
+#[cfg(target_os = "linux")]
+use confine::{CONFINEMENT, Confinement};
+#[cfg(target_os = "linux")]
+use guardian::Guardian;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -50,6 +65,9 @@ pub(super) struct Args {
     /// End the command after this time, such as 90m
     #[arg(long, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
+    /// What holds the command, so that nothing of it is left when it is over [default: the first that can be made here]
+    #[arg(long, value_name = "HOW")]
+    confine: Option<Confine>,
     /// What to run
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -63,16 +81,60 @@ fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// What holds a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Confine {
+    /// A control group of its own
+    Cgroup,
+    /// A process namespace of its own
+    Namespace,
+    /// Easel itself, which stops and kills what it finds
+    Freeze,
+}
+
 /// Runs as the guardian, or, if started by one, as its holder.
-pub(super) async fn run(remote: &Remote, args: Args) -> anyhow::Result<()> {
+pub(super) fn run(remote: &Remote, args: &Args) -> anyhow::Result<()> {
     if remote.json {
         return Err(Usage("--json: the output of `easel with` is that of its command".to_owned()).into());
     }
     #[cfg(target_os = "linux")]
-    match guardian::of_this_process()? {
-        Some(guardian) => holder::hold(remote, args, guardian).await,
-        None => guardian::guard().await,
+    match Guardian::of_this_process()? {
+        None => {
+            let program = args.command.first().map(OsString::as_os_str).unwrap_or_default();
+            if let Err(error) = program::look_for(program) {
+                let (words, ended) = program::not_run(&args.command, &error);
+                stderr::say(words);
+                return Err(ended.into());
+            }
+            let confinement = Confinement::make(args.confine)?;
+            // Outside of a namespace that is still to have its first process, the system refuses a second thread.
+            finish(&mut Builder::new_current_thread(), guardian::guard(&confinement))
+        }
+        Some(guardian) => {
+            let confinement = Confinement::made(&std::env::var(CONFINEMENT).unwrap_or_default())?;
+            finish(&mut Builder::new_multi_thread(), holder::hold(remote, args, &guardian, &confinement))
+        }
     }
     #[cfg(not(target_os = "linux"))]
     anyhow::bail!("`easel with` works on Linux only so far: it could not promise elsewhere that the command ends")
+}
+
+/// What would hold a command here, for the doctor.
+#[cfg(target_os = "linux")]
+pub(super) fn check() -> Check {
+    let (how, why_not) = Confinement::found();
+    let why_not = why_not.iter().map(|error| format!("{error:#}")).collect::<Vec<_>>().join("; ");
+    match how {
+        Confine::Cgroup => Check::ok("with", "commands of `easel with` are held by a control group"),
+        Confine::Namespace => {
+            Check::ok("with", format!("commands of `easel with` are held by a process namespace ({why_not})"))
+        }
+        Confine::Freeze => Check::warn(
+            "with",
+            format!(
+                "commands of `easel with` are held by nothing but Easel, which stops and kills what it finds: {why_not}"
+            ),
+            "run it in a control group of your own (`systemd-run --user --scope`), or allow user namespaces",
+        ),
+    }
 }

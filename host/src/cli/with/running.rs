@@ -12,13 +12,15 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
+use super::super::stderr::say;
+use super::confine::{CONFINEMENT, Confinement};
 use super::guardian::GUARDIAN;
-use super::say::say;
 use super::tree::{self, LOOK};
 
 /// A command, from its start until nothing of it is left.
-pub(super) struct Running {
+pub(super) struct Running<'a> {
     child: Child,
+    confinement: &'a Confinement,
     status: Option<ExitStatus>,
     /// When what is left of it is killed, once it was asked to end.
     kill_at: Option<Instant>,
@@ -28,32 +30,38 @@ pub(super) struct Running {
     ended: unix::Signal,
 }
 
-impl Running {
+impl<'a> Running<'a> {
     /// Starts a command that knows which job it is, and on which device.
-    pub(super) fn start(command: &[OsString], job: &str, device: &str) -> io::Result<Self> {
+    pub(super) fn start(
+        command: &[OsString],
+        job: &str,
+        device: &str,
+        confinement: &'a Confinement,
+    ) -> io::Result<Self> {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
-        command.args(arguments).env_remove(GUARDIAN).env("EASEL_JOB_ID", job).env("EASEL_DEVICE", device);
+        command.args(arguments).env_remove(GUARDIAN).env_remove(CONFINEMENT);
+        command.env("EASEL_JOB_ID", job).env("EASEL_DEVICE", device);
         let ended = signal(SignalKind::child())?;
-        Ok(Self { child: command.spawn()?, status: None, kill_at: None, told: HashSet::new(), ended })
+        let child = confinement.start(|| command.spawn())?;
+        Ok(Self { child, confinement, status: None, kill_at: None, told: HashSet::new(), ended })
     }
 
     /// Waits until nothing of it is left; how its own process ended. When that ends, what it leaves is ended too, within
     /// `ending`. Nothing is lost when this is dropped half way.
     pub(super) async fn over(&mut self, ending: Duration) -> io::Result<ExitStatus> {
         loop {
-            tree::reap(self.child.id())?;
-            if let Some(status) = self.status {
-                if tree::is_empty()? {
-                    return Ok(status);
-                }
-                if self.kill_at.is_none() {
+            match self.status {
+                None => tree::reap(self.child.id())?,
+                Some(status) if tree::is_empty()? => return Ok(status),
+                Some(_) if self.kill_at.is_none() => {
                     self.end(ending)?;
                     say("easel: the command has ended, ending what it has left running");
                 }
+                Some(_) => {}
             }
             if self.kill_at.is_some_and(|at| Instant::now() >= at) {
-                tree::signal(Signal::KILL, &mut self.told)?;
+                self.confinement.kill(&mut self.told)?;
             }
             let watched = self.kill_at.is_some();
             tokio::select! {
@@ -82,7 +90,7 @@ impl Running {
 
     /// Lets it go on after it was stopped.
     pub(super) fn go_on(&mut self) -> io::Result<()> {
-        tree::signal(Signal::CONT, &mut self.told).map(drop)
+        tree::signal(Signal::CONT, &mut self.told)
     }
 }
 

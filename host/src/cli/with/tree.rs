@@ -1,55 +1,101 @@
 //! All processes that a command has started, whatever they did to get away: groups and sessions of their own, parents that are
 //! gone. Orphans come to the nearest ancestor that adopts them, and that is us; so whatever runs is found below us in `/proc`.
+//!
+//! One look at `/proc` proves nothing: a process may be replaced by its child while others are looked at. Whether anything is left
+//! only the kernel knows: who has no child, not even one that it adopted, has nobody below it.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use rustix::process::{
-    Pid, Signal, WaitOptions, getpid, getppid, kill_process, set_child_subreaper, set_parent_process_death_signal,
-    waitpid,
-};
-use tokio::time::sleep;
+use anyhow::Context as _;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait, waitpid};
 
-use super::say::say;
+use super::super::stderr::say;
 
 /// How often it is looked whether processes that were killed are gone.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
+/// How often it is looked at a time for processes that are not stopped yet.
+const PASSES: usize = 1_000;
 
 /// Makes this process the parent of all below it whose parents are gone.
 pub(super) fn adopt_orphans() -> anyhow::Result<()> {
     set_child_subreaper(Some(getpid())).context("cannot adopt the processes that the command leaves")
 }
 
-/// Has this process told to terminate when its parent, which must be `parent`, is gone.
-pub(super) fn end_with(parent: Pid) -> anyhow::Result<()> {
-    set_parent_process_death_signal(Some(Signal::TERM)).context("cannot be told of the end of the parent process")?;
-    // It may have gone before that.
-    ensure!(getppid() == Some(parent), "the process that started this one is gone");
-    Ok(())
-}
-
-/// Sends a signal to all processes below this one; whether there were any. Those that it cannot be sent to are told of once.
-pub(super) fn signal(signal: Signal, told: &mut HashSet<Pid>) -> io::Result<bool> {
-    let below = below(getpid())?;
-    for pid in &below {
-        match kill_process(*pid, signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+/// Sends a signal to all processes that are found below this one. Those that it cannot be sent to are told of once.
+pub(super) fn signal(signal: Signal, told: &mut HashSet<Pid>) -> io::Result<()> {
+    for pid in below(getpid())? {
+        match kill_process(pid, signal) {
+            Ok(()) | Err(Errno::SRCH) => {}
             Err(error) => {
-                if told.insert(*pid) {
+                if told.insert(pid) {
                     say(format!("easel: cannot send {signal:?} to process {}: {error}", pid.as_raw_nonzero()));
                 }
             }
         }
     }
-    Ok(!below.is_empty())
+    Ok(())
 }
 
-/// Whether no process is left below this one.
-pub(super) fn is_empty() -> io::Result<bool> {
-    Ok(below(getpid())?.is_empty())
+/// Stops all processes below this one until no new one is found, and kills them: one that is stopped starts no other.
+pub(super) fn freeze_and_kill(told: &mut HashSet<Pid>) -> io::Result<()> {
+    // Whose they are is found out once: so that a look takes less time than it takes to start a process.
+    let mut known = HashMap::new();
+    for _ in 0..PASSES {
+        if !freeze(&mut known)? {
+            break;
+        }
+    }
+    signal(Signal::KILL, told)
+}
+
+/// Stops those that are not known yet; whether there were any.
+fn freeze(known: &mut HashMap<i32, bool>) -> io::Result<bool> {
+    let mut found = false;
+    let mut pids = pids()?;
+    // The newest first: whoever is on the run is among them.
+    pids.sort_unstable_by(|one, other| other.cmp(one));
+    for pid in pids {
+        if known.contains_key(&pid) {
+            continue;
+        }
+        let ours = is_ours(pid, known);
+        if ours.is_none_or(|ours| ours) {
+            found = true;
+        }
+        let (Some(ours), Some(target)) = (ours, Pid::from_raw(pid)) else { continue };
+        known.insert(pid, ours);
+        if ours {
+            // Whoever cannot be sent this is told of when it is to be killed.
+            kill_process(target, Signal::STOP).unwrap_or_default();
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a process is below this one and runs; none if it is gone, or its parent has gone just now.
+fn is_ours(pid: i32, known: &HashMap<i32, bool>) -> Option<bool> {
+    let root = getpid().as_raw_nonzero().get();
+    let process = look(pid)?;
+    if !process.runs || pid == root {
+        return Some(false);
+    }
+    let mut parent = process.parent;
+    loop {
+        if parent == root {
+            return Some(true);
+        }
+        if parent == 0 {
+            return Some(false);
+        }
+        if let Some(ours) = known.get(&parent) {
+            return Some(*ours);
+        }
+        parent = look(parent)?.parent;
+    }
 }
 
 /// Lets go of the processes that were adopted here and have ended, so that a command which runs for days leaves no trail of
@@ -60,20 +106,23 @@ pub(super) fn reap(own: Option<u32>) -> io::Result<()> {
         let ours = parent == me && own.is_none_or(|own| i64::from(own) != i64::from(pid));
         let Some(pid) = Pid::from_raw(pid).filter(|_| ours) else { continue };
         match waitpid(Some(pid), WaitOptions::NOHANG) {
-            Ok(_) | Err(rustix::io::Errno::CHILD) => {}
+            Ok(_) | Err(Errno::CHILD) => {}
             Err(error) => tracing::debug!("cannot wait for process {}: {error}", pid.as_raw_nonzero()),
         }
     }
     Ok(())
 }
 
-/// Kills whatever is below this process. Those who start others meanwhile are killed with them the next time.
-pub(super) async fn end_now() -> io::Result<()> {
-    let mut told = HashSet::new();
-    while signal(Signal::KILL, &mut told)? {
-        sleep(LOOK).await;
+/// Lets go of all children that have ended; whether there is no other. Only for when nobody else waits for one of them.
+pub(super) fn is_empty() -> io::Result<bool> {
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return Ok(false),
+            Err(Errno::CHILD) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(())
 }
 
 /// A process, and whether it still runs: one that has ended and only waits to be noticed does not, unless it is but the first
@@ -85,18 +134,22 @@ struct Process {
     runs: bool,
 }
 
-fn all() -> io::Result<Vec<Process>> {
+fn pids() -> io::Result<Vec<i32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        if !name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit())) {
-            continue;
-        }
-        // One that is gone by now is none.
-        let Ok(stat) = fs::read(format!("/proc/{}/stat", name.display())) else { continue };
-        found.extend(parse(&String::from_utf8_lossy(&stat)));
+        found.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
     }
     Ok(found)
+}
+
+fn all() -> io::Result<Vec<Process>> {
+    Ok(pids()?.into_iter().filter_map(look).collect())
+}
+
+/// A process; none if it is gone by now.
+fn look(pid: i32) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse(&String::from_utf8_lossy(&stat))
 }
 
 /// The processes below `root` that still run.
