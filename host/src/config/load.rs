@@ -13,6 +13,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::rules::{self, Broken};
+use super::strangers::{self, Kin};
 use super::{Backend, Component, Config, ConfigError, Database, error};
 
 /// The file that is read when none is named; it need not be there.
@@ -103,9 +104,8 @@ impl Config {
         if let Some(file) = file.filter(|file| !file.exists()) {
             return Err(ConfigError::NoFile(file.to_owned()));
         }
-        let variables: Vec<Variable> =
-            environment.into_iter().filter_map(|(name, value)| Variable::of_a_key(name, value)).collect();
         let mut broken = Broken::default();
+        let variables = sort_out(environment, &mut broken);
         let Read { mut config, names_default, unread } = read(file, &variables, &mut broken)?;
         if !names_default {
             match only_backend(&config.backends) {
@@ -168,6 +168,27 @@ struct Read {
     names_default: bool,
     /// The places of what could not be read.
     unread: Vec<Vec<String>>,
+}
+
+/// The variables that are keys. What is almost one is wrong; what is none of ours is told of.
+fn sort_out(environment: impl IntoIterator<Item = (String, String)>, broken: &mut Broken) -> Vec<Variable> {
+    let (mut keys, mut strangers) = (Vec::new(), Vec::new());
+    for (name, value) in environment {
+        let Some(variable) = Variable::of_a_key(name, value) else { continue };
+        match strangers::kin(&variable.key) {
+            Kin::Key => keys.push(variable),
+            Kin::Near(meant) => broken.0.push(ConfigError::Invalid {
+                key: variable.key,
+                rule: format!("unknown key; write {} for {meant}", strangers::variable(&meant)),
+                from: Some(format!("environment variable {}", variable.name)),
+            }),
+            Kin::Stranger => strangers.push(variable.name),
+        }
+    }
+    if !strangers.is_empty() {
+        tracing::warn!("these variables of the environment are no keys, and change nothing: {}", strangers.join(", "));
+    }
+    keys
 }
 
 /// Reads the layers. What cannot be read is noted and left out, so that the rest can be read as well.

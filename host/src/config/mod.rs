@@ -12,6 +12,7 @@ mod error;
 mod load;
 mod parse;
 mod rules;
+mod strangers;
 #[cfg(test)]
 mod tests;
 

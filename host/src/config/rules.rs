@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{BUILTINS, Backend, Component, Config, ConfigError, Device, Queue, Retention, Store, Web};
+use super::{BUILTINS, Backend, Component, Config, ConfigError, Database, Device, Queue, Retention, Store, Web};
 
 /// Below, the database would do nothing but flush; above, a flush would take seconds.
 const LOG: RangeInclusive<ByteSize> = ByteSize::kib(256)..=ByteSize::mib(256);
@@ -36,6 +36,7 @@ impl Broken {
 /// Adds all that is wrong with the configuration.
 pub(super) fn check(broken: &mut Broken, config: &Config) {
     listen(broken, config);
+    directory(broken, config);
     command_grace(broken, config.command_grace);
     store(broken, &config.store);
     web(broken, &config.web);
@@ -59,6 +60,15 @@ fn listen(broken: &mut Broken, config: &Config) {
             listen.port()
         )
     })
+}
+
+/// To the database, where it lies is a part of an address.
+fn directory(broken: &mut Broken, config: &Config) {
+    let key = if config.database == Database::InData { "data" } else { "database" };
+    let Some(directory) = config.database.directory(&config.data) else { return };
+    broken.ensure(directory.to_str().is_some_and(|path| !path.contains('?')), key, || {
+        format!("{} is no place for a database: its path must be UTF-8 and have no question mark", directory.display())
+    });
 }
 
 fn command_grace(broken: &mut Broken, grace: Duration) {

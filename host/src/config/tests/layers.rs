@@ -107,7 +107,7 @@ fn variables_of_clients_log_tests_and_build_are_not_keys() {
 #[test]
 fn a_misspelt_variable_is_an_unknown_key() {
     let error = load_with("", &[("EASEL_DATAA", "x")], &Overrides::default()).expect_err("is refused");
-    assert!(error.starts_with("dataa: unknown key"), "{error}");
+    assert!(error.starts_with("dataa: unknown key; write EASEL_DATA for data"), "{error}");
     assert!(error.ends_with("(in environment variable EASEL_DATAA)"), "{error}");
 }
 
