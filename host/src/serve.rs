@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Command, JobId, Retention};
+use easel_core::{Artifact, Command, JobId, Retention};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -22,9 +22,9 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Database};
 use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Memory, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
-use crate::store::{Location, Sizes, Store};
-use crate::upkeep::{Guard, Pruner};
-use crate::{open_files, web};
+use crate::store::{Home, Location, Sizes, Store, StoreError};
+use crate::upkeep::{Guard, Pruner, tell_lacking};
+use crate::{open_files, space, web};
 
 /// How long an upload that no job uses is kept.
 const UPLOADS: Duration = Duration::from_hours(24);
@@ -34,11 +34,13 @@ const SLICE: usize = 256;
 const PRUNED: usize = 32;
 /// Files that a host has open before it serves anybody, where the system does not say.
 const FILES_OPEN: u64 = 40;
+/// How often it is looked whether the directories are where they were, besides before each commit.
+const LOOK: Duration = Duration::from_secs(2);
 /// Jobs whose rows are read at once while the files are swept.
 const SWEEP: usize = 256;
 
 /// Runs the host until it is told to stop, or until it must.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     let files_limit = open_files::raise();
     anyhow::ensure!(
         files_limit >= web::LEAST_FILES,
@@ -53,7 +55,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Some(_) => "nowhere, it ends with this process".to_owned(),
         None => std::path::absolute(&data)?.display().to_string(),
     };
-    let opened = Store::open(&location(&config), Sizes::for_log(config.store.max_log), &data).await?;
+    if space::is_open_to_others(&data).unwrap_or_default() {
+        let cure = space::cure(&data);
+        tracing::warn!("other users of this machine may look into {place}: run `{cure}` if that is not meant");
+    }
+    let location = location(&config);
+    let home = match &location {
+        Location::SurrealKv(directory) => Some(Home::check(directory, adopted)?),
+        Location::Memory => None,
+    };
+    let opened = Store::open(&location, Sizes::for_log(config.store.max_log), &data).await?;
+    home.map_or(Ok(()), |home| home.stamp())?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         let cure = "another Easel may be there (`easel doctor` tells), or choose another with --listen";
         format!("cannot listen on {}: {cure}", config.listen)
@@ -68,7 +80,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let store = opened.store.clone();
     let (scheduler, mut writer) = Scheduler::start(opened, setup(&config, &registry));
     scheduler.send(Command::Recover).await.context("cannot take up what was running")?;
-    sweep(&scheduler, &files).await.context("cannot sweep the files of lost attempts")?;
+    let named = sweep(&scheduler, &files).await.context("cannot sweep the files of lost attempts")?;
+    let kept = scheduler.state().kept().bytes;
 
     let holders = Holders::new(scheduler.clone(), config.command_grace, stop.clone());
     holders.expect_back();
@@ -92,6 +105,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
     tokio::spawn(guard.clone().run(stop.clone()));
+    tokio::spawn(tell_lacking(scheduler.clone(), files.clone(), named, kept));
     let uploads = tokio::spawn(expire_uploads(files.clone(), scheduler.clone()));
     let retention = retention(&config.retention);
     let pruner =
@@ -102,15 +116,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let shares = web::Shares::of(files_limit, open_files::count().unwrap_or(FILES_OPEN));
     let mut web = tokio::spawn(web::serve(listener, Arc::new(host), shares, web_stop.clone()));
 
-    // In one piece: whoever waits for the first line may read no more.
-    let ready = format!("easel is ready at http://{address}\nits data: {place}\n");
-    if let Err(error) = io::stdout().write_all(ready.as_bytes()) {
-        tracing::debug!("nobody hears that the host is ready: {error}");
-    }
+    announce(format!("easel is ready at http://{address}\nits data: {place}\n"));
     tokio::select! {
         () = stop.cancelled() => {}
         // The writer ends by itself only when nobody can tell what the store holds: guessing would be worse than ending.
         ended = &mut writer => return ended.context("the writer crashed")?,
+        moved = moved(&store) => return Err(moved.into()),
         ended = &mut web => { ended.context("the web server crashed")??; stop.cancel(); }
     }
 
@@ -131,7 +142,31 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fires at SIGINT or SIGTERM.
+/// Waits until a directory is not where it was. Nothing is written any more then, not even at the end.
+async fn moved(store: &Store) -> StoreError {
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        looks.tick().await;
+        if let Err(error) = store.check_places() {
+            return error;
+        }
+    }
+}
+
+/// Says it on standard output, in one piece: whoever waits for the first line may read no more. Nobody waits for whoever does not
+/// read at all.
+fn announce(text: String) {
+    let write = move || {
+        if let Err(error) = io::stdout().write_all(text.as_bytes()) {
+            tracing::debug!("nobody hears that the host is ready: {error}");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("stdout".to_owned()).spawn(write) {
+        tracing::warn!("there is no thread to say that the host is ready: {error}");
+    }
+}
+
+/// Fires at SIGINT or SIGTERM. SIGHUP changes nothing.
 fn stop_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
@@ -141,6 +176,13 @@ fn stop_signal() -> anyhow::Result<CancellationToken> {
             stop.cancel();
         });
     }
+    // A terminal that closes sends it as well, and who asks for the configuration to be read again must not end the host.
+    let mut hang_ups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
+    tokio::spawn(async move {
+        while hang_ups.recv().await.is_some() {
+            tracing::warn!("SIGHUP: the host goes on; its configuration is read at a start only");
+        }
+    });
     Ok(stop)
 }
 
@@ -206,16 +248,18 @@ fn guard(config: &Config, data: &Path, scheduler: &Scheduler) -> Guard {
     Guard::new(scheduler.clone(), places, config.retention.disk_reserve)
 }
 
-/// Removes the files that no row names. Only before the host listens: a submission's inputs lie there before its row does.
-async fn sweep(scheduler: &Scheduler, files: &Files) -> anyhow::Result<()> {
-    let mut named: HashMap<JobId, Vec<u32>> = HashMap::new();
+/// Removes the files that no row names; the artifacts that the rows of the others name. Only before the host listens: a submission's
+/// inputs lie there before its row does.
+async fn sweep(scheduler: &Scheduler, files: &Files) -> anyhow::Result<HashMap<JobId, Vec<Artifact>>> {
+    let mut named: HashMap<JobId, Vec<Artifact>> = HashMap::new();
     for ids in files.jobs().await?.chunks(SWEEP) {
         for job in scheduler.jobs_by_id(ids).await? {
-            named.insert(job.id, job.artifacts.iter().map(|artifact| artifact.attempt).collect());
+            named.insert(job.id, job.artifacts);
         }
     }
     let unfinished = files.discard_unfinished_uploads().await?;
-    let swept = files.sweep(|job| named.get(&job).cloned()).await?;
+    let attempts = |artifacts: &Vec<Artifact>| artifacts.iter().map(|artifact| artifact.attempt).collect();
+    let swept = files.sweep(|job| named.get(&job).map(attempts)).await?;
     if swept != Default::default() || unfinished > 0 {
         tracing::info!(
             jobs = swept.jobs,
@@ -224,7 +268,7 @@ async fn sweep(scheduler: &Scheduler, files: &Files) -> anyhow::Result<()> {
             "removed files that a crash had left behind"
         );
     }
-    Ok(())
+    Ok(named)
 }
 
 async fn expire_uploads(files: Files, scheduler: Scheduler) {

@@ -48,7 +48,9 @@ mod hostile; // each ends as it should, the host lives, its memory is back, the 
 
 // The process and its engine.
 mod cli; // the command line against a running host
+mod data_directory; // nobody else's, no copy's, and where it was
 mod forge_backend; // the embedded Forge backend against a simulated Forge
 mod full_disk; // a write that fails, and what comes after it
 mod kill; // kill -9 at random moments under many clients, and what must hold afterwards
+mod standard_error; // nobody reads the log
 mod start_stop; // graceful stops, crashes, and coming back

@@ -29,6 +29,8 @@ pub struct AttemptFiles(Arc<Account>);
 
 #[derive(Debug)]
 struct Account {
+    /// The data directory, which is not made in its name if it is gone.
+    root: Arc<Path>,
     directory: PathBuf,
     number: u32,
     quota: u64,
@@ -58,8 +60,8 @@ impl Account {
 }
 
 impl AttemptFiles {
-    pub(super) fn new(directory: PathBuf, number: u32, quota: u64) -> Self {
-        Self(Arc::new(Account { directory, number, quota, books: Mutex::default() }))
+    pub(super) fn new(root: Arc<Path>, directory: PathBuf, number: u32, quota: u64) -> Self {
+        Self(Arc::new(Account { root, directory, number, quota, books: Mutex::default() }))
     }
 
     /// Begins a file. A name is used once in an attempt, also when the file is discarded.
@@ -117,7 +119,7 @@ impl Account {
         if books.begun.is_empty() {
             // Numbers never repeat, so there is nothing here, unless the data directory is older than its store.
             disk::remove_directory(&self.directory)
-                .and_then(|_| disk::create_directory(&self.directory))
+                .and_then(|_| disk::create_directory(&self.root, &self.directory))
                 .map_err(WriteError::of)?;
         }
         books.begun.push(Begun { name: name.to_owned(), finished: None });

@@ -22,10 +22,21 @@ pub(super) async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(FilesError::io("finish the work on", Path::new("a file"))(io::Error::other(error))))
 }
 
-pub(super) fn create_directory(path: &Path) -> Result<(), FilesError> {
+/// Creates a directory, and those between it and `root`. Where there is no root any more, nothing is to be made in its name.
+pub(super) fn create_directory(root: &Path, path: &Path) -> Result<(), FilesError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|directory| *directory != root).collect();
+    let create = || {
+        for directory in missing.iter().rev() {
+            match fs::create_dir(directory) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    };
     let mut tries = TRIES;
     loop {
-        match fs::create_dir_all(path) {
+        match create() {
             // Somebody removes the directory above, which was empty a moment ago.
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries > 0 => tries -= 1,
             created => return created.map_err(FilesError::io("create the directory", path)),

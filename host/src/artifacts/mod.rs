@@ -50,7 +50,7 @@ impl Files {
     pub fn open(data: &Path) -> Result<Self, FilesError> {
         let files = Self { root: data.into() };
         for directory in [files.artifacts(), files.inputs(), files.uploads(), files.logs()] {
-            disk::create_directory(&directory)?;
+            disk::create_directory(data, &directory)?;
         }
         disk::sync_directory(data)?;
         Ok(files)
@@ -68,7 +68,7 @@ impl Files {
 
     /// The files of an attempt that may write `quota` bytes. Its directory is made with the first of them.
     pub fn attempt(&self, job: JobId, number: u32, quota: u64) -> AttemptFiles {
-        AttemptFiles::new(self.attempt_directory(job, number), number, quota)
+        AttemptFiles::new(self.root.clone(), self.attempt_directory(job, number), number, quota)
     }
 
     fn artifacts(&self) -> PathBuf {

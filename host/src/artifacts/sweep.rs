@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use easel_core::JobId;
+use easel_core::{Artifact, JobId};
 use uuid::Uuid;
 
 use super::{Files, FilesError, disk};
@@ -35,6 +35,26 @@ impl Files {
             jobs.sort_unstable();
             jobs.dedup();
             Ok(jobs)
+        })
+        .await
+    }
+
+    /// The artifacts of a job that are not there, as paths below the data directory.
+    pub async fn lacking(&self, job: JobId, artifacts: Vec<Artifact>) -> Result<Vec<String>, FilesError> {
+        let files = self.clone();
+        disk::blocking(move || {
+            let mut lacking = Vec::new();
+            for artifact in artifacts {
+                let path = files.artifact_path(job, &artifact);
+                match fs::metadata(&path) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                        lacking.push(path.strip_prefix(&files.root).unwrap_or(&path).display().to_string());
+                    }
+                    Err(error) => return Err(FilesError::io("look at", &path)(error)),
+                }
+            }
+            Ok(lacking)
         })
         .await
     }

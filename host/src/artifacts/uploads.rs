@@ -81,10 +81,10 @@ impl Files {
         let name = name::check(name)?.to_owned();
         let known = self.upload(upload).await?.ok_or(FilesError::NoUpload(upload))?;
         let (from, inputs, directory) = (self.upload_path(upload), self.inputs(), self.inputs_of(job));
-        let to = directory.join(&name);
+        let (root, to) = (self.root.clone(), directory.join(&name));
         let taken = name::refused(&name, "the job has another input of this name");
         disk::blocking(move || {
-            disk::create_directory(&directory)?;
+            disk::create_directory(&root, &directory)?;
             match link(&from, &to) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(taken),

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::check::Check;
 use super::client::{Client, Remote};
 use super::problem::ClientError;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::space;
 
 /// Below this much room pictures stop soon; below the other, commits do.
@@ -37,7 +37,28 @@ pub(super) fn directory(config: &Config) -> Vec<Check> {
         true => Check::ok("data", format!("{} is writable", data.display())),
         false => Check::ok("data", format!("{} will be created in {}", data.display(), here.display())),
     };
-    vec![there, room(here), fsync(sync)]
+    let mut checks = vec![there];
+    if data == here {
+        checks.push(privacy(config));
+    }
+    checks.extend([room(here), fsync(sync)]);
+    checks
+}
+
+/// Whether only this user gets at prompts and pictures.
+fn privacy(config: &Config) -> Check {
+    let elsewhere = match &config.database {
+        Database::SurrealKv(place) => Some(place),
+        _ => None,
+    };
+    for place in std::iter::once(&config.data).chain(elsewhere) {
+        // One that cannot be looked at is told of elsewhere.
+        if space::is_open_to_others(place).unwrap_or_default() {
+            let finding = format!("other users of this machine may look into {}", place.display());
+            return Check::warn("privacy", finding, format!("run `{}`", space::cure(place)));
+        }
+    }
+    Check::ok("privacy", "no other user of this machine gets at prompts and pictures")
 }
 
 /// The directory itself, or the one in which it would be made.

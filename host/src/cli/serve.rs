@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::stderr;
 use crate::config::{Config, Database, ForgeUrl, Overrides, listen_address};
 
 #[derive(Debug, clap::Args)]
@@ -22,9 +23,15 @@ pub(super) struct Args {
     /// Send jobs to the Stable Diffusion WebUI Forge at this address
     #[arg(long, value_name = "URL")]
     forge: Option<ForgeUrl>,
+    /// Take a store over that is a copy, or comes from another machine, and run its jobs here
+    #[arg(long)]
+    adopt: bool,
 }
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
+    stderr::detach();
+    // Prompts and pictures are for nobody else on this machine.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let flags = Overrides {
         listen: args.listen,
         data: args.data.clone(),
@@ -32,5 +39,5 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
         forge: args.forge.clone(),
     };
     let config = Config::load(args.config.as_deref(), &flags)?;
-    crate::serve::run(config).await
+    crate::serve::run(config, args.adopt).await
 }

@@ -152,6 +152,11 @@ impl Scheduler {
         }
     }
 
+    /// Why nothing can be written, as far as that can be told.
+    pub fn blocked(&self) -> Option<StoreError> {
+        self.shared.store.blocked()
+    }
+
     /// Whether the store can be read.
     pub async fn answers(&self) -> Result<(), StoreError> {
         self.shared.store.seq().await.map(drop)

@@ -50,6 +50,7 @@ impl Writer {
                 (rows, bytes) = (rows + more.0, bytes + more.1);
                 batch.push(envelope);
             }
+            self.shared.store.check_places()?;
             self.write(batch).await.context("the store and this process may not agree any more")?;
             // The callers have their answers; whoever comes now waits for this.
             self.shared.store.flush_if_due().await.context("the store cannot go on")?;

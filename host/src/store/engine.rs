@@ -13,8 +13,9 @@
 //! - After an append that failed (a full disk), its log goes on with a part of that in its buffer, and so behind a tear. So
 //!   nothing is appended any more until the engine has been closed and opened again, and nobody but us appends at all.
 
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,14 +29,13 @@ use surrealdb_engine_local::Datastore;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::StoreError;
+use super::place::Place;
 use crate::space;
 
 /// What the disk must have room for besides what is in the log, before the engine is closed: it cannot be half closed.
 const MARGIN: u64 = 16 * 1024 * 1024;
 /// Enough for the hot end of every table.
 const BLOCK_CACHE: u64 = 64 * 1024 * 1024;
-/// Held locked for as long as a process has the store open: what SurrealKV locks, it lets go of at each flush.
-const LOCK: &str = "easel.lock";
 /// SurrealKV's directory of logs, within the store's.
 const LOGS: &str = "wal";
 /// Where SurrealKV repairs a torn log. What a crash leaves there spoils the next repair.
@@ -76,7 +76,7 @@ pub(super) struct Engine {
     /// An append has failed: whatever came after it would stand behind a tear.
     torn: AtomicBool,
     /// Keeps other processes out.
-    _lock: Option<File>,
+    place: Option<Place>,
 }
 
 struct Open {
@@ -86,12 +86,41 @@ struct Open {
 
 impl Engine {
     pub(super) async fn open(location: Location, sizes: Sizes) -> Result<Self, StoreError> {
-        let lock = match &location {
+        let place = match &location {
             Location::Memory => None,
-            Location::SurrealKv(directory) => Some(lock(directory)?),
+            Location::SurrealKv(directory) => {
+                // Before anything is made at a place that is another one for the engine.
+                address(directory)?;
+                Some(Place::take(directory)?)
+            }
         };
+        if let Location::SurrealKv(directory) = &location {
+            // What the engine says of a disk that is full is that its files are corrupted.
+            if let Some(needed) = room(directory)? {
+                return Err(StoreError::NoRoom { directory: directory.clone(), needed: ByteSize(needed) });
+            }
+            try_write(directory)?;
+        }
         let open = RwLock::new(Some(connect(&location, sizes).await?));
-        Ok(Self { location, sizes, open, torn: AtomicBool::new(false), _lock: lock })
+        Ok(Self { location, sizes, open, torn: AtomicBool::new(false), place })
+    }
+
+    /// Makes sure that its directory is still where it was.
+    pub(super) fn check_place(&self) -> Result<(), StoreError> {
+        self.place.as_ref().map_or(Ok(()), Place::check)
+    }
+
+    /// Why nothing can be written, as far as that can be told: a write has failed, and there is no room yet for the next.
+    pub(super) fn blocked(&self) -> Option<StoreError> {
+        let Location::SurrealKv(directory) = &self.location else { return None };
+        if !self.torn.load(Ordering::Relaxed) {
+            return None;
+        }
+        match room(directory) {
+            Ok(Some(needed)) => Some(StoreError::NoRoom { directory: directory.clone(), needed: ByteSize(needed) }),
+            Ok(None) => try_write(directory).err(),
+            Err(error) => Some(error),
+        }
     }
 
     /// The database; waits while it is being flushed.
@@ -137,6 +166,7 @@ impl Engine {
     /// Closes the engine, which empties its log, and opens it again. What it had in memory is on the disk then, whatever
     /// became of the log. After an error it is closed: to open what was not closed to its end would be to have it twice.
     async fn reopen(&self, directory: &Path) -> Result<(), StoreError> {
+        self.check_place()?;
         let mut slot = self.open.write().await;
         if let Some(open) = slot.take() {
             open.close().await?;
@@ -169,15 +199,21 @@ impl Open {
     }
 }
 
-fn lock(directory: &Path) -> Result<File, StoreError> {
-    let io = |what| move |error| StoreError::Io { what, path: directory.to_owned(), error };
-    fs::create_dir_all(directory).map_err(io("cannot create the store's directory"))?;
-    let file = File::create(directory.join(LOCK)).map_err(io("cannot write to the store's directory"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Held(directory.to_owned())),
-        Err(TryLockError::Error(error)) => Err(io("cannot lock the store in")(error)),
+/// A directory as the engine takes it: to it, a question mark begins options, and it knows no path that is not UTF-8.
+fn address(directory: &Path) -> Result<String, StoreError> {
+    match directory.to_str() {
+        Some(path) if !path.contains('?') => Ok(format!("surrealkv://{path}")),
+        _ => Err(StoreError::Address(directory.to_owned())),
     }
+}
+
+/// Writes a little and takes it away again, to learn what the system says.
+fn try_write(directory: &Path) -> Result<(), StoreError> {
+    let written = tempfile::tempfile_in(directory).and_then(|mut file| {
+        file.write_all(&[0; 64 * 1024])?;
+        file.sync_all()
+    });
+    written.map_err(|error| StoreError::Io { what: "cannot write to", path: directory.to_owned(), error })
 }
 
 async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> {
@@ -189,13 +225,13 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
                 path: directory.clone(),
                 error,
             })?;
-            format!("surrealkv://{}", directory.display())
+            address(directory)?
         }
     };
     let failed = |error: String| match location {
-        Location::SurrealKv(directory) => {
-            StoreError::Io { what: "cannot open the store in", path: directory.clone(), error: io::Error::other(error) }
-        }
+        Location::SurrealKv(directory) => try_write(directory)
+            .err()
+            .unwrap_or_else(|| StoreError::Unopened { directory: directory.clone(), cause: error }),
         Location::Memory => StoreError::Database(surrealdb::Error::internal(error)),
     };
     // Without the maintenance tasks. They are for clusters, change feeds and indexes of texts; they write to the log, so one of
@@ -213,11 +249,28 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
         .build_with_path(&path)
         .await
         .map_err(|error| failed(format!("{error:#}")))?;
+    if let Location::SurrealKv(directory) = location {
+        close_to_others(directory).map_err(|error| StoreError::Io {
+            what: "cannot close to others",
+            path: directory.clone(),
+            error,
+        })?;
+    }
     datastore.check_version().await.map_err(|error| failed(format!("{error:#}")))?;
     datastore.bootstrap().await.map_err(|error| failed(format!("{error:#}")))?;
     let db: Surreal<Db> = Surreal::unstable_from_datastore(datastore.clone(), None).await?;
     db.use_ns("easel").use_db("easel").await?;
     Ok(Open { db, datastore })
+}
+
+/// The engine lets the user's group look into its logs, whatever it is told.
+fn close_to_others(directory: &Path) -> io::Result<()> {
+    let logs = directory.join(LOGS);
+    match fs::metadata(&logs) {
+        Ok(metadata) => fs::set_permissions(&logs, fs::Permissions::from_mode(metadata.permissions().mode() & !0o077)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Gives the engine an empty log file after the last one, which is the one that it goes on with.

@@ -14,7 +14,7 @@ pub enum StoreError {
     )]
     Held(PathBuf),
     /// A file or directory is not as it must be.
-    #[error("{what} {}: {error}: make sure that it is a directory that this user may write to", path.display())]
+    #[error("{what} {}: {error}: {}", path.display(), advice(error))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -23,6 +23,41 @@ pub enum StoreError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The engine does not open it.
+    #[error(
+        "cannot open the store in {}: {cause}: nothing in it was changed; keep the directory, and start the version of Easel that \
+         was here last",
+        directory.display()
+    )]
+    Unopened {
+        /// The store's directory.
+        directory: PathBuf,
+        /// What the engine said.
+        cause: String,
+    },
+    /// The engine takes its directory as a part of an address.
+    #[error("the database cannot lie in {}: its path must be UTF-8 and have no question mark: choose another directory", .0.display())]
+    Address(PathBuf),
+    /// It is not where it was made.
+    #[error(
+        "the store in {} {what}, of {original}: started here, it would run the same jobs again. If that one is not used any more, \
+         start once with --adopt (or always, where directories and machines change at each start)",
+        directory.display()
+    )]
+    Copy {
+        /// The store's directory.
+        directory: PathBuf,
+        /// Where it was.
+        original: String,
+        /// How that is known.
+        what: &'static str,
+    },
+    /// The directory was taken away from under the process.
+    #[error(
+        "{} was moved, renamed or replaced while Easel was running: put it back, or start Easel with the place where it is now",
+        .0.display()
+    )]
+    Moved(PathBuf),
     /// A later version of Easel has been here.
     #[error(
         "the store has schema {found}, and this version of Easel knows up to {known}: install the newer Easel again"
@@ -63,7 +98,10 @@ pub enum StoreError {
         left: u64,
     },
     /// A write has failed, and there is no room yet for what has to be done before the next one.
-    #[error("there is no room for the database: make {needed} free on the disk of {}", directory.display())]
+    #[error(
+        "there is no room on the disk for the database: make {needed} free on the disk of {}; everything in it is safe",
+        directory.display()
+    )]
     NoRoom {
         /// The store's directory.
         directory: PathBuf,
@@ -87,4 +125,13 @@ pub enum StoreError {
         /// Why.
         error: serde_json::Error,
     },
+}
+
+/// What to do about what the system says.
+fn advice(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "make room on the disk; everything in the store is safe",
+        _ => "make sure that it is a directory that this user may write to",
+    }
 }

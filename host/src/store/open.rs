@@ -11,6 +11,7 @@ use surrealdb::engine::local::Db;
 use tokio::sync::RwLockReadGuard;
 
 use super::engine::{Engine, Location, Sizes};
+use super::place::Place;
 use super::{StoreError, schema, stamp};
 
 /// A store that is open.
@@ -19,6 +20,7 @@ pub struct Store {
     pub(super) engine: Arc<Engine>,
     pub(super) id: Arc<str>,
     pub(super) epoch: u64,
+    pub(super) data: Arc<Place>,
 }
 
 /// A store that is open, with all that the queue is rebuilt from.
@@ -76,6 +78,8 @@ impl Store {
     /// process that opened it before changes nothing any more.
     pub async fn open(location: &Location, sizes: Sizes, data: &Path) -> Result<Opened, StoreError> {
         let engine = Arc::new(Engine::open(location.clone(), sizes).await?);
+        let what = "cannot open the data directory";
+        let place = Place::open(data).map_err(|error| StoreError::Io { what, path: data.to_owned(), error })?;
         let (id, writer) = {
             let db = engine.db().await?;
             let id = migrate(&db).await?;
@@ -83,7 +87,7 @@ impl Store {
             (id, take_over(&db).await?)
         };
         let number = |key: &str| writer.get(key).and_then(Value::as_u64).unwrap_or_default();
-        let store = Self { engine, id: id.into(), epoch: number("epoch") };
+        let store = Self { engine, id: id.into(), epoch: number("epoch"), data: Arc::new(place) };
         let kept = writer.get("kept").cloned().unwrap_or_else(|| json!(Kept::default()));
         let kept = serde_json::from_value(kept).map_err(|error| StoreError::Row { table: "meta", error })?;
         let jobs = store.live_jobs(number("floor")).await?;
@@ -112,6 +116,17 @@ impl Store {
     /// The store's identity.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Makes sure that the directories are where they were: what is written by name would go elsewhere.
+    pub fn check_places(&self) -> Result<(), StoreError> {
+        self.engine.check_place()?;
+        self.data.check()
+    }
+
+    /// Why nothing can be written, as far as that can be told.
+    pub fn blocked(&self) -> Option<StoreError> {
+        self.engine.blocked()
     }
 
     /// The database, for one query.

@@ -4,7 +4,9 @@
 //! Both only propose. That a job goes, or that nothing is claimed, is decided and written by the scheduler like all else.
 
 mod disk;
+mod lacking;
 mod prune;
 
 pub use disk::Guard;
+pub use lacking::tell_lacking;
 pub use prune::Pruner;

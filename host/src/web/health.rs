@@ -18,16 +18,18 @@ pub(super) async fn alive(_: Arc<Host>) -> Answer {
 pub(super) async fn ready(host: Arc<Host>) -> Answer {
     let default = &host.config.default_backend;
     if host.registry.get(default).is_none() {
-        let detail = format!("the default backend {default} is not there");
-        return Err(Problem::not_ready(detail));
+        return Err(Problem::not_ready(format!("the default backend {default} is not there")));
     }
     if let Some(full) = &host.scheduler.state().queue().full {
         let detail = format!("no job is started: {}", full.reason.as_deref().unwrap_or("the disk is full"));
         return Err(Problem::not_ready(detail));
     }
+    if let Some(error) = host.scheduler.blocked() {
+        return Err(Problem::not_ready(format!("nothing can be written: {error}")));
+    }
     match timeout(PATIENCE, host.scheduler.answers()).await {
         Ok(Ok(_)) => Ok(reply::json(&json!({"status": "ready"}))),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(Problem::unavailable("the store does not answer", "the store does not answer a read")),
+        Ok(Err(error)) => Err(Problem::not_ready(format!("the store cannot be read: {error}"))),
+        Err(_) => Err(Problem::not_ready("the store does not answer")),
     }
 }

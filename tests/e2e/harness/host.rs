@@ -1,7 +1,7 @@
 //! The process: where it lives, how it starts, and the ways in which it ends.
 
 use super::{Api, BOUND, Exit, cli, eventually};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -51,6 +51,8 @@ pub struct Home {
     file_limit: Option<u64>,
     /// It may have no more files and connections open than this.
     open_files: Option<u64>,
+    /// Nobody reads what it has to say on standard error, until somebody begins to.
+    unread: bool,
 }
 
 impl Home {
@@ -76,12 +78,19 @@ impl Home {
             environment: Vec::new(),
             file_limit: None,
             open_files: None,
+            unread: false,
         }
     }
 
     /// The same home, served with further flags.
     pub fn flag(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.flags.extend([name.to_owned(), value.as_ref().to_owned()]);
+        self
+    }
+
+    /// The same home, served with a further flag that has no value.
+    pub fn option(mut self, name: &str) -> Self {
+        self.flags.push(name.to_owned());
         self
     }
 
@@ -112,6 +121,12 @@ impl Home {
     /// The same home for a process that may have so many files and connections open.
     pub fn open_files(mut self, limit: u64) -> Self {
         self.open_files = Some(limit);
+        self
+    }
+
+    /// The same home with a standard error that is a full pipe, which nobody reads before [`Host::read_errors`].
+    pub fn unread(mut self) -> Self {
+        self.unread = true;
         self
     }
 
@@ -152,8 +167,18 @@ impl Home {
 
     /// Starts the host and waits until it says that it is ready.
     pub async fn start(&self) -> Host {
-        let (process, url) = Process::spawn(self.command()).await;
+        let (process, url) = Process::spawn(self.command(), self.unread).await;
         Host { process, url, home: self.clone() }
+    }
+
+    /// Runs a host that must not start, with a standard error that nobody reads, to its end.
+    pub async fn ends_unread(&self) {
+        let (_unread, mut full) = std::io::pipe().expect("a pipe");
+        full.write_all(&[b'\n'; 65_536]).expect("what a pipe holds");
+        let mut command = self.command();
+        let mut child = command.stdout(Stdio::null()).stderr(full).spawn().expect("easel");
+        let status = eventually("the host to end", async || child.try_wait().expect("wait")).await;
+        assert_eq!(status.code(), Some(1));
     }
 
     /// Runs a host that must not start, to its end.
@@ -214,9 +239,7 @@ impl Host {
 
     /// SIGTERM, without waiting.
     pub fn terminate(&self) {
-        let pid = self.pid().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().expect("sh");
-        assert!(sent.success(), "no process {pid} to terminate");
+        self.signal("TERM");
     }
 
     /// SIGTERM, and wait until it is gone: the exit code.
@@ -233,6 +256,19 @@ impl Host {
     /// Starts a new process in the same home, after `kill` or `stop`. It has another port.
     pub async fn start_again(&mut self) {
         *self = self.home.start().await;
+    }
+
+    /// Begins to read what nobody has read so far.
+    pub fn read_errors(&mut self) {
+        let pipe = self.process.unread.take().expect("a standard error that nobody reads");
+        self.process.follow_errors(pipe);
+    }
+
+    /// A signal, by its name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status().expect("sh");
+        assert!(sent.success(), "no process {pid} for {name}");
     }
 
     /// What it has written to standard error so far, line by line.
@@ -265,22 +301,25 @@ impl Host {
 struct Process {
     child: Child,
     stderr: Arc<Mutex<Vec<String>>>,
+    unread: Option<std::io::PipeReader>,
 }
 
 impl Process {
-    async fn spawn(mut command: Command) -> (Self, String) {
+    async fn spawn(mut command: Command, unread: bool) -> (Self, String) {
+        let (errors, mut full) = std::io::pipe().expect("a pipe");
+        if unread {
+            full.write_all(&[b'\n'; 65_536]).expect("what a pipe holds");
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(full)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        // It has the end of the pipe that is written to.
+        drop(command);
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let (ready, address) = oneshot::channel();
-        follow(child.stderr.take().expect("stderr"), {
-            let stderr = Arc::clone(&stderr);
-            move |line| stderr.lock().expect("stderr").push(line)
-        });
         let mut ready = Some(ready);
         follow(child.stdout.take().expect("stdout"), move |line| {
             if let Some(url) = line.strip_prefix("easel is ready at ")
@@ -289,10 +328,20 @@ impl Process {
                 let _ = ready.send(url.trim().trim_end_matches('/').to_owned());
             }
         });
-        let process = Self { child, stderr };
+        let mut process = Self { child, stderr, unread: None };
+        if unread {
+            process.unread = Some(errors);
+        } else {
+            process.follow_errors(errors);
+        }
         // When the process ends before it is ready, its standard output closes and the sender is dropped.
         let url = tokio::time::timeout(BOUND, address).await.expect("the host is ready in time");
         (process, url.expect("the host says that it is ready, and does not end before"))
+    }
+
+    fn follow_errors(&self, pipe: std::io::PipeReader) {
+        let stderr = Arc::clone(&self.stderr);
+        follow(pipe, move |line| stderr.lock().expect("stderr").push(line));
     }
 
     async fn exited(&mut self) -> Option<i32> {

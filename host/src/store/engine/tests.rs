@@ -1,6 +1,8 @@
 //! What SurrealKV must not lose, on its real files. A copy of the directory is what a `kill -9` at that moment leaves.
 
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -171,4 +173,25 @@ async fn queries_that_come_during_a_flush_are_answered_after_it() {
     for reader in readers {
         reader.await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_may_be_called_whatever_an_address_can_carry_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let printable: String = (' '..='~').filter(|character| !matches!(character, '/' | '?')).collect();
+    for name in [printable.as_str(), " a\t\n ", "%3F%2e%2e", "mem:", "a:b", "#", "&sync=never", "é漢🦊"] {
+        let directory = home.path().join(name);
+        let engine = open(&directory, ROOMY).await;
+        write(&engine, 0..1).await;
+        assert!(log_bytes(&directory).unwrap() > 0, "{name:?}");
+        engine.close().await.unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "{name:?} lies elsewhere too");
+    }
+    for name in [OsStr::new("a?1"), OsStr::new("?"), OsStr::from_bytes(b"a\xff")] {
+        let directory = home.path().join(name);
+        let refused = Engine::open(Location::SurrealKv(directory), ROOMY).await;
+        assert!(matches!(refused, Err(StoreError::Address(_))), "{name:?}");
+    }
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }
