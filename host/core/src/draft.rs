@@ -38,8 +38,8 @@ pub struct MessageHead {
     pub conversation_id: String,
     /// Whose it is.
     pub owner: String,
-    /// How large its `extra_metadata` is, in bytes of JSON; after a merge in this batch, at the most.
-    pub metadata: usize,
+    /// What clients have written into its `extra_metadata`.
+    pub extra_metadata: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Rows that were loaded because commands of this batch name them, as changed by the batch so far.
@@ -95,13 +95,13 @@ pub enum Change {
     },
     /// A new message, created by the event of this number.
     CreateMessage(Box<NewMessage>, u64),
-    /// A merge into a message, by the event of this number.
+    /// A patch of a message, by the event of this number.
     PatchMessage {
         /// Which.
         id: MessageId,
         /// A new text, if any.
         content: Option<String>,
-        /// To be merged.
+        /// What clients have written into it, merged.
         extra_metadata: serde_json::Map<String, serde_json::Value>,
         /// The event.
         seq: u64,
@@ -349,8 +349,8 @@ impl Draft {
     }
 
     /// Tells what a client did to a message.
-    pub fn tell(&mut self, id: MessageId, event: MessageChange, head: MessageHead, now: Timestamp) {
-        let MessageHead { conversation_id, owner, .. } = head;
+    pub fn tell(&mut self, id: MessageId, event: MessageChange, head: &MessageHead, now: Timestamp) {
+        let (conversation_id, owner) = (head.conversation_id.clone(), head.owner.clone());
         self.say(Body::Message { event, id, conversation_id, owner }, now);
     }
 

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::job::{Job, Timestamp};
+use crate::json::letters::is_number;
 
 /// The identity of a message: a UUID, of the client's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,7 +37,7 @@ pub struct Message {
     /// Its text.
     pub content: String,
     /// Anything: merged by patches, never deleted from.
-    pub extra_metadata: serde_json::Map<String, serde_json::Value>,
+    pub extra_metadata: Map<String, Value>,
     /// Whose it is.
     pub owner: String,
     /// When it was accepted.
@@ -46,8 +48,21 @@ pub struct Message {
     pub seq: u64,
 }
 
+/// Merges a patch: objects field by field, at every depth; whatever else there is replaces what was there. Nothing is ever
+/// taken out.
+pub fn merge(into: &mut Map<String, Value>, patch: Map<String, Value>) {
+    for (name, new) in patch {
+        match (into.get_mut(&name), new) {
+            (Some(Value::Object(old)), Value::Object(new)) if !is_number(old) && !is_number(&new) => merge(old, new),
+            (_, new) => {
+                into.insert(name, new);
+            }
+        }
+    }
+}
+
 /// What `job` writes into the `extra_metadata` of its message when it stands at `queue_position`.
-pub fn report(job: &Job, queue_position: u64) -> serde_json::Value {
+pub fn report(job: &Job, queue_position: u64) -> Value {
     serde_json::json!({
         "job_id": job.id, "status": job.status, "progress": job.progress, "queue_position": queue_position,
         "error": job.error, "artifacts": job.artifacts.iter().map(|a| a.view(job.id)).collect::<Vec<_>>(),

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use easel_core::{Json, json};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::Sender;
 use tokio_util::task::AbortOnDropHandle;
@@ -86,7 +87,7 @@ impl Guest {
             .await;
         match answer {
             Ok(Ok(result)) => match check_object(&result, limits::RESULT) {
-                Ok(_) => Ended::Returned(result),
+                Ok(value) => Ended::Returned(Json::of(&value)),
                 Err(reason) => Ended::BadResult(format!("the result of run {reason}")),
             },
             Ok(Err(failure)) => Ended::Failed(failure.into()),
@@ -174,15 +175,15 @@ fn engine_info(info: wit::EngineInfo) -> Result<EngineInfo, Ended> {
     Ok(EngineInfo { summary: text::line(&info.summary, limits::MESSAGE), catalog })
 }
 
-/// The JSON object that `json` is. The error continues a sentence about it.
-fn check_object(json: &str, most: usize) -> Result<serde_json::Value, String> {
-    if json.len() > most {
-        return Err(format!("has {} bytes, and {most} are allowed", json.len()));
+/// The JSON object that `text` is. The error continues a sentence about it.
+fn check_object(text: &str, most: usize) -> Result<serde_json::Value, String> {
+    if text.len() > most {
+        return Err(format!("has {} bytes, and {most} are allowed", text.len()));
     }
-    match serde_json::from_str(json) {
-        Ok(value @ serde_json::Value::Object(_)) => Ok(value),
+    match json::read(text.as_bytes()) {
+        Ok(serde_json::Value::Object(fields)) if !json::letters::is_number(&fields) => Ok(fields.into()),
         Ok(_) => Err("is JSON, but no object".into()),
-        Err(error) => Err(format!("is not JSON: {error}")),
+        Err(error) => Err(format!("is no JSON: {error}")),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Backends: other people's components, run in a box.
 //!
 //! - [`Registry`]: the backends of this host. `workshop` turns bytes into a component that may run and says what it
-//!   lacks, `anatomy` how large it is; `settings` and `schema`, with `references`, check what the operator and the users
-//!   give it. [`Inspector`] looks at a component without a host.
+//!   lacks, `anatomy` how large it is; `settings` and `schema`, with `references` and `integers`, check what the operator and
+//!   the users give it. [`Inspector`] looks at a component without a host.
 //! - [`Backend`]: one of them, with the five calls of the contract. `calls` gives each an end, `sandbox` a store with
 //!   limits, `engine` the clock that interrupts it. `limits` has every figure, `pace` those that are per second.
 //! - What a guest can ask of the host: `services` translates, `attempt`, `blob`, `journal` and `egress` answer.
@@ -19,6 +19,7 @@ mod egress;
 mod engine;
 mod error;
 mod inspector;
+mod integers;
 mod journal;
 mod kill;
 mod limits;
@@ -86,8 +87,9 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// The params with the defaults of the component's schema, if they are valid for it.
-    pub fn check_params(&self, params: &Value) -> Result<Value, ParamsError> {
+    /// The params as the component gets them, if they are valid for its schema: with its defaults, and with integers written
+    /// as such.
+    pub fn check_params(&self, params: Value) -> Result<Value, ParamsError> {
         self.params.complete(params, "params", Quote::Values)
     }
 

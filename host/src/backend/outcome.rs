@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use easel_core::Json;
 use serde_json::Value;
 
 /// What a component says about itself.
@@ -60,8 +61,8 @@ pub enum FailureKind {
 /// How a call ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// With a result: the text of a JSON object.
-    Returned(String),
+    /// With a result: an object.
+    Returned(Json),
     /// With a failure.
     Failed(Failure),
     /// With a trap: the whole chain of causes.

@@ -2,13 +2,14 @@
 //!
 //! Defaults are filled in before the check, so that what a component gets is what was checked. They are filled in where
 //! the schema's `properties` say so: at the top, and in objects that are present. An object that is absent stays so,
-//! since whether it is there may mean something.
+//! since whether it is there may mean something. Numbers are kept to the letter, except integers: see `integers`.
 
+use easel_core::json::{self, letters};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
 
-use super::{limits, references, text};
+use super::{integers, limits, references, text};
 
 /// A longer complaint is cut: it may quote what was sent.
 const LONGEST: usize = 300;
@@ -41,7 +42,9 @@ pub(super) struct Schema {
 impl Schema {
     /// Compiles a schema of type `object`. The error says why it is none, for its author.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+        let value = json::read(text.as_bytes()).map_err(|error| format!("is no JSON: {error}"))?;
+        // What it says of numbers is calculated with.
+        let value = letters::approximate(&value);
         if value.get("type").and_then(Value::as_str) != Some("object") {
             return Err("must have \"type\": \"object\"".into());
         }
@@ -56,14 +59,24 @@ impl Schema {
         Ok(Self { value, validator })
     }
 
-    /// The value with all defaults, if that is valid. `root` is what the fields' names begin with.
-    pub(super) fn complete(&self, value: &Value, root: &str, quote: Quote) -> Result<Value, ParamsError> {
-        let mut value = value.clone();
+    /// The value with all defaults and with its integers written as such, if that is valid. `root` is what the fields' names
+    /// begin with.
+    pub(super) fn complete(&self, mut value: Value, root: &str, quote: Quote) -> Result<Value, ParamsError> {
         if let Some(object) = value.as_object_mut() {
             fill(object, &self.value);
         }
-        let first = self.validator.iter_errors(&value).next().map(|error| complaint(&error, root, quote));
-        first.map_or(Ok(value), Err)
+        let near = letters::approximate(&value);
+        if let Some(error) = self.validator.iter_errors(&near).next() {
+            return Err(complaint(&error, root, quote));
+        }
+        if integers::may_be_meant(&value) {
+            let evaluation = self.validator.evaluate(&near);
+            integers::write_as_meant(&mut value, &self.value, &evaluation).map_err(|place| {
+                let message = "is wrong: it is no integer, or has more than 1000 digits".to_owned();
+                ParamsError { field: dotted(root, &place), message }
+            })?;
+        }
+        Ok(value)
     }
 }
 
@@ -71,7 +84,7 @@ fn fill(object: &mut Map<String, Value>, schema: &Value) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
     for (name, property) in properties {
         match (object.get_mut(name), property.get("default")) {
-            (Some(Value::Object(inner)), _) => fill(inner, property),
+            (Some(Value::Object(inner)), _) if !letters::is_number(inner) => fill(inner, property),
             (None, Some(default)) => {
                 object.insert(name.clone(), default.clone());
             }
@@ -81,11 +94,7 @@ fn fill(object: &mut Map<String, Value>, schema: &Value) {
 }
 
 fn complaint(error: &ValidationError<'_>, root: &str, quote: Quote) -> ParamsError {
-    let mut field = root.to_owned();
-    // A JSON pointer escapes `~` and `/`; dots are what people write.
-    for part in error.instance_path().as_str().split('/').skip(1) {
-        field = format!("{field}.{}", part.replace("~1", "/").replace("~0", "~"));
-    }
+    let mut field = dotted(root, error.instance_path().as_str());
     let (below, message) = match error.kind() {
         // These two are about a field below the one that they were found at.
         ValidationErrorKind::Required { property } => (property.as_str().map(str::to_owned), "is required".to_owned()),
@@ -100,6 +109,12 @@ fn complaint(error: &ValidationError<'_>, root: &str, quote: Quote) -> ParamsErr
         field = format!("{field}.{name}");
     }
     ParamsError { field: text::line(&field, LONGEST), message: text::line(&message, LONGEST) }
+}
+
+/// The name of the field at a JSON pointer, which escapes `~` and `/`; dots are what people write.
+fn dotted(root: &str, pointer: &str) -> String {
+    let parts = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+    parts.fold(root.to_owned(), |field, part| format!("{field}.{part}"))
 }
 
 #[cfg(test)]
@@ -133,7 +148,7 @@ mod tests {
     }
 
     fn complete(value: Value) -> Result<Value, ParamsError> {
-        schema().complete(&value, "params", Quote::Values)
+        schema().complete(value, "params", Quote::Values)
     }
 
     #[test]
@@ -181,15 +196,109 @@ mod tests {
     #[test]
     fn a_secret_is_not_quoted() {
         let value = json!({ "prompt": "a", "steps": "hunter2" });
-        let error = schema().complete(&value, "backend.forge.config", Quote::Nothing).unwrap_err();
+        let error = schema().complete(value, "backend.forge.config", Quote::Nothing).unwrap_err();
         assert_eq!(error.field, "backend.forge.config.steps");
         assert!(!error.to_string().contains("hunter2") && error.to_string().contains("integer"), "{error}");
+    }
+
+    /// What becomes of params in which `a` is written like this, for a schema that says this of `a`.
+    fn as_meant(rule: &Value, written: &str) -> Result<String, ParamsError> {
+        let schema = json!({
+            "type": "object", "properties": {"a": rule},
+            "$defs": {"whole/number": {"type": "integer"}, "box": {"properties": {"type": {"type": "integer"}}}}
+        });
+        let params = json::read(format!("{{\"a\":{written}}}").as_bytes()).unwrap();
+        let meant = Schema::parse(&schema.to_string()).unwrap().complete(params, "params", Quote::Values)?;
+        Ok(json::text(&meant).trim_start_matches("{\"a\":").strip_suffix('}').unwrap().to_owned())
+    }
+
+    #[test]
+    fn what_the_schema_calls_an_integer_is_written_as_one() {
+        let tagged =
+            |kind: &str, rule: Value| json!({"type": "object", "properties": {"kind": {"const": kind}, "x": rule}});
+        for (rule, written, meant) in [
+            (json!({"type": "integer"}), "2.0", "2"),
+            (json!({"type": "integer"}), "2e0", "2"),
+            (json!({"type": "integer"}), "20e-1", "2"),
+            (json!({"type": "integer"}), "-0", "0"),
+            (json!({"type": "integer"}), "12345678901234567890123.0", "12345678901234567890123"),
+            (json!({"type": "integer"}), "1E3", "1000"),
+            (json!({"type": ["integer", "null"]}), "2.0", "2"),
+            (json!({"type": ["integer", "string"], "minimum": 1}), "2.0", "2"),
+            (
+                json!({"type": "object", "properties": {"b": {"type": "array", "items": {"type": "integer"}}}}),
+                r#"{"b":[1.0,2,3e0]}"#,
+                r#"{"b":[1,2,3]}"#,
+            ),
+            (json!({"prefixItems": [{"type": "integer"}, {"type": "number"}]}), "[1.0,2.0]", "[1,2.0]"),
+            (
+                json!({"additionalProperties": {"type": "integer"}}),
+                r#"{"x/y":1.0,"type":2.0}"#,
+                r#"{"type":2,"x/y":1}"#,
+            ),
+            (json!({"patternProperties": {"^n": {"type": "integer"}}}), r#"{"m":1.0,"n":1.0}"#, r#"{"m":1.0,"n":1}"#),
+            (json!({"$ref": "#/$defs/whole~1number"}), "2.0", "2"),
+            (json!({"$ref": "#/$defs/box"}), r#"{"type":2.0}"#, r#"{"type":2}"#),
+            (json!({"allOf": [{"minimum": 0}, {"type": "integer"}]}), "2.0", "2"),
+            (json!({"anyOf": [{"type": "string"}, {"type": "integer"}]}), "2.0", "2"),
+            (
+                json!({"oneOf": [tagged("i", json!({"type": "integer"})), tagged("n", json!({"type": "number"}))]}),
+                r#"{"kind":"i","x":2.0}"#,
+                r#"{"kind":"i","x":2}"#,
+            ),
+            (
+                json!({"oneOf": [tagged("i", json!({"type": "integer"})), tagged("n", json!({"type": "number"}))]}),
+                r#"{"kind":"n","x":2.0}"#,
+                r#"{"kind":"n","x":2.0}"#,
+            ),
+            (
+                json!({"if": {"properties": {"k": {"const": 1}}}, "then": {"properties": {"x": {"type": "integer"}}}}),
+                r#"{"k":1,"x":2.0}"#,
+                r#"{"k":1,"x":2}"#,
+            ),
+            (json!({"enum": [1, 2, "x"]}), "2.0", "2"),
+            (json!({"const": 512}), "5.12e2", "512"),
+        ] {
+            assert_eq!(as_meant(&rule, written).as_deref(), Ok(meant), "{rule} {written}");
+        }
+        assert_eq!(as_meant(&json!({"type": "integer"}), "1e99999999").unwrap_err().field, "params.a");
+    }
+
+    #[test]
+    fn every_other_number_stays_as_it_was_sent() {
+        for rule in [
+            json!({}),
+            json!({"type": "number"}),
+            json!({"type": ["integer", "number"]}),
+            json!({"not": {"type": "string"}}),
+        ] {
+            for written in ["2.0", "1.10", "1E5", "-0", "1e400", "12345678901234567890123", "[1e400,{\"b\":0.10}]"] {
+                if rule.get("type").is_none() || !written.starts_with('[') {
+                    assert_eq!(as_meant(&rule, written).as_deref(), Ok(written), "{rule}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_number_of_ours_can_hold_is_held_against_the_schema_all_the_same() {
+        for (rule, written) in [
+            (json!({"type": "number", "maximum": 30}), "1e400"),
+            (json!({"type": "number", "minimum": 0}), "-1e400"),
+            (json!({"type": "integer", "maximum": 2_147_483_647}), "12345678901234567890123"),
+            (json!({"type": "integer"}), "1e-400"),
+            (json!({"type": "integer"}), "2.00000000000000000000000000001"),
+            (json!({"type": "object"}), "1e400"),
+            (json!({"exclusiveMinimum": 0}), "0e400"),
+        ] {
+            assert_eq!(as_meant(&rule, written).unwrap_err().field, "params.a", "{rule} {written}");
+        }
     }
 
     #[test]
     fn what_is_no_schema_of_an_object_is_refused() {
         for (text, word) in [
-            ("{", "JSON"),
+            ("{", "no JSON"),
             ("true", "object"),
             ("{}", "object"),
             (r#"{"type": "string"}"#, "object"),

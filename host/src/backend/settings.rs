@@ -11,8 +11,8 @@ use crate::config;
 /// The table of a backend's configuration for a component with this schema.
 pub(super) fn of(name: &str, backend: &config::Backend, schema: &Schema) -> Result<String, LoadError> {
     let table = Value::Object(with_secrets(name, backend)?);
-    match schema.complete(&table, "config", Quote::Nothing) {
-        Ok(complete) => Ok(complete.to_string()),
+    match schema.complete(table, "config", Quote::Nothing) {
+        Ok(complete) => Ok(easel_core::json::text(&complete)),
         Err(error) => Err(wrong(name, error.field, error.message)),
     }
 }

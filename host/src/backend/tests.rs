@@ -174,8 +174,8 @@ async fn run(params: Value) -> (Ended, Vec<News>) {
 }
 
 fn result(ended: &Ended) -> Value {
-    let Ended::Returned(text) = ended else { panic!("{ended:?}") };
-    serde_json::from_str(text).unwrap()
+    let Ended::Returned(result) = ended else { panic!("{ended:?}") };
+    result.value()
 }
 
 fn failure(ended: &Ended) -> &Failure {

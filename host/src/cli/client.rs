@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use easel_core::json;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
@@ -145,8 +146,7 @@ impl Client {
 
 impl Body {
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        serde_json::from_str(&self.text)
-            .map_err(|error| ClientError::Garbled { server: self.server.clone(), cause: error.to_string() })
+        json::parse(&self.text).map_err(|cause| ClientError::Garbled { server: self.server.clone(), cause })
     }
 
     /// Prints the answer: as it came for `--json`, else as `human` tells it.

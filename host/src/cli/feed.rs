@@ -57,10 +57,8 @@ impl<'a> Feed<'a> {
             };
             match read(socket).await {
                 Ok(Some(raw)) => {
-                    let frame: Frame = serde_json::from_str(&raw).map_err(|error| ClientError::Garbled {
-                        server: self.client.server().to_owned(),
-                        cause: error.to_string(),
-                    })?;
+                    let frame: Frame = easel_core::json::parse(&raw)
+                        .map_err(|cause| ClientError::Garbled { server: self.client.server().to_owned(), cause })?;
                     // A host that takes connections only to drop them has not come back: this one has.
                     if matches!(frame, Frame::Mark { .. }) {
                         self.patience = Patience::new(PATIENCE);

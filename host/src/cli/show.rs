@@ -76,7 +76,7 @@ fn backend(job: &Job) -> String {
 }
 
 fn json(value: &serde_json::Value) -> String {
-    Text::of(&value.to_string()).to_string()
+    Text::of(&easel_core::json::text(value)).to_string()
 }
 
 fn attempts(attempts: &[Attempt]) -> String {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
+use easel_core::json;
 use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -51,11 +53,15 @@ pub(super) struct Args {
 }
 
 fn params(text: &str) -> Result<Map<String, Value>, String> {
-    let json = match text.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?,
-        None => text.to_owned(),
+    let text = match text.strip_prefix('@') {
+        Some(file) => std::fs::read(file).map_err(|error| format!("{file}: {error}"))?,
+        None => text.as_bytes().to_vec(),
     };
-    serde_json::from_str(&json).map_err(|error| format!("not a JSON object: {error}"))
+    match json::read(&text) {
+        Ok(Value::Object(params)) if !json::letters::is_number(&params) => Ok(params),
+        Ok(_) => Err("not a JSON object: write {\"prompt\": \"a red fox\"}".to_owned()),
+        Err(error) => Err(format!("not a JSON object: {error}")),
+    }
 }
 
 pub(super) async fn run(remote: &Remote, args: Args) -> anyhow::Result<()> {
@@ -109,9 +115,13 @@ async fn hand_over(client: &Client, envelope: &Value) -> Result<Body, ClientErro
     let key = Uuid::now_v7().to_string();
     let mut patience = Patience::new(PATIENCE);
     let mut reached = false;
+    let body = json::text(envelope);
     loop {
         let request = client.request(Method::POST, client.url(["v1", "jobs"]));
-        match client.ask(request.header("idempotency-key", &key).json(envelope)).await {
+        match client
+            .ask(request.header("idempotency-key", &key).header(CONTENT_TYPE, "application/json").body(body.clone()))
+            .await
+        {
             Err(ClientError::Lost { .. }) if patience.wait().await => reached = true,
             Err(ClientError::Unreachable { .. }) if reached && patience.wait().await => {}
             outcome => return outcome,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_core::{Claimed, Finished, Job, Json};
+use easel_core::{Claimed, Finished, Job};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -53,18 +53,18 @@ impl Dispatch {
                 let files = ready.files.clone();
                 let (ended, reason) = self.run_guest(&job, ready, stop).await;
                 let verdict = judge(&ended, reason);
-                (verdict, if let Ended::Returned(text) = ended { Some((text, files)) } else { None })
+                (verdict, if let Ended::Returned(value) = ended { Some((value, files)) } else { None })
             }
             Err(NotReady::Ended(reason)) => (not_begun(reason), None),
             Err(NotReady::Failed(error)) => (not_started(&error), None),
         };
         let mut artifacts = Vec::new();
         let mut result = None;
-        if let Some((text, files)) = returned {
+        if let Some((value, files)) = returned {
             match files.finished().await {
                 Ok(finished) => {
                     artifacts = finished;
-                    result = serde_json::from_str(&text).ok().map(|value| Json::of(&value));
+                    result = Some(value);
                 }
                 Err(failed) => verdict = unsaved(&failed.into()),
             }

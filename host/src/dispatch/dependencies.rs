@@ -49,7 +49,7 @@ impl Dispatch {
                 path: self.files.artifact_path(made.id, artifact),
             }));
         }
-        Made { results: Value::Array(results).to_string(), files }
+        Made { results: easel_core::json::text(&Value::Array(results)), files }
     }
 }
 

@@ -109,7 +109,9 @@ mod tests {
 
     #[test]
     fn a_component_that_ends_by_itself_leaves_a_clean_device() {
-        for ended in [Ended::Returned("{}".into()), failure(FailureKind::Failed), Ended::BadResult("x".into())] {
+        for ended in
+            [Ended::Returned(easel_core::Json::null()), failure(FailureKind::Failed), Ended::BadResult("x".into())]
+        {
             assert!(judge(&ended, None).clean, "{ended:?}");
         }
     }

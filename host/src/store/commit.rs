@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use easel_core::json::text_of;
 use easel_core::message::report;
 use easel_core::{BatchId, Change, Draft, Event, Job, JobId, Message, Remains, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::read::{events_of, key_id, rows, with_messages};
+use super::read::{events_of, key_id, messages_of, with_messages};
 use super::{Store, StoreError};
 use crate::events::Logged;
 
@@ -103,11 +104,11 @@ impl Store {
         if draft.events.is_empty() {
             return Ok(Vec::new());
         }
-        // The row of the events comes last, and says what the merges came to.
+        // The row of the events comes last, and says what became of the messages.
         let last = response.num_statements() - 2;
         let row: Option<Value> = response.take(last)?;
         let messages = row.and_then(|mut row| row.get_mut("messages").map(Value::take)).unwrap_or(Value::Null);
-        rows("message", messages.as_array().cloned().unwrap_or_default())
+        messages_of("message", messages.as_array().cloned().unwrap_or_default())
     }
 
     /// The events of a commit that took place although its answer was lost.
@@ -331,14 +332,15 @@ impl Script {
                 let now = at(*seq);
                 let row = self.bind(json!({
                     "ticket": seq, "conversation_id": new.conversation_id, "role": new.role, "content": new.content,
-                    "extra_metadata": new.extra_metadata, "owner": new.owner, "created_at": now, "updated_at": now, "seq": seq,
+                    "extra_metadata": {}, "text": text_of(&new.extra_metadata), "owner": new.owner, "created_at": now,
+                    "updated_at": now, "seq": seq,
                 }));
                 let id = self.bind(json!(new.id));
                 self.message(&format!("CREATE ONLY type::record('message', {id}) CONTENT {row}"));
             }
             Change::PatchMessage { id, content, extra_metadata, seq } => {
                 let mut patch = Map::new();
-                patch.insert("extra_metadata".into(), json!(extra_metadata));
+                patch.insert("text".into(), json!(text_of(extra_metadata)));
                 patch.insert("updated_at".into(), json!(at(*seq)));
                 patch.insert("seq".into(), json!(seq));
                 if let Some(content) = content {

@@ -1,12 +1,14 @@
 //! Reading rows. Scans of what grows have a floor or a limit, for the tombstones of a busy queue are never few.
 
 use easel_core::draft::MessageHead;
+use easel_core::json;
+use easel_core::message::JOB_KEYS;
 use easel_core::{
     BatchId, Bindings, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Queue, Remains,
     Ticket, Timestamp,
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Store, StoreError};
 use crate::events::Logged;
@@ -85,17 +87,17 @@ impl Store {
 
     /// A message.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        Ok(self.by_id("message", vec![id.to_string()]).await?.pop())
+        Ok(messages_of("message", self.select("message", vec![id.to_string()]).await?)?.pop())
     }
 
     /// What has to be known of these messages in order to decide.
     pub async fn message_heads(&self, ids: &[MessageId]) -> Result<Vec<(MessageId, MessageHead)>, StoreError> {
-        let found: Vec<Message> = self.by_id("message", ids.iter().map(ToString::to_string).collect()).await?;
-        Ok(found
+        let found = self.select("message", ids.iter().map(ToString::to_string).collect()).await?;
+        Ok(messages_of("message", found)?
             .into_iter()
-            .map(|Message { id, conversation_id, owner, extra_metadata, .. }| {
-                let metadata = Value::Object(extra_metadata).to_string().len();
-                (id, MessageHead { conversation_id, owner, metadata })
+            .map(|Message { id, conversation_id, owner, mut extra_metadata, .. }| {
+                extra_metadata.retain(|name, _| !JOB_KEYS.contains(&name.as_str()));
+                (id, MessageHead { conversation_id, owner, extra_metadata })
             })
             .collect())
     }
@@ -106,7 +108,7 @@ impl Store {
                    ORDER BY ticket LIMIT $limit";
         let db = self.db().await?;
         let query = db.query(sql).bind(("id", id.to_owned())).bind(("after", after)).bind(("limit", limit as u64));
-        rows("message", query.await?.take(0)?)
+        messages_of("message", query.await?.take(0)?)
     }
 
     /// What these idempotency keys stand for.
@@ -188,10 +190,6 @@ impl Store {
         Ok(self.db().await?.query("SELECT VALUE commits FROM ONLY meta:writer").await?.take(0)?)
     }
 
-    async fn by_id<T: DeserializeOwned>(&self, table: &'static str, ids: Vec<String>) -> Result<Vec<T>, StoreError> {
-        rows(table, self.select(table, ids).await?)
-    }
-
     async fn select(&self, table: &'static str, ids: Vec<String>) -> Result<Vec<Value>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -215,7 +213,7 @@ pub(super) fn events_of(row: Value) -> Result<Vec<Logged>, StoreError> {
     let events: Vec<Event> = serde_json::from_str(list).map_err(broken)?;
     let messages = row.get("messages").cloned().unwrap_or(Value::Array(Vec::new()));
     let messages: Vec<Value> = serde_json::from_value(messages).map_err(broken)?;
-    let messages: Vec<Message> = rows("event", messages)?;
+    let messages = messages_of("event", messages)?;
     Ok(with_messages(events, messages))
 }
 
@@ -237,6 +235,24 @@ pub(super) fn jobs(found: Vec<Value>) -> Result<Vec<Job>, StoreError> {
         None => serde_json::from_value(row),
     };
     found.into_iter().map(|row| job(row).map_err(|error| StoreError::Row { table: "job", error })).collect()
+}
+
+/// Messages of these rows. What clients wrote is text, so that numbers are to the letter; what a job reports is the document
+/// beside it. In rows that were last written before schema 6, that document has both.
+pub(super) fn messages_of(table: &'static str, found: Vec<Value>) -> Result<Vec<Message>, StoreError> {
+    let message = |mut row: Value| {
+        if let Some(text) = row.get("text").and_then(Value::as_str) {
+            let mut written: Map<String, Value> = json::parse(text).map_err(serde::de::Error::custom)?;
+            let mut document = row.get_mut("extra_metadata").map(Value::take).unwrap_or_default();
+            let reported = JOB_KEYS.iter().filter_map(|key| Some(((*key).to_owned(), document.get_mut(key)?.take())));
+            written.extend(reported);
+            if let Some(row) = row.as_object_mut() {
+                row.insert("extra_metadata".into(), written.into());
+            }
+        }
+        serde_json::from_value(row)
+    };
+    found.into_iter().map(|row| message(row).map_err(|error| StoreError::Row { table, error })).collect()
 }
 
 pub(super) fn rows<T: DeserializeOwned>(table: &'static str, found: Vec<Value>) -> Result<Vec<T>, StoreError> {

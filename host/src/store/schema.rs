@@ -49,6 +49,8 @@ pub(super) const STEPS: &[&str] = &[
     "
     DEFINE INDEX IF NOT EXISTS message_ticket ON message FIELDS ticket;
 ",
+    // What clients write into messages is text from here on, as jobs are.
+    "",
 ];
 
 /// The schema that this program knows.

@@ -1,21 +1,22 @@
 //! JSON bodies: read whole, within bounds, and checked for what no field may hold.
 //!
-//! A body is parsed twice, once as any JSON (for what holds of all of it: nesting, NUL characters, the digest of a
-//! repeated request) and once as the type that the handler asks for, from the text, because only there a field that
-//! stands twice is still to be seen.
+//! A body is parsed twice, once as any JSON (for what holds of all of it: nesting, names that stand twice, NUL characters, the
+//! digest of a repeated request, and what is kept to the letter) and once as the type that the handler asks for.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use easel_core::json::{self, Unreadable, letters};
 use futures_util::{Stream, StreamExt as _};
 use headers::{ContentLength, HeaderMapExt as _};
 use mime_guess::Mime;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -245,7 +246,16 @@ pub(super) async fn drain<B: Buf, E: Display>(headers: &HeaderMap, stream: impl 
 
 impl Document {
     fn parse(bytes: Bytes) -> Result<Self, Problem> {
-        let value: Value = serde_json::from_slice(&bytes).map_err(|error| Problem::unreadable(error.to_string()))?;
+        // Some put a byte order mark in front.
+        let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let bytes = bytes.slice(mark..);
+        let value = json::read(&bytes).map_err(|error| match error {
+            Unreadable::At { .. } => Problem::unreadable(format!("the body is no JSON: {error}")),
+            Unreadable::Twice(field) => {
+                let detail = format!("{field} stands there twice: leave one of them out");
+                Problem::invalid(field, detail)
+            }
+        })?;
         if let Some(field) = with_nul(&value) {
             let detail = format!("{field} has a NUL character, which cannot be stored");
             return Err(Problem::invalid(field, detail));
@@ -271,7 +281,7 @@ impl Document {
                 parts.push(field.to_owned());
             }
             let field = parts.join(".");
-            let detail = format!("{field}: {detail}");
+            let detail = format!("{field}: {}", in_words(&detail));
             Problem::invalid(field, detail)
         })
     }
@@ -279,7 +289,7 @@ impl Document {
     /// What the same request has in common with itself, however its JSON is laid out: objects are kept in order of
     /// their keys.
     pub(super) fn digest(&self) -> String {
-        format!("{:x}", Sha256::digest(self.value.to_string()))
+        format!("{:x}", Sha256::digest(json::text(&self.value)))
     }
 
     /// The body as it is.
@@ -288,11 +298,63 @@ impl Document {
     }
 }
 
+/// What serde says, as people would: without the place in the text, since the field is named, and without its own words for
+/// what JSON has.
+fn in_words(message: &str) -> String {
+    let message = message.rsplit_once(" at line ").map_or(message, |(what, _)| what);
+    if message.starts_with("missing field `") {
+        return "is required".to_owned();
+    }
+    if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected ")) {
+        let known = known.trim_start_matches("one of ").replace('`', "");
+        return format!("is not known here; use one of: {known}");
+    }
+    [
+        ("invalid type: ", "is "),
+        ("invalid value: ", "is "),
+        (", expected ", " and must be "),
+        ("a sequence", "a list"),
+        ("sequence", "a list"),
+        ("a map", "an object"),
+        ("map,", "an object,"),
+        ("map ", "an object "),
+        ("unit", "null"),
+    ]
+    .into_iter()
+    .fold(message.to_owned(), |text, (theirs, ours)| text.replacen(theirs, ours, 1))
+}
+
+/// An object whose fields are not looked at here: they are in the document's value, to the letter.
+#[derive(Debug)]
+pub(super) struct Opaque;
+
+impl<'de> Deserialize<'de> for Opaque {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Opaque;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Opaque, A::Error> {
+                while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Opaque)
+            }
+        }
+        from.deserialize_map(Fields)
+    }
+}
+
+/// The object in this field of a document; empty where it has none.
+pub(super) fn object(document: &Value, field: &str) -> Map<String, Value> {
+    document.get(field).and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
 /// The field that serde's message is about, where it is found at the object around it.
 fn named_in(message: &str) -> Option<&str> {
-    let rest = ["unknown field `", "duplicate field `", "missing field `"]
-        .iter()
-        .find_map(|beginning| message.strip_prefix(beginning))?;
+    let rest = ["unknown field `", "missing field `"].iter().find_map(|beginning| message.strip_prefix(beginning))?;
     Some(rest.split_once('`')?.0)
 }
 
@@ -306,6 +368,7 @@ fn with_nul(value: &Value) -> Option<String> {
         Value::Array(items) => {
             items.iter().enumerate().find_map(|(index, item)| below(index.to_string(), with_nul(item)))
         }
+        Value::Object(fields) if letters::is_number(fields) => None,
         Value::Object(fields) => fields.iter().find_map(|(key, item)| {
             let inner = if key.contains('\0') { Some(String::new()) } else { with_nul(item) };
             below(key.replace('\0', "\\0"), inner)
@@ -316,7 +379,6 @@ fn with_nul(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
     use serde_json::json;
     use warp::reply::Response;
 
@@ -326,7 +388,7 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Form {
         #[serde(rename = "params")]
-        _params: serde_json::Map<String, Value>,
+        _params: Opaque,
         #[serde(rename = "inputs", default)]
         _inputs: Vec<Part>,
     }
@@ -350,7 +412,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_json_is_unreadable_however_deep_it_is() {
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-        for text in ["", "{", "{\"params\": {},}", "{} {}", "{\"params\": 1e400}", "{\"params\": \"\\ud800\"}", &deep] {
+        for text in ["", "{", "{\"params\": {},}", "{} {}", "{\"params\": \"\\ud800\"}", &deep] {
             assert_eq!(refusal(text).await.0, 400, "{text:.40}");
         }
     }
@@ -362,7 +424,9 @@ mod tests {
             ("null", ""),
             ("{}", "params"),
             ("{\"params\": []}", "params"),
+            ("{\"params\": 1e400}", "params"),
             ("{\"params\": {}, \"params\": {}}", "params"),
+            ("{\"params\": {\"a\": [{\"b\": 1, \"b\": 1}]}}", "params.a.0.b"),
             ("{\"params\": {}, \"colour\": 1}", "colour"),
             ("{\"params\": {}, \"inputs\": 7}", "inputs"),
             ("{\"params\": {}, \"inputs\": [{}]}", "inputs.0.upload"),
@@ -372,6 +436,33 @@ mod tests {
             let (status, problem) = refusal(text).await;
             assert_eq!((status, &problem["field"]), (422, &json!(field)), "{text}: {problem}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_told_in_plain_words() {
+        for (text, told) in [
+            ("{}", "params: is required"),
+            ("{\"params\": []}", "params: is a list and must be an object"),
+            ("{\"params\": null}", "params: is null and must be an object"),
+            ("{\"params\": {}, \"colour\": 1}", "colour: is not known here; use one of: params or inputs"),
+            ("{\"params\": {}, \"inputs\": 7}", "inputs: is integer `7` and must be a list"),
+            ("{\"params\": {\"a\": 1, \"a\": 2}}", "params.a stands there twice: leave one of them out"),
+        ] {
+            assert_eq!(refusal(text).await.1["detail"], told, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(refusal("\u{feff}{\"params\": {}, \"colour\": 1}").await.1["field"], "colour");
+    }
+
+    #[test]
+    fn a_digest_tells_numbers_apart_by_every_digit() {
+        let digest = |text: &'static str| Document::parse(Bytes::from_static(text.as_bytes())).unwrap().digest();
+        assert_ne!(digest(r#"{"seed": 12345678901234567890123}"#), digest(r#"{"seed": 12345678901234567890124}"#));
+        assert_ne!(digest(r#"{"x": 1e400}"#), digest(r#"{"x": 1e401}"#));
+        assert_eq!(digest(r#"{"x": 1e400, "y": 1}"#), digest(r#" {"y":1,"x":1e400} "#));
     }
 
     #[tokio::test]

@@ -9,9 +9,10 @@ use easel_core::job::OnDependencyFailure;
 use easel_core::order::PRIORITIES;
 use easel_core::{JobId, Json, MessageId, Timestamp};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::body::{Opaque, object};
 use super::submit::{name, small};
 use super::{Host, OWNER, Problem};
 use crate::backend::Backend;
@@ -31,10 +32,12 @@ const LONGEST: u32 = 7 * 24 * 3600;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Envelope {
-    params: Map<String, Value>,
+    #[serde(rename = "params")]
+    _params: Opaque,
     backend: Option<String>,
     inputs: Option<Vec<InputField>>,
-    metadata: Option<Map<String, Value>>,
+    #[serde(rename = "metadata")]
+    _metadata: Option<Opaque>,
     conversation_id: Option<String>,
     message_id: Option<Uuid>,
     max_attempts: Option<u32>,
@@ -65,9 +68,9 @@ pub(super) struct Wish {
 /// Reads an envelope, which is also given as it was sent. `before` are the jobs of the batch that it may name.
 pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobId]) -> Result<Wish, Problem> {
     let backend = backend(host, envelope.backend)?;
-    let params = small("params", Value::Object(envelope.params), host.config.web.max_params.as_u64())?;
-    let params = backend.check_params(&params)?;
-    let metadata = small("metadata", Value::Object(envelope.metadata.unwrap_or_default()), METADATA as u64)?;
+    let params = small("params", Value::Object(object(sent, "params")), host.config.web.max_params.as_u64())?;
+    let params = backend.check_params(params)?;
+    let metadata = small("metadata", Value::Object(object(sent, "metadata")), METADATA as u64)?;
     let priority = envelope.priority.unwrap_or_default();
     within("priority", priority, *PRIORITIES.start(), *PRIORITIES.end())?;
     if let Some(attempts) = envelope.max_attempts {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::body::Body;
+use super::body::{Body, Opaque, object};
 use super::query::Query;
 use super::routes::Segment;
 use super::submit::{name as checked_name, small};
@@ -35,18 +35,21 @@ struct Create {
     conversation_id: String,
     role: String,
     content: String,
-    extra_metadata: Option<Map<String, Value>>,
+    #[serde(rename = "extra_metadata")]
+    _extra_metadata: Option<Opaque>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Patch {
     content: Option<String>,
-    extra_metadata: Option<Map<String, Value>>,
+    #[serde(rename = "extra_metadata")]
+    _extra_metadata: Option<Opaque>,
 }
 
 pub(super) async fn create(host: Arc<Host>, body: Body) -> Answer {
-    let form: Create = body?.read()?;
+    let document = body?;
+    let form: Create = document.read()?;
     if form.role.is_empty() || form.role.len() > ROLE {
         return Err(Problem::invalid("role", format!("role must have 1 to {ROLE} bytes")));
     }
@@ -56,7 +59,7 @@ pub(super) async fn create(host: Arc<Host>, body: Body) -> Answer {
         conversation_id: checked_name("conversation_id", form.conversation_id)?,
         role: form.role,
         content: content(form.content)?,
-        extra_metadata: metadata(form.extra_metadata.unwrap_or_default())?,
+        extra_metadata: metadata(object(document.value(), "extra_metadata"))?,
         owner: OWNER.to_owned(),
     };
     host.scheduler.send(Command::CreateMessage(Box::new(new))).await?;
@@ -69,15 +72,15 @@ pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
 }
 
 pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
-    let form: Patch = body?.read()?;
+    let document = body?;
+    let form: Patch = document.read()?;
     let id = MessageId(id);
     let command = Command::PatchMessage {
         id,
         content: form.content.map(content).transpose()?,
-        extra_metadata: form.extra_metadata.map(metadata).transpose()?,
+        extra_metadata: Some(metadata(object(document.value(), "extra_metadata"))?),
     };
     host.scheduler.send(command).await?;
-    // Only the store knows what the merge came to.
     Ok(reply::json(&shown(&host, id).await?))
 }
 

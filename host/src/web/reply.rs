@@ -1,12 +1,13 @@
 //! Answers that are what was asked for.
 
+use easel_core::json;
 use serde_json::Value;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use warp::http::{Response, StatusCode};
 
 /// 200 and JSON.
 pub(super) fn json(value: &Value) -> warp::reply::Response {
-    let mut response = Response::new(value.to_string().into());
+    let mut response = Response::new(json::text(value).into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // What is read changes by itself: a copy of it would be wrong a moment later.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{Command, Job, JobId, Refusal, Reply};
+use easel_core::{Command, Job, JobId, Refusal, Reply, json};
 use serde_json::Value;
 use warp::http::HeaderMap;
 
@@ -70,7 +70,7 @@ pub(super) fn name(field: &str, id: String) -> Result<String, Problem> {
 
 /// Checks the size of a value, as compact JSON.
 pub(super) fn small(field: &str, value: Value, max: u64) -> Result<Value, Problem> {
-    if value.to_string().len() as u64 <= max { Ok(value) } else { Err(Problem::too_large(field, max).in_field(field)) }
+    if json::text(&value).len() as u64 <= max { Ok(value) } else { Err(Problem::too_large(field, max).in_field(field)) }
 }
 
 pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -1,13 +1,14 @@
-//! What clients do to messages. What a merge comes to is the store's business; whether it may happen is decided here.
+//! What clients do to messages.
 
 use crate::command::NewMessage;
 use crate::draft::{Change, Draft, MessageHead};
 use crate::event::MessageChange;
 use crate::job::Timestamp;
-use crate::message::MessageId;
+use crate::json::text_of;
+use crate::message::{MessageId, merge};
 use crate::reply::{Refusal, Reply};
 
-/// How large the metadata of a message may grow, in bytes of JSON. Nothing is ever taken out of it, and the row is written
+/// How large what clients write into a message may grow, in bytes of JSON. Nothing is ever taken out of it, and the row is written
 /// whole each time that a job reports to it.
 const METADATA: usize = 1 << 20;
 
@@ -16,11 +17,11 @@ pub(super) fn create(draft: &mut Draft, new: Box<NewMessage>, now: Timestamp) ->
     if draft.cold.messages.contains_key(&id) {
         return Err(Refusal::MessageExists(id));
     }
-    let metadata = size(&new.extra_metadata);
-    let head = MessageHead { conversation_id: new.conversation_id.clone(), owner: new.owner.clone(), metadata };
+    let (conversation_id, owner) = (new.conversation_id.clone(), new.owner.clone());
+    let head = MessageHead { conversation_id, owner, extra_metadata: new.extra_metadata.clone() };
     draft.cold.messages.insert(id, head.clone());
     draft.changes.push(Change::CreateMessage(new, draft.next_seq()));
-    draft.tell(id, MessageChange::Created, head, now);
+    draft.tell(id, MessageChange::Created, &head, now);
     Ok(Reply::Message(id))
 }
 
@@ -31,29 +32,27 @@ pub(super) fn patch(
     extra_metadata: serde_json::Map<String, serde_json::Value>,
     now: Timestamp,
 ) -> Result<Reply, Refusal> {
-    let head = draft.cold.messages.get_mut(&id).ok_or(Refusal::NoMessage(id))?;
-    let grown = head.metadata + size(&extra_metadata);
-    if grown > METADATA && !extra_metadata.is_empty() {
-        return Err(Refusal::MessageFull { id, most: METADATA });
-    }
-    head.metadata = grown;
-    let head = head.clone();
+    let mut head = draft.cold.messages.get(&id).ok_or(Refusal::NoMessage(id))?.clone();
     // A patch that says nothing changes nothing, and nobody is told.
-    if content.is_some() || !extra_metadata.is_empty() {
-        let seq = draft.next_seq();
-        draft.changes.push(Change::PatchMessage { id, content, extra_metadata, seq });
-        draft.tell(id, MessageChange::Changed, head, now);
+    if content.is_none() && extra_metadata.is_empty() {
+        return Ok(Reply::Message(id));
     }
+    if !extra_metadata.is_empty() {
+        merge(&mut head.extra_metadata, extra_metadata);
+        if text_of(&head.extra_metadata).len() > METADATA {
+            return Err(Refusal::MessageFull { id, most: METADATA });
+        }
+    }
+    draft.cold.messages.insert(id, head.clone());
+    let seq = draft.next_seq();
+    draft.tell(id, MessageChange::Changed, &head, now);
+    draft.changes.push(Change::PatchMessage { id, content, extra_metadata: head.extra_metadata, seq });
     Ok(Reply::Message(id))
 }
 
 pub(super) fn delete(draft: &mut Draft, id: MessageId, now: Timestamp) -> Result<Reply, Refusal> {
     let head = draft.cold.messages.remove(&id).ok_or(Refusal::NoMessage(id))?;
     draft.changes.push(Change::DeleteMessage(id));
-    draft.tell(id, MessageChange::Deleted, head, now);
+    draft.tell(id, MessageChange::Deleted, &head, now);
     Ok(Reply::Done)
-}
-
-fn size(metadata: &serde_json::Map<String, serde_json::Value>) -> usize {
-    serde_json::to_string(metadata).map_or(0, |text| text.len())
 }

@@ -89,12 +89,40 @@ fn what_nobody_can_take_out_of_a_message_does_not_grow_without_end() {
     let patch = |extra_metadata| Command::PatchMessage { id: message_id(1), content: None, extra_metadata };
     let mut batch = Batch::new();
     batch.ask(create(1)).unwrap();
-    // {} and {"n":""}: 2 and 8 bytes.
-    batch.ask(patch(text(MOST - 2 - 8 - 9))).unwrap();
+    // {"n":""} has 8 bytes.
+    batch.ask(patch(text(MOST - 8))).unwrap();
     let full = Err(Refusal::MessageFull { id: message_id(1), most: MOST });
-    assert_eq!(batch.unchanged(|batch| batch.ask(patch(text(2)))), full);
+    assert_eq!(batch.unchanged(|batch| batch.ask(patch(text(MOST - 7)))), full);
+    assert_eq!(batch.unchanged(|batch| batch.ask(patch(Some(object("m", json!(1)))))), full);
     batch.ask(patch(text(1))).unwrap();
-    assert_eq!(batch.unchanged(|batch| batch.ask(patch(text(0)))), full);
     let content = Command::PatchMessage { id: message_id(1), content: Some("a word".into()), extra_metadata: None };
     batch.ask(content).unwrap();
+}
+
+#[test]
+fn a_patch_merges_objects_at_every_depth_and_replaces_everything_else() {
+    let read = |text: &str| easel_core::json::parse::<serde_json::Map<String, serde_json::Value>>(text).unwrap();
+    let merged = |first: &str, second: &str| {
+        let mut merged = read(first);
+        easel_core::message::merge(&mut merged, read(second));
+        easel_core::json::text_of(&merged)
+    };
+    for (first, second, expected) in [
+        (
+            r#"{"a":{"b":1,"c":[1,2]},"keep":true}"#,
+            r#"{"a":{"c":[3],"d":null},"new":{"x":{}}}"#,
+            r#"{"a":{"b":1,"c":[3],"d":null},"keep":true,"new":{"x":{}}}"#,
+        ),
+        (r#"{"a":{"b":1}}"#, r#"{"a":7}"#, r#"{"a":7}"#),
+        (r#"{"a":7}"#, r#"{"a":{"b":1}}"#, r#"{"a":{"b":1}}"#),
+        (r#"{"a":{"b":1}}"#, r#"{"a":null}"#, r#"{"a":null}"#),
+        (r#"{"a":{"b":1}}"#, r#"{"a":{}}"#, r#"{"a":{"b":1}}"#),
+        // Numbers to the letter are no objects.
+        (r#"{"a":1e400}"#, r#"{"a":12345678901234567890123}"#, r#"{"a":12345678901234567890123}"#),
+        (r#"{"a":{"b":1}}"#, r#"{"a":-0}"#, r#"{"a":-0}"#),
+        (r#"{"a":-0}"#, r#"{"a":{"b":1.10}}"#, r#"{"a":{"b":1.10}}"#),
+        (r#"{"a":{"b":1.10,"c":1E5}}"#, r#"{"a":{"b":2}}"#, r#"{"a":{"b":2,"c":1E5}}"#),
+    ] {
+        assert_eq!(merged(first, second), expected, "{first} and {second}");
+    }
 }

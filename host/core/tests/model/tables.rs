@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use easel_core::command::{Names, NewMessage};
 use easel_core::draft::MessageHead;
-use easel_core::message::report;
+use easel_core::message::{JOB_KEYS, report};
 use easel_core::state::Binding;
 use easel_core::{
     BatchId, Bindings, Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, Kept, KeyOf, KeyUse,
@@ -109,7 +109,9 @@ impl Tables {
                 continue;
             };
             let (conversation_id, owner) = (message.conversation_id.clone(), message.owner.clone());
-            let head = MessageHead { conversation_id, owner, metadata: 0 };
+            let mut extra_metadata = message.extra_metadata.clone();
+            extra_metadata.retain(|name, _| !JOB_KEYS.contains(&name.as_str()));
+            let head = MessageHead { conversation_id, owner, extra_metadata };
             cold.messages.insert(id, head);
         }
     }

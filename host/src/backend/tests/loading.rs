@@ -32,8 +32,8 @@ async fn a_loaded_backend_says_who_it_is_and_what_it_may() {
 async fn params_are_checked_by_the_schema_of_the_component() {
     let backend = loaded(fakes()).await;
 
-    let filled = backend.check_params(&json!({ "steps": 3 })).unwrap();
-    let error = backend.check_params(&json!({ "behaviour": "dance" })).unwrap_err();
+    let filled = backend.check_params(json!({ "steps": 3 })).unwrap();
+    let error = backend.check_params(json!({ "behaviour": "dance" })).unwrap_err();
 
     assert_eq!((&filled["steps"], &filled["behaviour"]), (&json!(3), &json!("succeed")));
     assert_eq!(error.field, "params.behaviour");

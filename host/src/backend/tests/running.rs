@@ -66,7 +66,7 @@ async fn a_result_that_is_no_json_breaks_the_contract() {
     let (ended, _) = run(json!({ "behaviour": "bad-json" })).await;
 
     let Ended::BadResult(reason) = ended else { panic!("{ended:?}") };
-    assert!(reason.contains("not JSON"), "{reason}");
+    assert!(reason.contains("no JSON"), "{reason}");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_guest_that_sits_in_a_call_of_the_host_is_killed() {
 async fn a_guest_that_computes_is_killed_and_lets_others_run_meanwhile() {
     let backend = loaded(config::Backend::builtin("flux-stub", "gpu0")).await;
     let big = json!({ "prompt": "a fox", "width": 2048, "height": 2048, "count": 16, "steps": 1000, "step_ms": 0 });
-    let attempt = Attempt::at(job(backend.check_params(&big).unwrap()), u64::MAX).await;
+    let attempt = Attempt::at(job(backend.check_params(big.clone()).unwrap()), u64::MAX).await;
     let kill = attempt.kill.clone();
     let news = tokio::spawn(collect(attempt.news));
     let running = tokio::spawn(async move { backend.run(attempt.task).await });

@@ -1,5 +1,6 @@
 //! The frames that are not events: what clients say, and the small answers.
 
+use easel_core::json::{self, text};
 use easel_core::{JobId, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub(super) enum ClientFrame {
 
 impl ClientFrame {
     pub(super) fn parse(text: &str) -> Self {
-        let Ok(frame) = serde_json::from_str::<Map<String, Value>>(text) else {
+        let Ok(frame) = json::parse::<Map<String, Value>>(text) else {
             return Self::Bad(None, "a frame must be a JSON object".to_owned());
         };
         let reference = frame.get("ref").cloned();
@@ -65,7 +66,7 @@ pub(super) fn resync() -> Utf8Bytes {
 }
 
 pub(super) fn subscribed(reference: &Value) -> Utf8Bytes {
-    json!({"type": "subscribed", "ref": reference}).to_string().into()
+    text(&json!({"type": "subscribed", "ref": reference})).into()
 }
 
 pub(super) fn pong() -> Utf8Bytes {
@@ -73,7 +74,7 @@ pub(super) fn pong() -> Utf8Bytes {
 }
 
 pub(super) fn error(reference: Option<Value>, title: &str) -> Utf8Bytes {
-    json!({"type": "error", "ref": reference, "title": title}).to_string().into()
+    text(&json!({"type": "error", "ref": reference, "title": title})).into()
 }
 
 /// Places in line, each with when its job is expected to start and to end, as far as that can be told.
@@ -111,11 +112,21 @@ mod tests {
             ("{\"type\": \"dance\", \"ref\": \"x\"}", Some(json!("x"))),
             ("{\"type\": \"subscribe\", \"ref\": 2}", Some(json!(2))),
             ("{\"type\": \"subscribe\", \"ref\": 3, \"job_id\": 5}", Some(json!(3))),
+            ("{\"ref\": 1e400}", Some(json::letters::number("1e400"))),
         ] {
             let ClientFrame::Bad(named, title) = ClientFrame::parse(text) else { panic!("{text} was understood") };
             assert_eq!(named, reference, "{text}");
             assert!(!title.is_empty());
         }
+    }
+
+    #[test]
+    fn a_ref_comes_back_to_the_letter() {
+        let ClientFrame::Bad(reference, title) = ClientFrame::parse(r#"{"ref": [12345678901234567890123, 1.10]}"#)
+        else {
+            panic!("it was understood")
+        };
+        assert!(error(reference, &title).contains(r#""ref":[12345678901234567890123,1.10]"#));
     }
 
     #[test]

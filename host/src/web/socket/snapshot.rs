@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use easel_core::json::text;
 use easel_core::{Job, JobId, State, Status};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -47,7 +48,7 @@ pub(super) async fn frame(
     let frame = json!({
         "type": "snapshot", "scope": scope, "cursor": cursor, "queue": queue, "jobs": jobs, "truncated": truncated,
     });
-    Ok(frame.to_string().into())
+    Ok(text(&frame).into())
 }
 
 /// The head of all lines: no more of them is looked at than a snapshot holds.
