@@ -51,15 +51,7 @@ impl Calm {
 async fn unreadable_json_is_refused() {
     let calm = Calm::start().await;
 
-    for body in [
-        "",
-        "{",
-        "nonsense",
-        "{\"params\": {}",
-        "{\"params\": {},}",
-        "{\"params\": {}} trailing",
-        "{\"params\": 1e400}",
-    ] {
+    for body in ["", "{", "nonsense", "{\"params\": {}", "{\"params\": {},}", "{\"params\": {}} trailing"] {
         calm.post("/v1/jobs", body).await.problem(&[400]);
         calm.post("/v1/messages", body).await.problem(&[400]);
     }
@@ -72,9 +64,17 @@ async fn unreadable_json_is_refused() {
 async fn a_body_of_another_shape_is_refused() {
     let calm = Calm::start().await;
 
-    for body in
-        ["null", "[]", "7", "\"text\"", "{}", "{\"params\": null}", "{\"params\": []}", "{\"params\": \"steps\"}"]
-    {
+    for body in [
+        "null",
+        "[]",
+        "7",
+        "\"text\"",
+        "{}",
+        "{\"params\": null}",
+        "{\"params\": []}",
+        "{\"params\": \"steps\"}",
+        "{\"params\": 1e400}",
+    ] {
         calm.post("/v1/jobs", body).await.problem(&[400, 422]);
     }
 

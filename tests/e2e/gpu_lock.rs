@@ -180,7 +180,7 @@ async fn how_long_a_job_held_the_lock_is_logged() {
     api.until(&job["id"], "complete").await;
 
     let id = job["id"].as_str().unwrap();
-    let tells = |line: &String| line.contains(id) && line.contains("held");
+    let tells = |line: &String| line.contains(id) && line.contains("attempt ended after");
     eventually("a line with the job's id and how long the device was held", async || {
         host.log().iter().any(tells).then_some(())
     })

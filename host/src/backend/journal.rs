@@ -131,7 +131,7 @@ mod tests {
         while let Some(News::Log { message, .. }) = news.recv().await {
             lines.push(message);
         }
-        let cut = lines.iter().filter(|line| line.contains("too fast")).count();
+        let cut = lines.iter().filter(|line| line.contains("too many log lines")).count();
         assert_eq!(cut, 1);
         assert!((1000..4000).contains(&lines.len()), "{}", lines.len());
     }

@@ -29,7 +29,7 @@ impl Registry {
 
     /// The same in a directory that is thrown away afterwards: nothing of what is compiled is kept.
     pub async fn check(config: &Config, scratch: &Path) -> Result<Self, LoadError> {
-        Self::with(config, Workshop::for_a_look(scratch.join("components"))?).await
+        Self::with(config, Workshop::for_a_look(scratch.to_owned())?).await
     }
 
     async fn with(config: &Config, workshop: Workshop) -> Result<Self, LoadError> {

@@ -30,7 +30,7 @@ pub(super) fn kin(key: &str) -> Kin {
         return Kin::Stranger;
     }
     let below = tops.iter().flat_map(|top| known_in(top).into_iter().map(move |known| format!("{top}.{known}")));
-    let known: Vec<String> = tops.iter().cloned().chain(below).collect();
+    let known: Vec<String> = below.chain(tops.iter().cloned()).collect();
     known.into_iter().find(|known| is_near(key, known)).map_or(Kin::Stranger, Kin::Near)
 }
 

@@ -125,14 +125,16 @@ mod tests {
     use easel_core::policy::Backoff;
     use easel_core::state::Binding;
     use easel_core::{Reply, Retention};
+    use tempfile::TempDir;
 
     use super::*;
     use crate::clock::Clock;
     use crate::scheduler::Setup;
     use crate::store::{Location, Sizes, Store};
 
-    /// A guard of a disk that has as much free as the number says, and the scheduler that it talks to.
-    async fn guarded(free: &Arc<AtomicU64>) -> (Guard, Scheduler) {
+    /// A guard of a disk that has as much free as the number says, the scheduler that it talks to, and their data directory:
+    /// without that the writer ends.
+    async fn guarded(free: &Arc<AtomicU64>) -> (Guard, Scheduler, TempDir) {
         let data = tempfile::tempdir().unwrap();
         let sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
         let opened = Store::open(&Location::Memory, sizes, data.path()).await.unwrap();
@@ -150,7 +152,7 @@ mod tests {
         let free = free.clone();
         let look = move |_: &Path| Ok(free.load(Ordering::SeqCst));
         let guard = Guard::with(scheduler.clone(), vec!["data".into()], ByteSize(160), Box::new(look));
-        (guard, scheduler)
+        (guard, scheduler, data)
     }
 
     async fn stands(guard: &Guard, scheduler: &Scheduler, free: &AtomicU64, bytes: u64) -> bool {
@@ -162,7 +164,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_queue_stands_while_less_than_the_reserve_is_free_and_goes_on_with_a_little_more() {
         let free = Arc::new(AtomicU64::new(0));
-        let (guard, scheduler) = guarded(&free).await;
+        let (guard, scheduler, _data) = guarded(&free).await;
         let mut seen = Vec::new();
         for bytes in [160, 159, 160, 169, 170, 160, 0] {
             seen.push((bytes, stands(&guard, &scheduler, &free, bytes).await));
@@ -174,7 +176,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn many_who_look_at_once_say_it_once() {
         let free = Arc::new(AtomicU64::new(1));
-        let (guard, scheduler) = guarded(&free).await;
+        let (guard, scheduler, _data) = guarded(&free).await;
         futures_util::future::join_all((0..20).map(|_| guard.look())).await;
         assert_eq!(scheduler.hub().head(), 1);
     }
@@ -182,7 +184,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn without_a_reserve_a_queue_that_stood_goes_on() {
         let free = Arc::new(AtomicU64::new(0));
-        let (mut guard, scheduler) = guarded(&free).await;
+        let (mut guard, scheduler, _data) = guarded(&free).await;
         let full = Some("it was full when the last process ended".into());
         assert!(matches!(scheduler.send(Command::Guard { full }).await, Ok(Reply::Done)));
         guard.reserve = ByteSize(0);
@@ -192,7 +194,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn more_is_taken_as_long_as_the_reserve_stays_free() {
         let free = Arc::new(AtomicU64::new(170));
-        let (mut guard, _) = guarded(&free).await;
+        let (mut guard, ..) = guarded(&free).await;
         assert_eq!([10, 11].map(|bytes| guard.admits(bytes)), [Ok(()), Err(ByteSize(160))]);
         guard.reserve = ByteSize(0);
         guard.admits(1_000).unwrap();
@@ -201,7 +203,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_disk_that_does_not_tell_changes_nothing() {
         let free = Arc::new(AtomicU64::new(1));
-        let (mut guard, scheduler) = guarded(&free).await;
+        let (mut guard, scheduler, _data) = guarded(&free).await;
         guard.look().await;
         guard.free = Box::new(|_| Err(io::Error::other("no such thing")));
         guard.look().await;

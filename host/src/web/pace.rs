@@ -89,7 +89,7 @@ mod tests {
     fn who_stops_or_drips_is_given_up_and_a_slow_line_is_not() {
         assert_eq!(given_up_after(0, 1_000, 100), Some(30));
         assert_eq!(given_up_after(1, 16, 100), Some(31), "a byte each 16 seconds");
-        assert_eq!(given_up_after(1_000, 1, 100), Some(40), "a thousand bytes a second");
+        assert_eq!(given_up_after(1_000, 1, 100), Some(41), "a thousand bytes a second");
         assert_eq!(given_up_after(5_000, 1, 100_000), None);
         assert_eq!(given_up_after(1_000_000, 29, 100_000), None, "in lumps");
         assert_eq!(given_up_after(1_000_000_000, 1_000, 100), Some(30), "much, and then nothing");

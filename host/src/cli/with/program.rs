@@ -20,6 +20,9 @@ pub(super) fn look_for(program: &OsStr) -> io::Result<()> {
 }
 
 fn look(program: &OsStr, path: &OsStr) -> io::Result<()> {
+    if program.is_empty() {
+        return Err(rustix::io::Errno::NOENT.into());
+    }
     let candidates: Vec<PathBuf> = if program.as_bytes().contains(&b'/') {
         vec![PathBuf::from(program)]
     } else {
@@ -38,9 +41,6 @@ fn look(program: &OsStr, path: &OsStr) -> io::Result<()> {
 }
 
 fn runnable(path: &Path) -> io::Result<()> {
-    if path.as_os_str().is_empty() {
-        return Err(rustix::io::Errno::NOENT.into());
-    }
     if std::fs::metadata(path)?.is_dir() {
         return Err(rustix::io::Errno::ACCESS.into());
     }

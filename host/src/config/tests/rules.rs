@@ -81,13 +81,13 @@ fn names_are_short_and_safe_everywhere() {
 #[test]
 fn two_devices_cannot_share_a_name() {
     let error = refused("[[device]]\nname = \"gpu0\"\n[[device]]\nname = \"gpu0\"");
-    assert_eq!(error, "device.name: there are two devices \"gpu0\": a name is one device's");
+    assert_eq!(error, "device.name: there are two devices named \"gpu0\"");
 }
 
 #[test]
 fn there_is_at_least_one_device_and_one_backend() {
-    assert!(refused("device = []").starts_with("device: there is none"));
-    assert!(refused("backend = {}").starts_with("backend: there is none"));
+    assert!(refused("device = []").starts_with("device: the list is empty"));
+    assert!(refused("backend = {}").starts_with("backend: the table is empty"));
 }
 
 #[test]
