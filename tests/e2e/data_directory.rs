@@ -112,7 +112,7 @@ async fn a_host_whose_directory_is_renamed_stops_and_makes_no_new_one() {
 
         std::fs::rename(&elsewhere, &data).unwrap();
         host.start_again().await;
-        host.api().until(&job, "queued").await;
+        host.api().until(&job, "processing").await;
     }
 }
 

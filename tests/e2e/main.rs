@@ -19,6 +19,7 @@ mod with; // a command of one's own on the device, and who ends it when its hold
 
 // Messages.
 mod image_persistence; // what a page finds again after a reload
+mod letters; // numbers that are only carried
 mod messages; // a PATCH merges and never takes away
 
 // Jobs over HTTP.

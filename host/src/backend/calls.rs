@@ -183,7 +183,7 @@ fn check_object(text: &str, most: usize) -> Result<serde_json::Value, String> {
     match json::read(text.as_bytes()) {
         Ok(serde_json::Value::Object(fields)) if !json::letters::is_number(&fields) => Ok(fields.into()),
         Ok(_) => Err("is JSON, but no object".into()),
-        Err(error) => Err(format!("is no JSON: {error}")),
+        Err(error) => Err(format!("is not JSON: {error}")),
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Schema {
 impl Schema {
     /// Compiles a schema of type `object`. The error says why it is none, for its author.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let value = json::read(text.as_bytes()).map_err(|error| format!("is no JSON: {error}"))?;
+        let value = json::read(text.as_bytes()).map_err(|error| format!("is not JSON: {error}"))?;
         // What it says of numbers is calculated with.
         let value = letters::approximate(&value);
         if value.get("type").and_then(Value::as_str) != Some("object") {

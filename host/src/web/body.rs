@@ -250,7 +250,7 @@ impl Document {
         let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let bytes = bytes.slice(mark..);
         let value = json::read(&bytes).map_err(|error| match error {
-            Unreadable::At { .. } => Problem::unreadable(format!("the body is no JSON: {error}")),
+            Unreadable::At { .. } => Problem::unreadable(format!("the body is not JSON: {error}")),
             Unreadable::Twice(field) => {
                 let detail = format!("{field} stands there twice: leave one of them out");
                 Problem::invalid(field, detail)

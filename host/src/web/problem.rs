@@ -80,7 +80,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad request", detail)
     }
 
-    /// 400: the body is no JSON.
+    /// 400: the body is not JSON.
     pub(super) fn unreadable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "unreadable JSON", detail)
     }

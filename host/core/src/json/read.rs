@@ -18,7 +18,7 @@ const DEPTH: usize = 127;
 /// Windows puts it at the beginning of files.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a text is no JSON that Easel takes.
+/// Why a text is not JSON that Easel takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// It is none.
@@ -144,7 +144,7 @@ fn words(wrong: &Wrong, ended: bool) -> String {
         Wrong::Token(_) | Wrong::Str(str::Error::Eof | str::Error::Escape(escape::Error::Eof)) if ended => {
             "the JSON ends here, too early"
         }
-        Wrong::Token(Expect::Value) => "this is no JSON value: a text needs quotes",
+        Wrong::Token(Expect::Value) => "this is not JSON value: a text needs quotes",
         Wrong::Token(Expect::ValueOrEnd) => "here a value or the end of the list is missing",
         Wrong::Token(Expect::CommaOrEnd) => "here a comma or a closing bracket is missing",
         Wrong::Token(Expect::String) => "the name of a field must be a text in double quotes",
