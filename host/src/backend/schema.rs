@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn what_is_no_schema_of_an_object_is_refused() {
         for (text, word) in [
-            ("{", "no JSON"),
+            ("{", "is not JSON"),
             ("true", "object"),
             ("{}", "object"),
             (r#"{"type": "string"}"#, "object"),

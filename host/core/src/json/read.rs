@@ -144,7 +144,7 @@ fn words(wrong: &Wrong, ended: bool) -> String {
         Wrong::Token(_) | Wrong::Str(str::Error::Eof | str::Error::Escape(escape::Error::Eof)) if ended => {
             "the JSON ends here, too early"
         }
-        Wrong::Token(Expect::Value) => "this is not JSON value: a text needs quotes",
+        Wrong::Token(Expect::Value) => "this is not a JSON value: a text needs quotes",
         Wrong::Token(Expect::ValueOrEnd) => "here a value or the end of the list is missing",
         Wrong::Token(Expect::CommaOrEnd) => "here a comma or a closing bracket is missing",
         Wrong::Token(Expect::String) => "the name of a field must be a text in double quotes",
@@ -230,9 +230,9 @@ mod tests {
         for (document, told) in [
             ("", "line 1, column 1: the JSON ends here, too early"),
             ("{\n  \"a\": 1,\n  \"b\" 2}", "line 3, column 7: here a colon is missing"),
-            ("{\"ä\": tru}", "no JSON value"),
+            ("{\"ä\": tru}", "not a JSON value"),
             ("[1 2]", "line 1, column 4: here a comma or a closing bracket is missing"),
-            ("[1,]", "no JSON value"),
+            ("[1,]", "not a JSON value"),
             ("{a: 1}", "line 1, column 2: the name of a field must be a text in double quotes"),
             ("{'a': 1}", "double quotes"),
             ("{} {}", "line 1, column 4: the JSON has ended before this"),
@@ -247,8 +247,8 @@ mod tests {
             ("[1.]", "a digit is missing"),
             ("[-]", "a digit is missing"),
             ("[01]", "comma"),
-            ("[+1]", "no JSON value"),
-            ("[NaN]", "no JSON value"),
+            ("[+1]", "not a JSON value"),
+            ("[NaN]", "not a JSON value"),
         ] {
             assert!(wrong(document).contains(told), "{document:?}: {}", wrong(document));
         }

@@ -66,7 +66,7 @@ async fn a_result_that_is_no_json_breaks_the_contract() {
     let (ended, _) = run(json!({ "behaviour": "bad-json" })).await;
 
     let Ended::BadResult(reason) = ended else { panic!("{ended:?}") };
-    assert!(reason.contains("no JSON"), "{reason}");
+    assert!(reason.contains("is not JSON"), "{reason}");
 }
 
 #[tokio::test]
