@@ -10,17 +10,17 @@ use anyhow::Context as _;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Artifact, Command, JobId, Retention};
+use easel_core::{Artifact, Command, JobId, Retention, Timestamp};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
-use crate::backend::{Backend, Registry, out_of_reach};
+use crate::backend::{Entry, Registry, Standing, out_of_reach};
 use crate::clock::Clock;
 use crate::config::{self, Config, Database};
-use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Memory, backend_of_commands};
+use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Loading, Memory, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
 use crate::store::{Home, Location, Sizes, Store, StoreError};
 use crate::upkeep::{Guard, Pruner, tell_lacking};
@@ -72,7 +72,7 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     })?;
     let address = listener.local_addr()?;
     let files = Files::open(&data)?;
-    let registry = Arc::new(Registry::open(&config, &data).await?);
+    let registry = Arc::new(Registry::begin(&config, &data)?);
     for url in out_of_reach(&config) {
         tracing::warn!("{url}");
     }
@@ -88,9 +88,11 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     // Before anything is claimed.
     let guard = Arc::new(guard(&config, &data, &scheduler));
     guard.look().await;
-    let (mut devices, mut doors) = (JoinSet::new(), Devices::default());
-    for device in &config.devices {
-        let dispatch = Dispatch {
+    let mut doors = Devices::default();
+    let dispatches: Vec<Dispatch> = config
+        .devices
+        .iter()
+        .map(|device| Dispatch {
             device: device.name.clone(),
             scheduler: scheduler.clone(),
             registry: registry.clone(),
@@ -100,10 +102,11 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
             holders: holders.clone(),
             guard: guard.clone(),
             requests: doors.add(&device.name),
-        };
-        devices.spawn(dispatch.run(stop.clone()));
-    }
+        })
+        .collect();
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
+    let backends = registry.clone();
+    let mut loading = Loading::start(scheduler.clone(), registry.clone(), &config.default_backend, stop.clone());
     tokio::spawn(guard.clone().run(stop.clone()));
     tokio::spawn(tell_lacking(scheduler.clone(), files.clone(), named, kept));
     let uploads = tokio::spawn(expire_uploads(files.clone(), scheduler.clone()));
@@ -114,11 +117,24 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     let host =
         web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors, disk: guard, holders };
     let shares = web::Shares::of(files_limit, open_files::count().unwrap_or(FILES_OPEN));
+    tracing::info!("listening on http://{address}");
     let mut web = tokio::spawn(web::serve(listener, Arc::new(host), shares, web_stop.clone()));
 
-    announce(format!("easel is ready at http://{address}\nits data: {place}\n"));
+    // Whoever asks is answered from here on. Jobs are run when it is known which backends can run them.
+    let mut devices = JoinSet::new();
+    let working = async {
+        if loading.settled().await {
+            for dispatch in dispatches {
+                devices.spawn(dispatch.run(stop.clone()));
+            }
+        }
+        if loading.done().await {
+            announce(format!("easel is ready at http://{address}\nits data: {place}\n{}", broken(&backends)));
+        }
+        stop.cancelled().await;
+    };
     tokio::select! {
-        () = stop.cancelled() => {}
+        () = working => {}
         // The writer ends by itself only when nobody can tell what the store holds: guessing would be worse than ending.
         ended = &mut writer => return ended.context("the writer crashed")?,
         moved = moved(&store) => return Err(moved.into()),
@@ -151,6 +167,16 @@ async fn moved(store: &Store) -> StoreError {
             return error;
         }
     }
+}
+
+/// A line that names the backends that cannot run, if there are any.
+fn broken(backends: &Registry) -> String {
+    let broken = |entry: Entry<'_>| matches!(entry.standing, Standing::Broken(_)).then(|| entry.name.to_owned());
+    let names: Vec<_> = backends.entries().filter_map(broken).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!("broken backends: {} (`easel backend list` says why)\n", names.join(", "))
 }
 
 /// Says it on standard output, in one piece: whoever waits for the first line may read no more. Nobody waits for whoever does not
@@ -204,11 +230,16 @@ fn location(config: &Config) -> Location {
 }
 
 fn setup(config: &Config, registry: &Registry) -> Setup {
-    let binding = |backend: &Backend| Binding {
-        device: backend.device.clone(),
-        digest: backend.digest.clone(),
-        backoff: backend.backoff,
-        commands: false,
+    let binding = |backend: Entry<'_>| {
+        let retry = &backend.configured.retry;
+        let binding = Binding {
+            device: backend.configured.device.clone(),
+            // One whose component cannot be read runs nothing, and so leaves nothing that would have to be found again.
+            digest: backend.digest.unwrap_or_default().to_owned(),
+            backoff: Backoff { base: micros(retry.base), max: micros(retry.max) },
+            commands: false,
+        };
+        (backend.name.to_owned(), binding)
     };
     // No component runs commands, and none is tried again.
     let commands = config.devices.iter().map(|device| {
@@ -218,7 +249,7 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
     });
     Setup {
         devices: config.devices.iter().map(|device| device.name.clone()).collect(),
-        backends: registry.iter().map(|backend| (backend.name.clone(), binding(backend))).chain(commands).collect(),
+        backends: registry.entries().map(binding).chain(commands).collect(),
         limits: Limits {
             max_waiting: config.queue.max_waiting as u64,
             max_waiting_per_owner: config.queue.max_waiting_per_owner as u64,
@@ -230,8 +261,12 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
     }
 }
 
+/// A duration as the core counts it.
+fn micros(time: Duration) -> Timestamp {
+    Timestamp::try_from(time.as_micros()).unwrap_or(Timestamp::MAX)
+}
+
 fn retention(kept: &config::Retention) -> Retention {
-    let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
     Retention {
         jobs: micros(kept.jobs),
         max_jobs: kept.max_jobs,

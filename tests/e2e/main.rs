@@ -44,7 +44,8 @@ mod bad_input; // bodies and frames that make no sense
 mod bad_requests; // methods, types, paths, hosts, origins, proxies
 mod refused_starts; // data directories, configurations and addresses that cannot be
 
-// Backends that mean harm.
+// Backends that cannot run, or mean harm.
+mod broken_backends; // there, with the reason; their jobs wait; the others serve
 mod hostile; // each ends as it should, the host lives, its memory is back, the next job runs
 
 // The process and its engine.

@@ -84,24 +84,9 @@ async fn a_mistake_in_the_configuration_is_named_with_its_key() {
         (usual.replace("builtin:flux-stub", "builtin:nothing"), "nothing"),
         (usual.replacen("device = \"gpu0\"", "device = \"gpu0\"\ntimeout = \"-1s\"", 1), "timeout"),
         (usual.replacen("device = \"gpu0\"", "device = \"gpu0\"\nmemory = \"huge\"", 1), "memory"),
-        (usual.replacen("device = \"gpu0\"", "device = \"gpu0\"\nconfig = { settle = \"dance\" }", 1), "settle"),
         (usual.clone() + "this is = = not TOML\n", "easel.toml"),
     ] {
         Home::with_text(&toml).fails_to_start().await.says(2, &[word]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_component_that_is_not_there_or_is_none_is_named() {
-    let home = Home::new();
-    let text = home.path().join("text.wasm");
-    std::fs::write(&text, "not a component").unwrap();
-    let fakes = format!("{:?}", cli::fakes());
-
-    for path in [home.path().join("missing.wasm"), text] {
-        let toml = Config::default().text().replace(&fakes, &format!("{path:?}"));
-        let exit = Home::with_text(&toml).fails_to_start().await;
-        assert!(exit.stderr.contains(path.to_str().unwrap()), "{exit}");
     }
 }
 

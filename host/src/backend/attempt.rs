@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use easel_core::Job;
+use easel_core::{Job, Json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,8 @@ use crate::lasting::Deadline;
 /// One attempt, as the guest sees it.
 pub struct Attempt {
     pub(super) job: Arc<Job>,
+    /// As its component takes them.
+    pub(super) params: Json,
     pub(super) files: AttemptFiles,
     pub(super) inputs: Vec<InputFile>,
     pub(super) dependencies: String,
@@ -33,7 +35,7 @@ pub struct Attempt {
 
 impl Attempt {
     /// The attempt of a task, and the log that it writes to.
-    pub(super) fn of(task: Task) -> (Self, Journal) {
+    pub(super) fn of(task: Task, params: Json) -> (Self, Journal) {
         let Task { job, files, inputs, dependencies, until, deadline: _, cancel, kill: _, news } = task;
         let journal = Journal::job(news.clone());
         let note = job.note.clone();
@@ -41,6 +43,7 @@ impl Attempt {
         (
             Self {
                 job,
+                params,
                 files,
                 inputs,
                 dependencies,

@@ -74,9 +74,9 @@ impl Guest {
         }
     }
 
-    pub(super) async fn run(&self, task: Task) -> Ended {
+    pub(super) async fn run(&self, task: Task, params: Json) -> Ended {
         let (kill, deadline) = (task.kill.clone(), task.deadline);
-        let (attempt, journal) = Attempt::of(task);
+        let (attempt, journal) = Attempt::of(task, params);
         let answer = self
             .call(Frame { kill, deadline, journal }, |guest, store| {
                 Box::pin(async move {

@@ -52,7 +52,7 @@ impl Inspector {
             journal: Journal::host(NAME),
         };
         let (description, ..) = workshop::describe(&guest, &source.label).await?;
-        let digest = format!("sha256:{}", source.hex);
+        let digest = source.digest();
         Ok(Inspected { digest, size: source.bytes.len(), wants_network: linked.wants_network, description })
     }
 }

@@ -28,6 +28,9 @@ pub(super) const PARTS: usize = 1_000;
 /// what only renames are not among them.
 pub(super) const EXPANDED: usize = 1_000;
 
+/// Why it cannot be loaded, as users and the log are told. Bytes.
+pub(super) const REASON: usize = 2_000;
+
 /// How much of the processor's time its compilation may take where it is only looked at. One cannot be stopped half-way: this is
 /// when we stop waiting for it. A host waits however long it takes, and does everything else meanwhile.
 pub(super) const COMPILE: Duration = Duration::from_mins(2);

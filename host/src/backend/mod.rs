@@ -41,8 +41,7 @@ mod workshop;
 use std::fmt;
 use std::time::Duration;
 
-use easel_core::policy::Backoff;
-
+use easel_core::Json;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -51,7 +50,7 @@ pub use error::LoadError;
 pub use inspector::{Inspected, Inspector};
 pub use kill::Kill;
 pub use outcome::{Description, Ended, EngineInfo, Failure, FailureKind};
-pub use registry::Registry;
+pub use registry::{Entry, Registry, Standing};
 pub use schema::ParamsError;
 use schema::{Quote, Schema};
 pub use task::{InputFile, Lost, News, Task};
@@ -71,10 +70,6 @@ pub struct Backend {
     pub timeout: Duration,
     /// How long an attempt may go without news.
     pub stall: Duration,
-    /// How many charged attempts a job has, unless it says so itself.
-    pub max_attempts: u32,
-    /// How long a failed job pauses before its next attempt.
-    pub backoff: Backoff,
     /// How many bytes of artifacts one attempt may write.
     pub artifact_quota: u64,
     /// How long it may hold memory of an idle device.
@@ -93,11 +88,17 @@ impl Backend {
         self.params.complete(params, "params", Quote::Values)
     }
 
-    /// Runs one attempt in a fresh store. Returns in any case, at the task's deadline at the latest; artifacts that
+    /// Runs one attempt in a fresh store, with params that its schema accepts: a job may have come while the component could not
+    /// be loaded, or while it was another one. Returns in any case, at the task's deadline at the latest; artifacts that
     /// are unfinished then are gone. Use the task's `Kill` rather than dropping this future: that stops the guest too,
     /// but up to a tick of the epoch later.
     pub async fn run(&self, task: Task) -> Ended {
-        self.guest.run(task).await
+        match self.check_params(task.job.params.value()) {
+            Ok(params) => self.guest.run(task, Json::of(&params)).await,
+            Err(error) => {
+                Ended::Failed(Failure { kind: FailureKind::Invalid, message: error.to_string(), retry_after: None })
+            }
+        }
     }
 
     /// Asks whether the engine is there. Up to 20 seconds; then it is unavailable.

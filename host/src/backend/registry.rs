@@ -1,73 +1,159 @@
-//! The backends of this host, by name.
+//! The backends of this host, by name. A host begins with none of them loaded and loads one after the other beside everything
+//! else that it does: one that takes long to compile, or cannot be loaded at all, holds up nobody but its own jobs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use easel_core::Timestamp;
-use easel_core::policy::Backoff;
+use tokio::sync::watch;
 
 use super::egress::Policy;
 use super::journal::Journal;
 use super::workshop::{self, Source, Workshop};
-use super::{Backend, Guest, LoadError, settings};
+use super::{Backend, Guest, LoadError, limits, settings, text};
 use crate::config::{self, Config};
 
-/// All backends of the configuration, each checked and ready to run.
+/// All backends of the configuration, with what came of loading each.
 pub struct Registry {
     workshop: Workshop,
-    configured: BTreeMap<String, config::Backend>,
-    backends: BTreeMap<String, Arc<Backend>>,
+    slots: BTreeMap<String, Slot>,
+    /// Tells when another one was loaded, or could not be.
+    changed: watch::Sender<()>,
+}
+
+/// The place of one backend.
+struct Slot {
+    configured: config::Backend,
+    /// `sha256:HEX` of its component, if that can be read.
+    digest: Option<String>,
+    standing: RwLock<Standing>,
+}
+
+/// Whether a backend can run.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// It is still being compiled, or waits until others are.
+    Loading,
+    /// It can.
+    Ready(Arc<Backend>),
+    /// It cannot be loaded; the reason, for an operator. It stays so until the host starts again.
+    Broken(String),
+}
+
+/// A backend of the configuration.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// The operator's name for it.
+    pub name: &'a str,
+    /// What it is granted.
+    pub configured: &'a config::Backend,
+    /// `sha256:HEX` of its component, if that could be read when the host started.
+    pub digest: Option<&'a str>,
+    /// Whether it can run.
+    pub standing: Standing,
 }
 
 impl Registry {
-    /// Compiles, checks and asks every configured component. Keeps each in `data/components` under its digest.
+    /// Loads every backend. The first one that cannot be loaded is the error.
     pub async fn open(config: &Config, data: &Path) -> Result<Self, LoadError> {
-        Self::with(config, Workshop::open(data.join("components"))?).await
+        Self::begin(config, data)?.whole().await
     }
 
     /// The same in a directory that is thrown away afterwards: nothing of what is compiled is kept.
     pub async fn check(config: &Config, scratch: &Path) -> Result<Self, LoadError> {
-        Self::with(config, Workshop::for_a_look(scratch.to_owned())?).await
+        Self::new(config, Workshop::for_a_look(scratch.to_owned())?).whole().await
     }
 
-    async fn with(config: &Config, workshop: Workshop) -> Result<Self, LoadError> {
-        let mut registry = Self { workshop, configured: config.backends.clone(), backends: BTreeMap::new() };
-        for (name, configured) in &config.backends {
-            let source = Source::configured(name, &configured.component)?;
-            registry.workshop.keep(name, &source)?;
-            let backend = registry.load(name, configured, &source, Settings::Checked).await?;
-            tracing::info!(backend = name, component = source.label, digest = backend.digest, "backend loaded");
-            registry.backends.insert(name.clone(), Arc::new(backend));
+    /// The backends of the configuration, none of them loaded. What is compiled is kept below `data`.
+    pub fn begin(config: &Config, data: &Path) -> Result<Self, LoadError> {
+        Ok(Self::new(config, Workshop::open(data.join("components"))?))
+    }
+
+    fn new(config: &Config, workshop: Workshop) -> Self {
+        let slot = |(name, configured): (&String, &config::Backend)| {
+            let digest = Source::configured(name, &configured.component).ok().map(|source| source.digest());
+            let standing = RwLock::new(Standing::Loading);
+            (name.clone(), Slot { configured: configured.clone(), digest, standing })
+        };
+        let slots = config.backends.iter().map(slot).collect();
+        Self { workshop, slots, changed: watch::Sender::default() }
+    }
+
+    async fn whole(self) -> Result<Self, LoadError> {
+        for (name, slot) in &self.slots {
+            self.load_into(name, slot).await?;
         }
-        Ok(registry)
+        Ok(self)
     }
 
-    /// The backend of this name.
+    /// Compiles and checks the component of one backend, asks it who it is, and keeps it under its digest. What came of it is
+    /// its standing from now on.
+    pub async fn load(&self, name: &str) {
+        let Some(slot) = self.slots.get(name) else { return };
+        if let Err(error) = self.load_into(name, slot).await {
+            let reason = text::line(&format!("{:#}", anyhow::Error::from(error)), limits::REASON);
+            tracing::error!(backend = name, "backend is broken, and its jobs wait: {reason}");
+            slot.stands(Standing::Broken(reason));
+        }
+        self.changed.send_replace(());
+    }
+
+    async fn load_into(&self, name: &str, slot: &Slot) -> Result<(), LoadError> {
+        let source = Source::configured(name, &slot.configured.component)?;
+        self.workshop.keep(name, &source)?;
+        let backend = self.make(name, &slot.configured, &source, Settings::Checked).await?;
+        tracing::info!(backend = name, component = source.label, digest = backend.digest, "backend loaded");
+        slot.stands(Standing::Ready(Arc::new(backend)));
+        Ok(())
+    }
+
+    /// Tells when another one was loaded, or could not be.
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// The backend of this name, if it can run.
     pub fn get(&self, name: &str) -> Option<Arc<Backend>> {
-        self.backends.get(name).cloned()
+        match self.entry(name)?.standing {
+            Standing::Ready(backend) => Some(backend),
+            Standing::Loading | Standing::Broken(_) => None,
+        }
     }
 
-    /// All backends, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Backend>> {
-        self.backends.values()
+    /// The backends that can run, by name.
+    pub fn ready(&self) -> impl Iterator<Item = Arc<Backend>> {
+        self.slots.keys().filter_map(|name| self.get(name))
+    }
+
+    /// The backend of this name, whether it can run or not.
+    pub fn entry(&self, name: &str) -> Option<Entry<'_>> {
+        let (name, slot) = self.slots.get_key_value(name)?;
+        Some(slot.entry(name))
+    }
+
+    /// All backends by name, whether they can run or not.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.slots.iter().map(|(name, slot)| slot.entry(name))
     }
 
     /// The component of this digest with what `name` is granted now: to settle what an older one left. An older
     /// component gets the present table even if its own schema is of another opinion, since nobody wrote one for it.
     pub async fn with_digest(&self, name: &str, digest: &str) -> Result<Arc<Backend>, LoadError> {
-        let unknown = || LoadError::Unknown(name.to_owned());
-        let current = self.backends.get(name).ok_or_else(unknown)?;
-        if current.digest == digest {
-            return Ok(current.clone());
+        let slot = self.slots.get(name).ok_or_else(|| LoadError::Unknown(name.to_owned()))?;
+        let mut changed = self.watch();
+        loop {
+            match slot.entry(name).standing {
+                Standing::Ready(backend) if backend.digest == digest => return Ok(backend),
+                // What is being compiled is not compiled a second time.
+                Standing::Loading if slot.digest.as_deref() == Some(digest) && changed.changed().await.is_ok() => {}
+                _ => break,
+            }
         }
-        let configured = self.configured.get(name).ok_or_else(unknown)?;
         let source = self.workshop.kept(name, digest)?;
-        Ok(Arc::new(self.load(name, configured, &source, Settings::AsTheyAre).await?))
+        Ok(Arc::new(self.make(name, &slot.configured, &source, Settings::AsTheyAre).await?))
     }
 
-    async fn load(
+    async fn make(
         &self,
         name: &str,
         configured: &config::Backend,
@@ -95,12 +181,10 @@ impl Registry {
         Ok(Backend {
             name: name.to_owned(),
             device: configured.device.clone(),
-            digest: format!("sha256:{}", source.hex),
+            digest: source.digest(),
             description,
             timeout: configured.timeout,
             stall: configured.stall,
-            max_attempts: configured.retry.attempts,
-            backoff: Backoff { base: micros(configured.retry.base), max: micros(configured.retry.max) },
             idle_release: configured.idle_release,
             keep_memory: configured.keep_memory,
             artifact_quota: configured.artifact_quota.as_u64(),
@@ -111,13 +195,20 @@ impl Registry {
     }
 }
 
+impl Slot {
+    fn entry<'a>(&'a self, name: &'a str) -> Entry<'a> {
+        let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Entry { name, configured: &self.configured, digest: self.digest.as_deref(), standing }
+    }
+
+    fn stands(&self, standing: Standing) {
+        *self.standing.write().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+}
+
 /// What becomes of a configuration that does not suit the component.
 #[derive(Clone, Copy)]
 enum Settings {
     Checked,
     AsTheyAre,
-}
-
-fn micros(time: Duration) -> Timestamp {
-    Timestamp::try_from(time.as_micros()).unwrap_or(Timestamp::MAX)
 }

@@ -47,7 +47,7 @@ impl host::HostAttempt for HostState {
     }
 
     async fn params(&mut self, this: Resource<Attempt>) -> Answer<String> {
-        Ok(self.table.get(&this)?.job.params.text().to_owned())
+        Ok(self.table.get(&this)?.params.text().to_owned())
     }
 
     async fn inputs(&mut self, this: Resource<Attempt>) -> Answer<Vec<Resource<Blob>>> {

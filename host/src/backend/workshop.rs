@@ -63,6 +63,11 @@ impl Source {
         Self { label, bytes, hex }
     }
 
+    /// `sha256:HEX` of the bytes.
+    pub(super) fn digest(&self) -> String {
+        format!("sha256:{}", self.hex)
+    }
+
     /// The component that an operator chose.
     pub(super) fn configured(backend: &str, component: &config::Component) -> Result<Self, LoadError> {
         let name = match component {
@@ -80,9 +85,13 @@ impl Source {
     /// The component in a file.
     pub(super) fn file(backend: &str, path: &Path) -> Result<Self, LoadError> {
         let unreadable = |source| LoadError::Unreadable { backend: backend.to_owned(), path: path.to_owned(), source };
+        // To open a pipe that nobody writes to would take for ever.
+        if !path.metadata().map_err(unreadable)?.is_file() {
+            return Err(unfit(backend, path.display().to_string(), "is not a file".into()));
+        }
         let file = File::open(path).map_err(unreadable)?;
         let mut bytes = Vec::new();
-        // One more than may be, and no more: the file may be a device.
+        // One more than may be, and no more: it may grow meanwhile.
         file.take(limits::COMPONENT as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         let label = path.display().to_string();
         if bytes.len() > limits::COMPONENT {

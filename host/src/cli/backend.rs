@@ -88,11 +88,11 @@ async fn list(remote: &Remote) -> anyhow::Result<()> {
                     backend.name,
                     if backend.default { style(" (default)").dim().to_string() } else { String::new() }
                 ),
-                backend.version.to_string(),
+                backend.version.as_ref().map(Text::to_string).unwrap_or_default(),
                 backend.device.as_ref().map(Text::to_string).unwrap_or_default(),
                 health(&backend.health),
-                short(&backend.digest),
-                backend.summary.one_line(),
+                backend.digest.as_deref().map(short).unwrap_or_default(),
+                backend.summary.as_ref().map(Text::one_line).unwrap_or_default(),
             ]);
         }
         table.to_string()

@@ -193,12 +193,9 @@ pub(super) struct Backends {
 #[derive(Debug, Deserialize)]
 pub(super) struct Backend {
     pub(super) name: Text,
-    #[serde(default)]
-    pub(super) digest: Text,
-    #[serde(default)]
-    pub(super) version: Text,
-    #[serde(default)]
-    pub(super) summary: Text,
+    pub(super) digest: Option<Text>,
+    pub(super) version: Option<Text>,
+    pub(super) summary: Option<Text>,
     #[serde(default)]
     pub(super) health: Value,
     pub(super) device: Option<Text>,

@@ -32,7 +32,7 @@ impl Breaker {
         loop {
             head.mark_unchanged();
             let state = breaker.scheduler.state();
-            for backend in breaker.registry.iter().filter(|backend| state.held(&backend.name).is_some()) {
+            for backend in breaker.registry.ready().filter(|backend| state.held(&backend.name).is_some()) {
                 let name = backend.name.clone();
                 if !asking.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone()) {
                     continue;

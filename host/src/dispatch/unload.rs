@@ -161,7 +161,7 @@ impl Dispatch {
 
     /// Those that run on this device.
     pub(super) fn backends(&self) -> Vec<Arc<Backend>> {
-        self.registry.iter().filter(|backend| backend.device == self.device).cloned().collect()
+        self.registry.ready().filter(|backend| backend.device == self.device).collect()
     }
 }
 

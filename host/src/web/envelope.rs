@@ -1,7 +1,6 @@
 //! From what a client sends to the job that it asks for, as far as that can be known without the writer.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use chrono::DateTime;
 use easel_core::command::NewJob;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 use super::body::{Opaque, object};
 use super::submit::{name, small};
 use super::{Host, OWNER, Problem};
-use crate::backend::Backend;
+use crate::backend::{Entry, Standing};
 
 /// The largest `metadata`.
 const METADATA: usize = 4 * 1024;
@@ -67,9 +66,13 @@ pub(super) struct Wish {
 
 /// Reads an envelope, which is also given as it was sent. `before` are the jobs of the batch that it may name.
 pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobId]) -> Result<Wish, Problem> {
-    let backend = backend(host, envelope.backend)?;
+    let backend = backend(host, envelope.backend.as_deref())?;
     let params = small("params", Value::Object(object(sent, "params")), host.config.web.max_params.as_u64())?;
-    let params = backend.check_params(params)?;
+    let params = match backend.standing {
+        Standing::Ready(backend) => backend.check_params(params)?,
+        // Nobody knows yet what it takes. It is checked when the job begins.
+        Standing::Loading | Standing::Broken(_) => params,
+    };
     let metadata = small("metadata", Value::Object(object(sent, "metadata")), METADATA as u64)?;
     let priority = envelope.priority.unwrap_or_default();
     within("priority", priority, *PRIORITIES.start(), *PRIORITIES.end())?;
@@ -81,7 +84,7 @@ pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobI
     }
     let job = NewJob {
         id: JobId(Uuid::now_v7()),
-        backend: backend.name.clone(),
+        backend: backend.name.to_owned(),
         owner: OWNER.to_owned(),
         user: envelope.user.map(|user| name("user", user)).transpose()?,
         priority,
@@ -91,7 +94,7 @@ pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobI
         metadata: Json::of(&metadata),
         conversation_id: envelope.conversation_id.map(|id| name("conversation_id", id)).transpose()?,
         message_id: envelope.message_id.map(MessageId),
-        max_attempts: envelope.max_attempts.unwrap_or(backend.max_attempts),
+        max_attempts: envelope.max_attempts.unwrap_or(backend.configured.retry.attempts),
         not_before: envelope.not_before.map(|text| moment("not_before", &text)).transpose()?,
         timeout_s: envelope.timeout_s,
         batch_id: None,
@@ -149,10 +152,10 @@ fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem>
     Ok(ids)
 }
 
-fn backend(host: &Host, name: Option<String>) -> Result<Arc<Backend>, Problem> {
-    let name = name.unwrap_or_else(|| host.config.default_backend.clone());
-    host.registry.get(&name).ok_or_else(|| {
-        let known: Vec<_> = host.registry.iter().map(|backend| backend.name.as_str()).collect();
+fn backend<'a>(host: &'a Host, name: Option<&str>) -> Result<Entry<'a>, Problem> {
+    let name = name.unwrap_or(&host.config.default_backend);
+    host.registry.entry(name).ok_or_else(|| {
+        let known: Vec<_> = host.registry.entries().map(|known| known.name).collect();
         Problem::invalid("backend", format!("unknown backend {name:?}; use one of {}", known.join(", ")))
     })
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::{Answer, Host, Problem, reply};
+use crate::backend::{Entry, Standing};
 
 /// A store that takes longer to read one row is not ready for anybody.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -15,10 +16,26 @@ pub(super) async fn alive(_: Arc<Host>) -> Answer {
     Ok(reply::json(&json!({"status": "ok"})))
 }
 
+/// The backends that cannot run, each with its reason.
+fn broken(host: &Host) -> Map<String, Value> {
+    let broken = |entry: Entry<'_>| match entry.standing {
+        Standing::Broken(reason) => Some((entry.name.to_owned(), reason.into())),
+        Standing::Ready(_) | Standing::Loading => None,
+    };
+    host.registry.entries().filter_map(broken).collect()
+}
+
 pub(super) async fn ready(host: Arc<Host>) -> Answer {
     let default = &host.config.default_backend;
-    if host.registry.get(default).is_none() {
-        return Err(Problem::not_ready(format!("the default backend {default} is not there")));
+    match host.registry.entry(default).map(|entry| entry.standing) {
+        Some(Standing::Ready(_)) => {}
+        Some(Standing::Loading) => {
+            return Err(Problem::not_ready(format!("the default backend {default} is still being compiled")));
+        }
+        Some(Standing::Broken(reason)) => {
+            return Err(Problem::not_ready(format!("the default backend {default} is broken: {reason}")));
+        }
+        None => return Err(Problem::not_ready(format!("the default backend {default} is not configured"))),
     }
     if let Some(full) = &host.scheduler.state().queue().full {
         let detail = format!("no job is started: {}", full.reason.as_deref().unwrap_or("the disk is full"));
@@ -28,7 +45,7 @@ pub(super) async fn ready(host: Arc<Host>) -> Answer {
         return Err(Problem::not_ready(format!("nothing can be written: {error}")));
     }
     match timeout(PATIENCE, host.scheduler.answers()).await {
-        Ok(Ok(_)) => Ok(reply::json(&json!({"status": "ready"}))),
+        Ok(Ok(_)) => Ok(reply::json(&json!({"status": "ready", "broken": broken(&host)}))),
         Ok(Err(error)) => Err(Problem::not_ready(format!("the store cannot be read: {error}"))),
         Err(_) => Err(Problem::not_ready("the store does not answer")),
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::backend::{Backend, Ended, EngineInfo, FailureKind};
+use crate::backend::{Backend, Ended, EngineInfo, FailureKind, Standing};
 
 /// How long an answer is good for.
 const FRESH: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What was found about one backend.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
-    /// `{"status": "ok" | "unavailable" | "failed" | "unknown", "detail"}`.
+    /// `{"status": "ok" | "unavailable" | "failed" | "unknown" | "loading" | "broken", "detail"}`.
     pub(super) health: Value,
     /// What the engine lists: models, samplers …
     pub(super) catalog: Value,
@@ -37,7 +37,15 @@ pub(super) struct Probes {
 
 impl Probes {
     /// How this backend is now.
-    pub(super) async fn of(&self, backend: Arc<Backend>) -> Probe {
+    pub(super) async fn of(&self, standing: Standing) -> Probe {
+        match standing {
+            Standing::Ready(backend) => self.ask(backend).await,
+            Standing::Loading => Probe::bad("loading", "its component is still being compiled"),
+            Standing::Broken(reason) => Probe::bad("broken", &reason),
+        }
+    }
+
+    async fn ask(&self, backend: Arc<Backend>) -> Probe {
         let cell =
             self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(backend.name.clone()).or_default().clone();
         let asking = tokio::spawn(async move {

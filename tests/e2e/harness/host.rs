@@ -167,7 +167,13 @@ impl Home {
 
     /// Starts the host and waits until it says that it is ready.
     pub async fn start(&self) -> Host {
-        let (process, url) = Process::spawn(self.command(), self.unread).await;
+        let (process, url) = Process::spawn(self.command(), self.unread, READY).await;
+        Host { process, url, home: self.clone() }
+    }
+
+    /// Starts the host and waits only until it serves: its backends may still be loading.
+    pub async fn start_early(&self) -> Host {
+        let (process, url) = Process::spawn(self.command(), self.unread, SERVES).await;
         Host { process, url, home: self.clone() }
     }
 
@@ -261,7 +267,7 @@ impl Host {
     /// Begins to read what nobody has read so far.
     pub fn read_errors(&mut self) {
         let pipe = self.process.unread.take().expect("a standard error that nobody reads");
-        self.process.follow_errors(pipe);
+        self.process.follow_errors(pipe, None);
     }
 
     /// A signal, by its name.
@@ -298,6 +304,28 @@ impl Host {
     }
 }
 
+/// What `start` waits for, on standard output.
+const READY: &str = "easel is ready at ";
+/// What `start_early` waits for, in the log.
+const SERVES: &str = "listening on ";
+
+/// Waits for the address in what a process writes.
+#[derive(Clone)]
+struct Found {
+    mark: &'static str,
+    address: Arc<Mutex<Option<oneshot::Sender<String>>>>,
+}
+
+impl Found {
+    fn look(&self, line: &str) {
+        if let Some((_, url)) = line.split_once(self.mark)
+            && let Some(address) = self.address.lock().expect("address").take()
+        {
+            let _ = address.send(url.trim().trim_end_matches('/').to_owned());
+        }
+    }
+}
+
 struct Process {
     child: Child,
     stderr: Arc<Mutex<Vec<String>>>,
@@ -305,7 +333,8 @@ struct Process {
 }
 
 impl Process {
-    async fn spawn(mut command: Command, unread: bool) -> (Self, String) {
+    /// Starts a process and waits for a line with `mark`, which its address follows.
+    async fn spawn(mut command: Command, unread: bool, mark: &'static str) -> (Self, String) {
         let (errors, mut full) = std::io::pipe().expect("a pipe");
         if unread {
             full.write_all(&[b'\n'; 65_536]).expect("what a pipe holds");
@@ -319,29 +348,29 @@ impl Process {
         // It has the end of the pipe that is written to.
         drop(command);
         let stderr = Arc::new(Mutex::new(Vec::new()));
-        let (ready, address) = oneshot::channel();
-        let mut ready = Some(ready);
-        follow(child.stdout.take().expect("stdout"), move |line| {
-            if let Some(url) = line.strip_prefix("easel is ready at ")
-                && let Some(ready) = ready.take()
-            {
-                let _ = ready.send(url.trim().trim_end_matches('/').to_owned());
-            }
-        });
+        let (found, address) = oneshot::channel();
+        let found = Found { mark, address: Arc::new(Mutex::new(Some(found))) };
+        let in_output = found.clone();
+        follow(child.stdout.take().expect("stdout"), move |line| in_output.look(&line));
         let mut process = Self { child, stderr, unread: None };
         if unread {
             process.unread = Some(errors);
         } else {
-            process.follow_errors(errors);
+            process.follow_errors(errors, Some(found));
         }
-        // When the process ends before it is ready, its standard output closes and the sender is dropped.
+        // When the process ends before that, what it writes to closes, and the sender is dropped.
         let url = tokio::time::timeout(BOUND, address).await.expect("the host is ready in time");
         (process, url.expect("the host says that it is ready, and does not end before"))
     }
 
-    fn follow_errors(&self, pipe: std::io::PipeReader) {
+    fn follow_errors(&self, pipe: std::io::PipeReader, found: Option<Found>) {
         let stderr = Arc::clone(&self.stderr);
-        follow(pipe, move |line| stderr.lock().expect("stderr").push(line));
+        follow(pipe, move |line| {
+            if let Some(found) = &found {
+                found.look(&line);
+            }
+            stderr.lock().expect("stderr").push(line);
+        });
     }
 
     async fn exited(&mut self) -> Option<i32> {

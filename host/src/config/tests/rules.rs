@@ -103,11 +103,9 @@ fn the_default_backend_is_one_that_is_configured() {
 }
 
 #[test]
-fn a_component_is_a_builtin_that_exists_or_a_file_that_exists() {
+fn a_builtin_component_is_one_that_exists() {
     let error = refused("[backend.x]\ncomponent = \"builtin:nope\"\ndevice = \"gpu0\"");
     assert!(error.contains("there is no builtin \"nope\": use one of flux-stub, forge"), "{error}");
-    let error = refused("[backend.x]\ncomponent = \"nope.wasm\"\ndevice = \"gpu0\"");
-    assert_eq!(error, "backend.x.component: there is no file DIR/nope.wasm: use its path, or builtin:NAME");
 }
 
 #[test]

@@ -1,0 +1,128 @@
+//! The backends are loaded beside everything else. The jobs of one that is not loaded keep their places, wait, say why, and go on
+//! as soon as it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use easel_core::Command;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{PATIENCE, pause};
+use crate::backend::{Registry, Standing};
+use crate::scheduler::{Rejected, Scheduler};
+
+/// How long the devices wait for all backends before they begin without some.
+const SOON: Duration = Duration::from_secs(5);
+/// What the jobs of a backend wait for until it is loaded.
+const LOADING: &str = "the backend is still being compiled";
+
+/// How far the backends are loaded.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Begun,
+    /// The jobs of those that are not loaded are held: devices may claim.
+    Settled,
+    Done,
+}
+
+/// The task that loads the backends.
+pub struct Loading {
+    stage: watch::Receiver<Stage>,
+}
+
+struct Loader {
+    scheduler: Scheduler,
+    registry: Arc<Registry>,
+    stop: CancellationToken,
+}
+
+impl Loading {
+    /// Begins to load all backends, the one named `first` before the others. Ends at `stop`.
+    pub fn start(scheduler: Scheduler, registry: Arc<Registry>, first: &str, stop: CancellationToken) -> Self {
+        let mut names: Vec<String> = registry.entries().map(|entry| entry.name.to_owned()).collect();
+        names.sort_by_key(|name| name != first);
+        let (stage, watched) = watch::channel(Stage::Begun);
+        tokio::spawn(Loader { scheduler, registry, stop }.run(names, stage));
+        Self { stage: watched }
+    }
+
+    /// Waits until every backend is loaded, or found to be broken, or is held since that takes too long: from then on devices may
+    /// claim jobs. False: the host stops.
+    pub async fn settled(&mut self) -> bool {
+        self.stage.wait_for(|stage| *stage >= Stage::Settled).await.is_ok()
+    }
+
+    /// Waits until every backend is loaded, or found to be broken. False: the host stops.
+    pub async fn done(&mut self) -> bool {
+        self.stage.wait_for(|stage| *stage == Stage::Done).await.is_ok()
+    }
+}
+
+impl Loader {
+    async fn run(self, names: Vec<String>, stage: watch::Sender<Stage>) {
+        let soon = Instant::now() + SOON;
+        for name in &names {
+            let mut loading = std::pin::pin!(self.registry.load(name));
+            let loaded = tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = &mut loading => true,
+                () = sleep_until(soon), if *stage.borrow() == Stage::Begun => false,
+            };
+            if !loaded {
+                tracing::info!(backend = name, "backend is still being compiled; the host serves meanwhile");
+                if !self.hold(&names).await {
+                    return;
+                }
+                stage.send_replace(Stage::Settled);
+                tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    () = loading => {}
+                }
+            }
+            if *stage.borrow() == Stage::Settled && !self.hold(std::slice::from_ref(name)).await {
+                return;
+            }
+        }
+        if *stage.borrow() == Stage::Begun && !self.hold(&names).await {
+            return;
+        }
+        stage.send_replace(Stage::Done);
+    }
+
+    /// Holds those that are not loaded, and releases those that were held for that. When this returns true, it is committed.
+    async fn hold(&self, names: &[String]) -> bool {
+        for name in names {
+            let held = self.scheduler.state().held(name).map(str::to_owned);
+            let command = match self.registry.entry(name).map(|entry| entry.standing) {
+                Some(Standing::Loading) => Command::Hold { backend: name.clone(), reason: LOADING.to_owned() },
+                Some(Standing::Broken(reason)) => Command::Hold { backend: name.clone(), reason },
+                Some(Standing::Ready(_)) if held.as_deref() == Some(LOADING) => {
+                    Command::Release { backend: name.clone() }
+                }
+                // One that is held for its engine is released when that answers.
+                Some(Standing::Ready(_)) | None => continue,
+            };
+            if !self.write(command).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn write(&self, command: Command) -> bool {
+        loop {
+            match self.scheduler.send(command.clone()).await {
+                Ok(_) => return true,
+                Err(Rejected::Closing) => return false,
+                Err(error) => {
+                    tracing::error!("cannot write which backends are loaded, trying again: {error}");
+                    if !pause(PATIENCE, &self.stop).await {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+}
