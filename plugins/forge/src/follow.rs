@@ -3,7 +3,10 @@
 //!
 //! A cancellation does not end the request: it makes the engine end it, and only the answer proves that nothing runs any
 //! more. An interrupt hits whatever runs. So each one is sent right after a look that shows our own work; while ours only
-//! stands in the engine's line, none is.
+//! stands in the engine's line, none is. If the engine stops telling in the middle of our work, one is sent without a look:
+//! our request is still open, so the work is still ours.
+//!
+//! While the engine does not tell, the open request is the sign of life.
 
 use crate::component::{Attempt, Level, log};
 use crate::http::Api;
@@ -14,6 +17,7 @@ use crate::reply;
 use crate::rest::INTERRUPT;
 use crate::trace::{Doing, Trace};
 use crate::turn::FOREIGN;
+use futures_lite::future::or;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 use wstd::task::sleep;
@@ -27,8 +31,9 @@ const POLL: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(7
 /// How often to ask for the picture so far, which costs the engine a decoding.
 const PREVIEW: Duration = Duration::from_secs(2);
 
-/// How often to say that a request stands, where nothing else can be said.
-const ALIVE: Duration = Duration::from_secs(5);
+/// How often to say that a request stands, where nothing else can be said; and how long a look may take once the job is
+/// cancelled.
+const ALIVE: Duration = Duration::from_secs(2);
 
 /// The largest preview that the host takes.
 const MAX_PREVIEW: usize = 1024 * 1024;
@@ -41,31 +46,55 @@ pub async fn follow(api: &Api, attempt: &Attempt, trace: &RefCell<Trace>, mute: 
     let task = trace.borrow().task.clone();
     let mut follower = Follower { attempt, progress: Progress::default(), preview: Preview::default() };
     let mut interrupted: Option<Instant> = None;
+    let mut doing = Doing::Unknown;
     let [mut poll, slow] = POLL;
     loop {
         pause(attempt, poll).await;
         poll = (poll * 3 / 2).min(slow);
         let cancelled = attempt.cancelled();
         let with_image = !cancelled && follower.preview.is_due();
-        let seen = match look(api, Some(&task), with_image).await {
-            Look::Never => return work_unseen(attempt).await,
-            Look::NotNow(_) => continue,
-            Look::Seen(seen) => seen,
+        let Some(seen) = patiently(attempt, look(api, Some(&task), with_image)).await else {
+            attempt.report(None, cancelled.then_some("stopping"));
+            // Once: without a look, a second one could hit who comes next.
+            if cancelled && doing == Doing::Ours && interrupted.is_none() {
+                stop(api).await;
+                interrupted = Some(Instant::now());
+            }
+            continue;
         };
-        let doing = see(attempt, trace, &seen);
+        doing = see(attempt, trace, &seen);
         if !cancelled {
             follower.tell(doing, seen);
             continue;
         }
         if doing == Doing::Ours && interrupted.is_none_or(|then| then.elapsed() >= INTERRUPT) {
-            if let Err(wire) = interrupt(api).await {
-                log(Level::Warn, &format!("interrupt: {}", api.problem(&wire).message));
-            }
+            stop(api).await;
             interrupted = Some(Instant::now());
         }
         let waits = matches!(doing, Doing::OthersFirst | Doing::Unknown) && !seen.state.idle();
         attempt.report(None, Some(if waits { "stopping, as soon as the engine gets to it" } else { "stopping" }));
     }
+}
+
+async fn stop(api: &Api) {
+    if let Err(wire) = interrupt(api).await {
+        log(Level::Warn, &format!("interrupt: {}", api.problem(&wire).message));
+    }
+}
+
+/// What a look shows; while it takes its time, it is said that the job is alive. A cancelled one does not wait for long.
+pub async fn patiently(attempt: &Attempt, look: impl Future<Output = Look>) -> Option<Seen> {
+    let seen = async { if let Look::Seen(seen) = look.await { Some(seen) } else { None } };
+    let impatience = async {
+        loop {
+            pause(attempt, ALIVE).await;
+            if attempt.cancelled() {
+                return None;
+            }
+            attempt.report(None, None);
+        }
+    };
+    or(seen, impatience).await
 }
 
 /// What the engine is doing; if that is news about our work, it is remembered.
@@ -138,6 +167,7 @@ impl Follower<'_> {
             News::Loading => self.attempt.report(None, Some("loading model")),
             News::Sampling { percent, stage } => self.attempt.report(Some(percent), Some(&stage)),
             News::Fetching => self.attempt.report(None, Some("fetching the images")),
+            News::Alive => self.attempt.report(None, None),
             News::Nothing => {}
         }
         let preview = &mut self.preview;

@@ -53,7 +53,7 @@ pub async fn generate(api: &Api, attempt: &Attempt, wanted: Wanted) -> Result<Ma
     let task = format!("task(easel-{}-{})", attempt.job_id(), attempt.number());
     let (idle, mute) = match &found {
         Found::Idle(state) => (Some(state), false),
-        Found::Busy => (None, false),
+        Found::Busy | Found::Unseen => (None, false),
         Found::Mute => (None, true),
     };
     let trace = Trace::begin(task, idle, now_ms(), time);
@@ -117,7 +117,7 @@ async fn judge(
     match answer {
         Ok(answer) if answer.ok() => {
             if !mute && !attempt.cancelled() {
-                interrupted_by_others(api, &trace).await?;
+                interrupted_by_others(api, attempt, &trace).await?;
             }
             Ok(answer)
         }
@@ -143,8 +143,8 @@ async fn judge(
 }
 
 /// Somebody may have pressed a button at the engine: what comes back then looks like a success, and is half a picture.
-async fn interrupted_by_others(api: &Api, trace: &Trace) -> Result<(), Problem> {
-    if let Look::Seen(seen) = look(api, None, false).await
+async fn interrupted_by_others(api: &Api, attempt: &Attempt, trace: &Trace) -> Result<(), Problem> {
+    if let Some(seen) = follow::patiently(attempt, look(api, None, false)).await
         && trace.was_interrupted(&seen.state)
     {
         return Err(Problem::new(Kind::Failed, "somebody interrupted this job at the engine itself"));

@@ -31,6 +31,11 @@ impl Unseen {
         matches!(self, Self::Wire(wire) if !wire.may_have_begun())
     }
 
+    /// Whether the engine failed at telling, and not at its work or at its door.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, Self::Said(problem) if problem.kind == Kind::Failed)
+    }
+
     /// What it means, if it stays so.
     pub fn problem(self, api: &Api) -> Problem {
         match self {

@@ -70,6 +70,8 @@ pub enum News {
     },
     /// It is done; the answer is on its way.
     Fetching,
+    /// It gets on with something, and does not say whether that is ours.
+    Alive,
     /// The same as last time. Not told, so that an engine that hangs is found out.
     Nothing,
 }
@@ -90,6 +92,7 @@ impl Progress {
             Doing::Nothing if self.begun => News::Fetching,
             Doing::Nothing => News::Waiting,
             Doing::OthersFirst => News::Foreign,
+            Doing::Unknown if self.begun && self.is_new(state) => News::Alive,
             Doing::Unknown if self.begun => News::Nothing,
             Doing::Unknown if state.idle() => News::Waiting,
             Doing::Unknown => News::Foreign,
@@ -99,8 +102,7 @@ impl Progress {
 
     fn ours(&mut self, state: &State) -> News {
         self.begun = true;
-        let same = self.last.as_ref() == Some(state);
-        self.last = Some(state.clone());
+        let new = self.is_new(state);
         // Asked for its task first and its state then, it can be done in between.
         if state.idle() {
             return News::Fetching;
@@ -108,11 +110,17 @@ impl Progress {
         if state.job_count < 0 {
             return News::Loading;
         }
-        if same {
+        if !new {
             return News::Nothing;
         }
         self.best = self.best.max(percent(state));
         News::Sampling { percent: self.best, stage: stage(state) }
+    }
+
+    fn is_new(&mut self, state: &State) -> bool {
+        let new = self.last.as_ref() != Some(state);
+        self.last = Some(state.clone());
+        new
     }
 }
 
@@ -197,5 +205,14 @@ mod tests {
         assert_eq!(ours(&mut progress, busy(0, -1, 0)), News::Loading);
         assert_ne!(ours(&mut progress, busy(0, 1, 4)), News::Nothing);
         assert_eq!(ours(&mut progress, busy(0, 1, 4)), News::Nothing);
+    }
+
+    #[test]
+    fn an_engine_that_gets_on_and_forgets_whose_work_it_is_does_not_hang() {
+        let mut progress = Progress::default();
+        ours(&mut progress, busy(0, 1, 4));
+        assert_eq!(progress.news(Doing::Unknown, &busy(0, 1, 5)), News::Alive);
+        assert_eq!(progress.news(Doing::Unknown, &busy(0, 1, 5)), News::Nothing);
+        assert_eq!(ours(&mut progress, busy(0, 1, 9)), sampling(45.0, "sampling 10/20"));
     }
 }

@@ -20,6 +20,9 @@ const SETTLE: Duration = Duration::from_secs(50);
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long an engine may go without telling what it is doing before it is taken for one that does not.
+const UNSEEN: Duration = Duration::from_secs(10);
+
 /// How often to interrupt.
 pub const INTERRUPT: Duration = Duration::from_secs(1);
 
@@ -47,6 +50,7 @@ pub async fn rest(
 ) -> Result<bool, Wire> {
     let mut interrupted: Option<Instant> = None;
     let mut seen_idle = false;
+    let mut unseen: Option<Instant> = None;
     while end.is_none_or(|end| Instant::now() < end) {
         tell();
         let task = trace.as_ref().map(|trace| trace.task.clone());
@@ -54,8 +58,14 @@ pub async fn rest(
         match look(api, task.as_deref(), false).await {
             Look::Never => return free(api, trace.as_deref(), end, &mut tell).await,
             Look::NotNow(Unseen::Wire(wire)) if unreachable(&wire, end) => return Err(wire),
-            Look::NotNow(_) => {}
+            Look::NotNow(why) if why.away() => {}
+            Look::NotNow(_) => {
+                if unseen.get_or_insert_with(Instant::now).elapsed() >= UNSEEN {
+                    return free(api, trace.as_deref(), end, &mut tell).await;
+                }
+            }
             Look::Seen(seen) => {
+                unseen = None;
                 let doing = match &mut trace {
                     Some(trace) => trace.see(&seen.state, seen.task),
                     None if seen.state.idle() => Doing::Nothing,

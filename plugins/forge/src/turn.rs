@@ -27,8 +27,10 @@ pub enum Found {
     Idle(State),
     /// At somebody else's work, and the operator wants the job sent all the same.
     Busy,
-    /// It does not tell what it is doing.
+    /// It has no way to tell what it is doing.
     Mute,
+    /// It has one, and that fails.
+    Unseen,
 }
 
 /// Waits until the engine is idle, if it tells.
@@ -42,6 +44,10 @@ pub async fn wait(api: &Api, attempt: &Attempt) -> Result<Found, Problem> {
             Look::Never => return Ok(Found::Mute),
             Look::NotNow(unseen) => {
                 failed += 1;
+                // A fault in that route says nothing of the others.
+                if failed == PATIENCE && unseen.is_fault() {
+                    return Ok(Found::Unseen);
+                }
                 if failed == PATIENCE || unseen.away() {
                     return Err(unseen.problem(api));
                 }

@@ -5,7 +5,7 @@
 mod engine;
 mod lists;
 
-pub use engine::{End, Habits, Whose};
+pub use engine::{End, Habits, Veil, Whose};
 pub use lists::MODELS;
 
 use super::eventually;
@@ -182,6 +182,15 @@ impl Forge {
         let login = request.headers().get("authorization").and_then(|login| login.to_str().ok()).map(str::to_owned);
         let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let body: Option<Value> = serde_json::from_slice(&body).ok();
+        let veil = if route.ends_with("/progress") { self.engine().habits.veil } else { None };
+        if let Some(veil) = veil {
+            let (status, text) = match veil {
+                Veil::Status(status) => (status, String::new()),
+                Veil::Text(text) => (200, text.to_owned()),
+                Veil::Silence => std::future::pending().await,
+            };
+            return Ok(Response::builder().status(status).body(Full::from(text)).expect("a response"));
+        }
         let (status, reply) = match route.as_str() {
             _ if self.refuses(&route, login.as_deref()) => (401, json!({"detail": "Not authenticated"})),
             "POST /sdapi/v1/txt2img" | "POST /sdapi/v1/img2img" => {

@@ -32,6 +32,8 @@ pub struct Habits {
     pub mute: bool,
     /// Progress says that it is idle, whatever it does.
     pub always_idle: bool,
+    /// Both routes that tell how far it is answer this instead.
+    pub veil: Option<Veil>,
     /// As koboldcpp: nobody may wait in line.
     pub busy_is_503: bool,
     /// As SD.Next: an interrupt answers 204.
@@ -66,6 +68,7 @@ impl Default for Habits {
             web_ui: true,
             mute: false,
             always_idle: false,
+            veil: None,
             busy_is_503: false,
             interrupt_is_204: false,
             no_progress: false,
@@ -76,6 +79,16 @@ impl Default for Habits {
             login: None,
         }
     }
+}
+
+/// What an engine answers that cannot say how far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Veil {
+    Status(u16),
+    /// 200 and this.
+    Text(&'static str),
+    /// Nothing, for as long as the connection lasts.
+    Silence,
 }
 
 /// Whose a generation is.
