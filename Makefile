@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # A rustc that can build the plugins; the script gets one where it is missing.
 GUESTS = EASEL_GUEST_RUSTC="$$(sh scripts/wasm-target.sh)"
 
-.PHONY: serve test lint bench install-target test-engine mutants
+.PHONY: serve test lint bench load install-target test-engine mutants
 
 ## Build what is missing, and run the host with the embedded backends.
 serve:
@@ -26,6 +26,11 @@ lint:
 bench:
 	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo build --release -p easel -p easel-bench
 	"$(TARGET)/release/easel-bench" $(ONLY)
+
+## Floods one host in four ways, before a release: fails if it keeps memory or is slow to answer. Release build; some minutes.
+load:
+	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo build --release -p easel -p easel-bench
+	"$(TARGET)/release/easel-bench" load
 
 ## Breaks the core in every place and looks whether a test notices (cargo install cargo-mutants).
 mutants:

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::TempDir;
 
 /// Measures what Easel promises about speed, and prints it as Markdown.
 #[derive(Debug, Parser)]
 pub struct Options {
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Measures only these: enqueue, idle, million, instance, fan-out, start, memory
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
@@ -23,6 +25,12 @@ pub struct Options {
     /// Where the data lies meanwhile: on the disk that is meant [default: beside this program]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Floods a host, and fails if it keeps memory or is slow to answer
+    Load,
 }
 
 impl Options {
@@ -45,7 +53,7 @@ impl Bench {
         let guests = beside.parent().unwrap_or(beside).join("guests/wasm32-wasip2/release");
         let fakes = options.fakes.clone().unwrap_or_else(|| guests.join("fakes.wasm"));
         for file in [&easel, &fakes] {
-            anyhow::ensure!(file.is_file(), "{} is not there: `make bench` builds it", file.display());
+            anyhow::ensure!(file.is_file(), "{} is not there: `make bench` and `make load` build it", file.display());
         }
         let data = options.data.as_deref().unwrap_or(beside);
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(data);

@@ -117,21 +117,31 @@ impl Host {
 
     /// The memory that it has, in bytes.
     pub fn memory(&self) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?.as_raw_nonzero()))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = resident.trim().trim_end_matches(" kB").parse().context("VmRSS is no number")?;
-        Ok(kib * 1024.0)
+        resident(self.id()?)
     }
 
     /// The processor time that it has used.
     pub fn processor(&self) -> anyhow::Result<Duration> {
-        processor(&self.pid()?.as_raw_nonzero().to_string())
+        processor(&self.id()?.to_string())
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> anyhow::Result<i32> {
+        Ok(self.pid()?.as_raw_nonzero().get())
     }
 
     fn pid(&self) -> anyhow::Result<Pid> {
         let pid = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         pid.context("the host has ended")
     }
+}
+
+/// The memory that a process has, in bytes.
+pub fn resident(process: i32) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = resident.trim().trim_end_matches(" kB").parse().context("VmRSS is no number")?;
+    Ok(kib * 1024.0)
 }
 
 /// The processor time that a process has used: `self`, or its number.

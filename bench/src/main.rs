@@ -1,16 +1,18 @@
-//! `make bench`: what Easel promises about speed, measured, with the machine's own limits beside it.
+//! `make bench`: what Easel promises about speed, measured, with the machine's own limits beside it. `make load`: what it bears.
 //!
 //! It drives the real `easel` process over real sockets, its store on a real disk; what is only a function of the queue or of
-//! the sandbox is called as a library. It prints Markdown, which is what `docs/performance.md` shows. A figure never makes it
-//! fail: that is for people to judge.
+//! the sandbox is called as a library. It prints Markdown, which is what `docs/performance.md` shows. A figure never makes `make
+//! bench` fail: that is for people to judge.
 
 mod bench;
 mod client;
 mod commits;
+mod files;
 mod format;
 mod host;
 mod limits;
 mod line;
+mod load;
 mod machine;
 mod queue;
 mod report;
@@ -22,7 +24,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bench::{Bench, Options};
+use bench::{Bench, Options, Task};
 use clap::Parser as _;
 use report::Report;
 use row::Section;
@@ -42,6 +44,9 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::prepare(options)?;
+    if let Some(Task::Load) = options.task {
+        return load::run(&bench).await;
+    }
     let mut report = Report::begin(&bench);
     let limits = limits::measure(&bench).await.context("the machine's own limits")?;
     report.limits(&limits);

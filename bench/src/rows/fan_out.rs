@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -18,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::bench::Bench;
 use crate::client::Client;
+use crate::files;
 use crate::host::Home;
 use crate::line;
 use crate::row::{Row, Section, Unit};
@@ -41,7 +41,7 @@ enum Got {
 }
 
 pub async fn measure(bench: &Bench) -> anyhow::Result<Section> {
-    enough_files()?;
+    files::enough_for(CLIENTS)?;
     let bar = bench.bar("an event to 2,000 WebSocket clients", (2 * RUNS * EVENTS) as u64);
     let home = Home::new(bench)?;
     let (host, _) = home.start().await?;
@@ -134,19 +134,6 @@ async fn follow(address: SocketAddr, url: String, news: mpsc::UnboundedSender<Go
             continue;
         };
         news.send(got)?;
-    }
-    Ok(())
-}
-
-/// Each side of each connection is an open file; the host inherits the limit.
-fn enough_files() -> anyhow::Result<()> {
-    const WANTED: u64 = CLIENTS as u64 + 256;
-    let limit = getrlimit(Resource::Nofile);
-    if limit.maximum.is_some_and(|most| most < WANTED) {
-        anyhow::bail!("{WANTED} open files are needed: raise `ulimit -Hn`");
-    }
-    if limit.current.is_some_and(|now| now < WANTED) {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(WANTED), maximum: limit.maximum })?;
     }
     Ok(())
 }
