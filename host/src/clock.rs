@@ -153,14 +153,17 @@ impl fmt::Display for Noticed {
         let (Self::Set(time) | Self::Away(time) | Self::Slept(time)) = self;
         let seconds = time.unsigned_abs() / SECOND.unsigned_abs();
         match self {
-            Self::Set(0..) => write!(f, "the wall clock is {seconds} s ahead of the time that this host has counted"),
-            Self::Set(_) => write!(f, "the wall clock is {seconds} s behind the time that this host has counted"),
+            Self::Set(0..) => write!(f, "the wall clock was set {seconds} s forward"),
+            Self::Set(_) => write!(f, "the wall clock was set {seconds} s back"),
             Self::Away(_) => {
-                return write!(f, "the wall clock is right: before its start this host was off for {seconds} s");
+                return write!(
+                    f,
+                    "the wall clock is right after all: the host was off for {seconds} s before it started"
+                );
             }
             Self::Slept(_) => return write!(f, "the machine slept for {seconds} s: no job is charged for that"),
         }?;
-        f.write_str(": pauses between attempts and what is kept for a time do not follow it")
+        f.write_str(": retry pauses and retention times do not follow it")
     }
 }
 

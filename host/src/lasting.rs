@@ -53,7 +53,7 @@ pub fn lost() -> Duration {
         };
         // Without it nothing is given back but what those find who ask.
         if let Err(error) = std::thread::Builder::new().name("beats".into()).spawn(noting) {
-            tracing::error!("nobody will notice when this process does not run: {error}");
+            tracing::error!("cannot notice when this process is suspended: {error}");
         }
         notes
     });

@@ -52,7 +52,7 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     let (data, temporary) = data_directory(&config)?;
     // Started elsewhere by mistake it would be another queue, an empty one.
     let place = match &temporary {
-        Some(_) => "nowhere, it ends with this process".to_owned(),
+        Some(_) => "in memory only, gone when this process ends".to_owned(),
         None => std::path::absolute(&data)?.display().to_string(),
     };
     if space::is_open_to_others(&data).unwrap_or_default() {
@@ -79,8 +79,8 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
 
     let store = opened.store.clone();
     let (scheduler, mut writer) = Scheduler::start(opened, setup(&config, &registry));
-    scheduler.send(Command::Recover).await.context("cannot take up what was running")?;
-    let named = sweep(&scheduler, &files).await.context("cannot sweep the files of lost attempts")?;
+    scheduler.send(Command::Recover).await.context("cannot recover the jobs that were running")?;
+    let named = sweep(&scheduler, &files).await.context("cannot remove the files of lost attempts")?;
     let kept = scheduler.state().kept().bytes;
 
     let holders = Holders::new(scheduler.clone(), config.command_grace, stop.clone());
@@ -146,7 +146,7 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
         ended.context("a device's task crashed")?;
     }
     uploads.abort();
-    pruner.await.context("the task that lets go of what is not kept crashed")?;
+    pruner.await.context("the pruning task crashed")?;
     web_stop.cancel();
     if !web.is_finished() {
         web.await.context("the web server crashed")??;

@@ -91,7 +91,7 @@ fn a_waiting_job_says_what_it_waits_for() {
     let mut draft = running(3);
     assert_eq!(draft.state.waiting_for(&job(&draft, 1)), None);
     assert_eq!(waiting(&draft.state, &job(&draft, 2)), "turn: next on gpu0");
-    assert_eq!(waiting(&draft.state, &job(&draft, 3)), "turn: one job is before it on gpu0");
+    assert_eq!(waiting(&draft.state, &job(&draft, 3)), "turn: one job is ahead of it on gpu0");
 
     let unclean = Finished { clean: false, ..finished(job_id(1), 1, Outcome::Timeout) };
     turn(&mut draft, Some(unclean));

@@ -123,6 +123,6 @@ impl Drop for Draft<'_> {
 /// Removes what nobody will miss: if it fails, the next sweep gets it.
 pub(super) fn discard(path: &Path) {
     if let Err(error) = remove_file(path) {
-        tracing::warn!(error = &error as &dyn std::error::Error, "a discarded file stays for now");
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove a discarded file yet");
     }
 }

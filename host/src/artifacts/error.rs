@@ -15,7 +15,7 @@ pub enum FilesError {
         max: u64,
     },
     /// The sender went away in the middle.
-    #[error("the upload broke off: {0}")]
+    #[error("the upload was cut off: {0}")]
     BrokenOff(String),
     /// The sender named an upload that is not there (any more).
     #[error("there is no upload {0}")]

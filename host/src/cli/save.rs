@@ -49,7 +49,7 @@ fn file_name(job: &str, artifact: &str) -> String {
 
 async fn save(client: &Client, artifact: &Artifact, directory: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let (file, sha256) = outlast(PATIENCE, async || download(client, artifact, directory).await).await??;
-    ensure!(sha256 == *artifact.sha256, "arrived damaged: its SHA-256 is {sha256}, not {}", artifact.sha256);
+    ensure!(sha256 == *artifact.sha256, "was damaged on the way: its SHA-256 is {sha256}, not {}", artifact.sha256);
     keep(file, directory, name)
 }
 

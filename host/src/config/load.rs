@@ -186,7 +186,7 @@ fn sort_out(environment: impl IntoIterator<Item = (String, String)>, broken: &mu
         }
     }
     if !strangers.is_empty() {
-        tracing::warn!("these variables of the environment are no keys, and change nothing: {}", strangers.join(", "));
+        tracing::warn!("these environment variables match no key and are ignored: {}", strangers.join(", "));
     }
     keys
 }

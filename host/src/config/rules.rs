@@ -66,7 +66,7 @@ fn directory(broken: &mut Broken, config: &Config) {
     let key = if config.database == Database::InData { "data" } else { "database" };
     let Some(directory) = config.database.directory(&config.data) else { return };
     broken.ensure(directory.to_str().is_some_and(|path| !path.contains('?')), key, || {
-        format!("{} is no place for a database: its path must be UTF-8 and have no question mark", directory.display())
+        format!("{} cannot hold a database: its path must be UTF-8 and have no question mark", directory.display())
     });
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dependencies::Made;
 use super::outcome::{Verdict, judge, not_begun, not_started, unsaved};
-use super::watchdog::{Reason, Step, Watchdog};
+use super::watchdog::{Allowed, Reason, Step, Watchdog};
 use super::{Dispatch, journal};
 use crate::artifacts::AttemptFiles;
 use crate::backend::{Backend, Ended, InputFile, Kill, Task};
@@ -37,7 +37,7 @@ struct Ready {
 /// Why an attempt does not run.
 enum NotReady {
     /// It was to end before it began.
-    Ended(Reason),
+    Ended(Reason, Allowed),
     /// Something that it needs is not there.
     Failed(anyhow::Error),
 }
@@ -51,11 +51,12 @@ impl Dispatch {
             Ok(ready) => {
                 self.memory.used(&ready.backend.name);
                 let files = ready.files.clone();
+                let allowed = ready.dog.allowed();
                 let (ended, reason) = self.run_guest(&job, ready, stop).await;
-                let verdict = judge(&ended, reason);
+                let verdict = judge(&ended, reason, allowed);
                 (verdict, if let Ended::Returned(value) = ended { Some((value, files)) } else { None })
             }
-            Err(NotReady::Ended(reason)) => (not_begun(reason), None),
+            Err(NotReady::Ended(reason, allowed)) => (not_begun(reason, allowed), None),
             Err(NotReady::Failed(error)) => (not_started(&error), None),
         };
         let mut artifacts = Vec::new();
@@ -98,7 +99,7 @@ impl Dispatch {
         let failed = |error: anyhow::Error| NotReady::Failed(error);
         let backend = self.registry.with_digest(&job.backend, digest).await.map_err(|error| failed(error.into()))?;
         let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota);
-        let mut dog = Watchdog::new(begun, self.time_for(job, &backend), backend.stall);
+        let mut dog = Watchdog::new(begun, Allowed { time: self.time_for(job, &backend), stall: backend.stall });
         let made = tokio::select! {
             // An attempt that need not wait has begun: a host that stops then gives it its grace.
             biased;
@@ -107,7 +108,7 @@ impl Dispatch {
                 self.make_room(job, &backend, unload_first).await;
                 made
             } => made,
-            reason = self.interrupted(job, Deadline::at(dog.deadline()), stop) => return Err(NotReady::Ended(reason)),
+            reason = self.interrupted(job, Deadline::at(dog.deadline()), stop) => return Err(NotReady::Ended(reason, dog.allowed())),
         };
         dog.news(Instant::now());
         Ok(Ready { backend, files, made, dog, lost })

@@ -87,7 +87,7 @@ fn finished(job: &Job, verdict: Verdict, result: Option<Json>) -> Finished {
 
 /// The holder has been away for so long that its command is over.
 fn lost() -> Verdict {
-    let message = "Easel lost sight of whoever ran this command, and it is over.";
+    let message = "Easel lost contact with the process that ran this command; the command is over.";
     Verdict::of_command(Outcome::Lost, error(ErrorKind::Lost, message, message.to_owned(), false))
 }
 
@@ -97,7 +97,7 @@ fn judge(report: &Report) -> Verdict {
     };
     match report {
         Report { ended_for: Some(EndedFor::Timeout), .. } => {
-            let message = "The command took longer than it was given.";
+            let message = "The command ran out of time.";
             Verdict::of_command(Outcome::Timeout, error(ErrorKind::Timeout, message, message.to_owned(), false))
         }
         Report { ended_for: Some(EndedFor::Lost), .. } => lost(),
@@ -113,7 +113,7 @@ fn judge(report: &Report) -> Verdict {
             failed(message.clone(), message)
         }
         Report { .. } => {
-            let message = "The command ended, and nobody knows how.";
+            let message = "The command ended; how is not known.";
             failed(message.to_owned(), message.to_owned())
         }
     }
@@ -136,7 +136,7 @@ mod tests {
             (Report { exit_code: Some(3), ..none() }, "The command ended with 3."),
             (Report { signal: Some(9), ..none() }, "The command was ended by signal 9."),
             (Report { not_started: Some("no such file".into()), ..none() }, "The command could not be started."),
-            (none(), "The command ended, and nobody knows how."),
+            (none(), "The command ended; how is not known."),
         ] {
             assert_eq!(told(report), (Outcome::Error, Some(message.to_owned())));
         }

@@ -181,10 +181,10 @@ impl Holders {
         if !self.scheduler.state().job(job.id).is_some_and(waits) {
             return;
         }
-        tracing::info!(job = %job.id, "nobody waits for the device any more: cancelled");
+        tracing::info!(job = %job.id, "cancelled a command whose `easel with` is gone");
         match self.scheduler.send(Command::Cancel { job: job.id, by: BY.to_owned() }).await {
             Ok(_) | Err(Rejected::Closing | Rejected::Refused(_)) => {}
-            Err(error) => tracing::error!(job = %job.id, "cannot cancel a command that nobody waits for: {error}"),
+            Err(error) => tracing::error!(job = %job.id, "cannot cancel a command whose `easel with` is gone: {error}"),
         }
     }
 

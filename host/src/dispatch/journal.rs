@@ -19,7 +19,7 @@ pub(super) async fn running(scheduler: &Scheduler, files: &Files, job: &Job, new
             match scheduler.send(Command::Remember { job: job.id, attempt: job.attempt, note }).await {
                 Ok(_) => {
                     if done.send(()).is_err() {
-                        tracing::debug!(job = %job.id, "the component ended before it heard that its note is stored");
+                        tracing::debug!(job = %job.id, "the component ended before it heard that its note was stored");
                     }
                 }
                 Err(error) => tracing::error!(job = %job.id, "a note of the backend cannot be stored: {error}"),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use easel_core::{ErrorKind, JobError, Outcome};
+use humantime::format_duration;
 
-use super::watchdog::Reason;
+use super::watchdog::{Allowed, Reason};
 use crate::backend::{Ended, Failure, FailureKind};
 
 /// How an attempt ended, without what it made.
@@ -42,16 +43,18 @@ pub(super) fn unsaved(failed: &anyhow::Error) -> Verdict {
 }
 
 /// The verdict on an attempt that ended like this, after it was asked to end for `reason`.
-pub(super) fn judge(ended: &Ended, reason: Option<Reason>) -> Verdict {
+pub(super) fn judge(ended: &Ended, reason: Option<Reason>, allowed: Allowed) -> Verdict {
     match ended {
         Ended::Returned(_) => Verdict::new(Outcome::Complete, true, None),
-        Ended::Failed(failure) if failure.kind == FailureKind::Cancelled && reason.is_some() => ending(reason, true),
+        Ended::Failed(failure) if failure.kind == FailureKind::Cancelled && reason.is_some() => {
+            ending(reason, true, allowed)
+        }
         Ended::Failed(failure) => failed(failure),
         Ended::Trapped(chain) => {
             let message = "The backend crashed while it worked on this job.";
             Verdict::new(Outcome::Trapped, false, error(ErrorKind::Trapped, message, chain.clone(), true))
         }
-        Ended::Killed => ending(reason, false),
+        Ended::Killed => ending(reason, false, allowed),
         Ended::BadResult(why) => {
             let message = "The backend broke its contract with Easel.";
             Verdict::new(Outcome::Error, true, error(ErrorKind::Failed, message, why.clone(), false))
@@ -60,21 +63,25 @@ pub(super) fn judge(ended: &Ended, reason: Option<Reason>) -> Verdict {
 }
 
 /// The attempt was to end before anything of it ran: nothing touched the device.
-pub(super) fn not_begun(reason: Reason) -> Verdict {
-    ending(Some(reason), true)
+pub(super) fn not_begun(reason: Reason, allowed: Allowed) -> Verdict {
+    ending(Some(reason), true, allowed)
 }
 
 /// It ended because it was to end. Killed without a reason is killed by its hard deadline.
-fn ending(reason: Option<Reason>, clean: bool) -> Verdict {
+fn ending(reason: Option<Reason>, clean: bool, allowed: Allowed) -> Verdict {
     let (outcome, kind, message) = match reason {
         Some(Reason::Cancelled) => return Verdict::new(Outcome::Cancelled, clean, None),
         Some(Reason::Shutdown) => return Verdict::new(Outcome::Interrupted, clean, None),
         Some(Reason::Stalled) => {
-            (Outcome::Stalled, ErrorKind::Stalled, "The backend gave no sign of life for longer than it may.")
+            let stall = format_duration(allowed.stall);
+            (Outcome::Stalled, ErrorKind::Stalled, format!("The backend reported nothing for {stall}."))
         }
-        Some(Reason::Timeout) | None => (Outcome::Timeout, ErrorKind::Timeout, "The job took longer than it may."),
+        Some(Reason::Timeout) | None => {
+            let time = format_duration(allowed.time);
+            (Outcome::Timeout, ErrorKind::Timeout, format!("The job ran out of time: it had {time}."))
+        }
     };
-    Verdict::new(outcome, clean, error(kind, message, message.to_owned(), true))
+    Verdict::new(outcome, clean, error(kind, &message, message.clone(), true))
 }
 
 fn failed(failure: &Failure) -> Verdict {
@@ -103,6 +110,8 @@ pub(super) fn error(kind: ErrorKind, message: &str, detail: String, retryable: b
 mod tests {
     use super::*;
 
+    const ALLOWED: Allowed = Allowed { time: Duration::from_mins(10), stall: Duration::from_secs(90) };
+
     fn failure(kind: FailureKind) -> Ended {
         Ended::Failed(Failure { kind, message: "no".into(), retry_after: None })
     }
@@ -112,20 +121,20 @@ mod tests {
         for ended in
             [Ended::Returned(easel_core::Json::null()), failure(FailureKind::Failed), Ended::BadResult("x".into())]
         {
-            assert!(judge(&ended, None).clean, "{ended:?}");
+            assert!(judge(&ended, None, ALLOWED).clean, "{ended:?}");
         }
     }
 
     #[test]
     fn a_component_that_is_killed_or_traps_leaves_a_dirty_one() {
         for ended in [Ended::Killed, Ended::Trapped("x".into())] {
-            assert!(!judge(&ended, Some(Reason::Cancelled)).clean, "{ended:?}");
+            assert!(!judge(&ended, Some(Reason::Cancelled), ALLOWED).clean, "{ended:?}");
         }
     }
 
     #[test]
     fn each_reason_gives_its_own_outcome() {
-        let outcome = |reason| judge(&Ended::Killed, reason).outcome;
+        let outcome = |reason| judge(&Ended::Killed, reason, ALLOWED).outcome;
         assert_eq!(outcome(Some(Reason::Cancelled)), Outcome::Cancelled);
         assert_eq!(outcome(Some(Reason::Shutdown)), Outcome::Interrupted);
         assert_eq!(outcome(Some(Reason::Stalled)), Outcome::Stalled);
@@ -135,9 +144,12 @@ mod tests {
 
     #[test]
     fn a_component_that_cancels_itself_unasked_has_failed() {
-        let verdict = judge(&failure(FailureKind::Cancelled), None);
+        let verdict = judge(&failure(FailureKind::Cancelled), None, ALLOWED);
         assert_eq!((verdict.outcome, verdict.error.unwrap().kind), (Outcome::Error, ErrorKind::Failed));
-        assert_eq!(judge(&failure(FailureKind::Cancelled), Some(Reason::Cancelled)).outcome, Outcome::Cancelled);
+        assert_eq!(
+            judge(&failure(FailureKind::Cancelled), Some(Reason::Cancelled), ALLOWED).outcome,
+            Outcome::Cancelled
+        );
     }
 
     #[test]
@@ -149,8 +161,15 @@ mod tests {
             (FailureKind::Failed, ErrorKind::Failed),
             (FailureKind::Other("x".into()), ErrorKind::Failed),
         ] {
-            let error = judge(&failure(kind), None).error.unwrap();
+            let error = judge(&failure(kind), None, ALLOWED).error.unwrap();
             assert_eq!((error.kind, error.message.as_str()), (expected, "no"));
         }
+    }
+
+    #[test]
+    fn a_limit_is_told_with_its_value() {
+        let message = |reason| judge(&Ended::Killed, Some(reason), ALLOWED).error.unwrap().message;
+        assert_eq!(message(Reason::Stalled), "The backend reported nothing for 1m 30s.");
+        assert_eq!(message(Reason::Timeout), "The job ran out of time: it had 10m.");
     }
 }

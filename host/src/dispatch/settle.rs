@@ -25,10 +25,10 @@ impl Dispatch {
             };
             match settled {
                 Ok(()) => {
-                    tracing::info!(device = self.device, job = %dirty.job, attempt = dirty.attempt, "the device is at rest")
+                    tracing::info!(device = self.device, job = %dirty.job, attempt = dirty.attempt, "the device is idle again")
                 }
                 Err(error) => {
-                    tracing::warn!(device = self.device, job = %dirty.job, attempt = dirty.attempt, "the device cannot be brought to rest, and takes no job until it is; trying again in {wait:?}: {error:#}");
+                    tracing::warn!(device = self.device, job = %dirty.job, attempt = dirty.attempt, "the device cannot be settled, and takes no job until it is; trying again in {wait:?}: {error:#}");
                     if !pause(wait, stop).await {
                         return false;
                     }

@@ -69,7 +69,7 @@ impl Dispatch {
         let failed = self.free_all(self.backends(), stop).await;
         let result = if failed.is_empty() { Ok(()) } else { Err(UnloadError::Failed(failed.join("; "))) };
         if answer.send(result).is_err() {
-            tracing::debug!(device = self.device, "whoever asked for memory to be freed did not wait");
+            tracing::debug!(device = self.device, "a request to free memory was given up before it was answered");
         }
     }
 
@@ -83,7 +83,7 @@ impl Dispatch {
         }
         let failed = self.free_all(backends, stop).await;
         if !failed.is_empty() {
-            tracing::debug!(device = self.device, "some memory stays as it is: {}", failed.join("; "));
+            tracing::debug!(device = self.device, "some memory was not freed: {}", failed.join("; "));
         }
     }
 
@@ -112,7 +112,7 @@ impl Dispatch {
         for holder in &holders {
             say(format!("freeing the memory of {}", holder.name));
             if let Err(error) = self.free_memory(holder).await {
-                tracing::debug!(job = %job.id, "goes on all the same: {error}");
+                tracing::debug!(job = %job.id, "memory was not freed, starting anyway: {error}");
             }
         }
         if !holders.is_empty() {

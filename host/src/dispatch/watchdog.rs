@@ -36,11 +36,18 @@ pub(super) enum Step {
     Kill,
 }
 
+/// How long an attempt may take, and how long it may go without news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Allowed {
+    pub(super) time: Duration,
+    pub(super) stall: Duration,
+}
+
 /// The clock of one attempt.
 #[derive(Debug)]
 pub(super) struct Watchdog {
+    allowed: Allowed,
     deadline: Instant,
-    stall: Duration,
     last_news: Instant,
     ending: Option<Ending>,
     /// How much time was given back so far.
@@ -56,8 +63,13 @@ struct Ending {
 }
 
 impl Watchdog {
-    pub(super) fn new(now: Instant, timeout: Duration, stall: Duration) -> Self {
-        Self { deadline: now + timeout, stall, last_news: now, ending: None, given: Duration::ZERO }
+    pub(super) fn new(now: Instant, allowed: Allowed) -> Self {
+        Self { allowed, deadline: now + allowed.time, last_news: now, ending: None, given: Duration::ZERO }
+    }
+
+    /// What it watches over.
+    pub(super) fn allowed(&self) -> Allowed {
+        self.allowed
     }
 
     /// When its time is up.
@@ -118,7 +130,7 @@ impl Watchdog {
     pub(super) fn next(&self) -> Instant {
         match self.ending {
             Some(Ending { ask_at, kill_at, .. }) => ask_at.unwrap_or(kill_at),
-            None => self.deadline.min(self.last_news + self.stall),
+            None => self.deadline.min(self.last_news + self.allowed.stall),
         }
     }
 
@@ -128,7 +140,7 @@ impl Watchdog {
             Some(Ending { kill_at, .. }) if now >= *kill_at => Some(Step::Kill),
             Some(Ending { ask_at, .. }) => ask_at.take_if(|at| now >= *at).map(|_| Step::Ask),
             None if now >= self.deadline => self.end(Reason::Timeout, now, Duration::ZERO),
-            None if now >= self.last_news + self.stall => self.end(Reason::Stalled, now, Duration::ZERO),
+            None if now >= self.last_news + self.allowed.stall => self.end(Reason::Stalled, now, Duration::ZERO),
             None => None,
         }
     }
@@ -140,12 +152,13 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(600);
     const STALL: Duration = Duration::from_secs(120);
+    const ALLOWED: Allowed = Allowed { time: TIMEOUT, stall: STALL };
     const GRACE: Duration = Duration::from_secs(30);
 
     #[test]
     fn a_component_that_says_nothing_is_asked_and_then_killed() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        let mut dog = Watchdog::new(start, ALLOWED);
         assert_eq!(dog.next(), start + STALL);
         assert_eq!(dog.due(start + STALL - Duration::from_millis(1)), None);
         assert_eq!(dog.due(start + STALL), Some(Step::Ask));
@@ -157,7 +170,7 @@ mod tests {
     #[test]
     fn a_component_that_drips_news_does_not_escape_its_deadline() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        let mut dog = Watchdog::new(start, ALLOWED);
         for second in 0..600 {
             assert_eq!(dog.due(start + Duration::from_secs(second)), None);
             dog.news(start + Duration::from_secs(second));
@@ -171,7 +184,7 @@ mod tests {
     #[test]
     fn a_stopping_host_asks_late_and_kills_after_its_grace() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        let mut dog = Watchdog::new(start, ALLOWED);
         assert_eq!(dog.end(Reason::Shutdown, start, GRACE), None);
         assert_eq!(dog.next(), start + GRACE - CANCEL_GRACE);
         assert_eq!(dog.due(start + GRACE - CANCEL_GRACE - Duration::from_millis(1)), None);
@@ -185,7 +198,7 @@ mod tests {
     #[test]
     fn most_of_a_short_grace_is_for_finishing() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        let mut dog = Watchdog::new(start, ALLOWED);
         assert_eq!(dog.end(Reason::Shutdown, start, Duration::from_secs(3)), None);
         assert_eq!(dog.next(), start + Duration::from_secs(2));
     }
@@ -193,7 +206,7 @@ mod tests {
     #[test]
     fn a_cancel_overrules_a_stopping_host_without_winning_time() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        let mut dog = Watchdog::new(start, ALLOWED);
         dog.end(Reason::Shutdown, start, Duration::from_secs(1));
         assert_eq!(dog.end(Reason::Cancelled, start, GRACE), Some(Step::Ask));
         assert_eq!(dog.reason(), Some(Reason::Cancelled));
@@ -203,7 +216,7 @@ mod tests {
     #[test]
     fn a_host_that_stops_waits_for_nobody_longer_than_its_grace() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        let mut dog = Watchdog::new(start, ALLOWED);
         assert_eq!(dog.end(Reason::Cancelled, start, GRACE), Some(Step::Ask));
         assert_eq!(dog.end(Reason::Shutdown, start, Duration::from_secs(2)), None);
         assert_eq!((dog.next(), dog.reason()), (start + Duration::from_secs(2), Some(Reason::Cancelled)));
@@ -213,7 +226,7 @@ mod tests {
     #[test]
     fn time_in_which_the_host_did_not_run_does_not_count() {
         let (start, stopped) = (Instant::now(), Duration::from_secs(3_600));
-        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        let mut dog = Watchdog::new(start, ALLOWED);
         dog.give_back(stopped);
         dog.give_back(stopped);
         assert_eq!(dog.due(start + stopped + STALL - Duration::from_millis(1)), None);
@@ -222,7 +235,7 @@ mod tests {
         assert_eq!(dog.due(start + stopped + STALL + CANCEL_GRACE), None);
         assert_eq!(dog.due(start + stopped * 2 + STALL + CANCEL_GRACE), Some(Step::Kill));
 
-        let mut busy = Watchdog::new(start, TIMEOUT, STALL);
+        let mut busy = Watchdog::new(start, ALLOWED);
         busy.give_back(stopped);
         busy.news(start + stopped + TIMEOUT - Duration::from_secs(1));
         assert_eq!(busy.due(start + stopped + TIMEOUT - Duration::from_millis(1)), None);
@@ -233,7 +246,7 @@ mod tests {
     #[test]
     fn a_second_cancel_changes_nothing() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(start, TIMEOUT, STALL);
+        let mut dog = Watchdog::new(start, ALLOWED);
         assert_eq!(dog.end(Reason::Cancelled, start, GRACE), Some(Step::Ask));
         assert_eq!(dog.end(Reason::Cancelled, start + Duration::from_secs(5), GRACE), None);
         assert_eq!(dog.due(start + CANCEL_GRACE), Some(Step::Kill));

@@ -35,7 +35,7 @@ pub(super) async fn run(scheduler: Scheduler) {
                 Ok(_) => {}
                 Err(Rejected::Closing) => return,
                 Err(error) => {
-                    tracing::error!("jobs that are due cannot be committed, trying again: {error}");
+                    tracing::error!("cannot release the jobs that are due, trying again: {error}");
                     sleep(AGAIN).await;
                 }
             }

@@ -94,7 +94,7 @@ impl Writer {
         let mut draft = Draft::new(State::clone(&self.shared.state.load()), cold);
         let (now, set) = self.shared.clock.look(draft.state.clock().shift);
         if let Some(Err(refused)) = set.map(|by| decide(&mut draft, Command::ClockSet { by }, self.limits, now)) {
-            tracing::error!("it was refused that the wall clock was set: {refused}");
+            tracing::error!("cannot record that the wall clock was set: {refused}");
         }
         let decisions: Vec<Result<Reply, Refusal>> =
             batch.iter().map(|envelope| decide(&mut draft, envelope.command.clone(), self.limits, now)).collect();

@@ -222,7 +222,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<Mime> {
 }
 
 fn broken_off(error: impl Display) -> Problem {
-    Problem::bad_request(format!("the body broke off: {error}"))
+    Problem::bad_request(format!("the body was cut off: {error}"))
 }
 
 /// Reads on and throws away. An answer that comes while the client is still sending is often lost with the connection.
@@ -252,7 +252,7 @@ impl Document {
         let value = json::read(&bytes).map_err(|error| match error {
             Unreadable::At { .. } => Problem::unreadable(format!("the body is not JSON: {error}")),
             Unreadable::Twice(field) => {
-                let detail = format!("{field} stands there twice: leave one of them out");
+                let detail = format!("{field} appears twice: leave one of them out");
                 Problem::invalid(field, detail)
             }
         })?;
@@ -307,7 +307,7 @@ fn in_words(message: &str) -> String {
     }
     if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected ")) {
         let known = known.trim_start_matches("one of ").replace('`', "");
-        return format!("is not known here; use one of: {known}");
+        return format!("is unknown; use one of: {known}");
     }
     [
         ("invalid type: ", "is "),
@@ -446,7 +446,7 @@ mod tests {
             ("{\"params\": null}", "params: is null and must be an object"),
             ("{\"params\": {}, \"colour\": 1}", "colour: is not known here; use one of: params or inputs"),
             ("{\"params\": {}, \"inputs\": 7}", "inputs: is integer `7` and must be a list"),
-            ("{\"params\": {\"a\": 1, \"a\": 2}}", "params.a stands there twice: leave one of them out"),
+            ("{\"params\": {\"a\": 1, \"a\": 2}}", "params.a appears twice: leave one of them out"),
         ] {
             assert_eq!(refusal(text).await.1["detail"], told, "{text}");
         }

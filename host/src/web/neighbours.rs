@@ -136,7 +136,7 @@ async fn answer(mut questions: mpsc::Receiver<Question>) {
         };
         for (ends, reply) in asked.drain(..) {
             if reply.send(table.get(&ends).copied()).is_err() {
-                tracing::debug!("a connection went before it was known whose it was");
+                tracing::debug!("a connection was closed before it was known whose it was");
             }
         }
     }

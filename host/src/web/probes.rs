@@ -61,7 +61,7 @@ impl Probes {
         });
         match timeout(PATIENCE, asking).await {
             Ok(Ok(probe)) => probe,
-            Ok(Err(_)) => Probe::bad("failed", "the question broke off"),
+            Ok(Err(_)) => Probe::bad("failed", "asking it failed"),
             Err(_) => Probe::bad("unknown", "the engine has not answered yet"),
         }
     }

@@ -107,7 +107,7 @@ impl Problem {
         let allow: Vec<_> = allow.iter().map(|method| if *method == "GET" { "GET, HEAD" } else { *method }).collect();
         let allow = allow.join(", ");
         let value = HeaderValue::from_str(&allow).unwrap_or(HeaderValue::from_static(""));
-        let detail = format!("this method is not for this path; these are: {allow}");
+        let detail = format!("this path does not take that method; it takes {allow}");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", detail).with_header(ALLOW, value)
     }
 
@@ -134,7 +134,7 @@ impl Problem {
 
     /// 413: more than is taken.
     pub(super) fn too_large(what: &str, max: u64) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too large", format!("{what} may have {max} bytes at the most"))
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too large", format!("{what} may have at most {max} bytes"))
     }
 
     /// 415: a body of another kind.
@@ -169,7 +169,8 @@ impl Problem {
 
     /// 426: something that only a WebSocket can ask for.
     pub(super) fn upgrade_required(why: &str) -> Self {
-        let detail = format!("this is a WebSocket, and the request is no handshake of one (RFC 6455): {why}");
+        let detail =
+            format!("this path is a WebSocket, and the request is not a WebSocket handshake (RFC 6455): {why}");
         Self::new(StatusCode::UPGRADE_REQUIRED, "upgrade required", detail)
             .with_header(UPGRADE, HeaderValue::from_static("websocket"))
     }
@@ -181,7 +182,7 @@ impl Problem {
 
     /// 500: a mistake of ours.
     pub(super) fn internal(cause: impl Into<String>) -> Self {
-        let detail = "Easel made a mistake here; its log says more";
+        let detail = "Easel failed here; its log says why";
         let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", detail);
         problem.cause = Some(cause.into());
         problem
@@ -271,7 +272,7 @@ fn of_rejection(rejection: &Rejection) -> Problem {
     if rejection.find::<reject::InvalidQuery>().is_some() {
         return Problem::bad_request("the query cannot be read");
     }
-    Problem::internal(format!("a rejection that nobody expected: {rejection:?}"))
+    Problem::internal(format!("an unexpected rejection: {rejection:?}"))
 }
 
 impl From<Refusal> for Problem {
@@ -299,7 +300,7 @@ impl From<Rejected> for Problem {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::Refused(refusal) => refusal.into(),
-            Rejected::Store(cause) => Self::unavailable("the store could not write: nothing has changed", cause),
+            Rejected::Store(cause) => Self::unavailable("the store could not write: nothing was changed", cause),
             Rejected::Closing => Self::closing(),
         }
     }

@@ -24,7 +24,7 @@ impl Query {
         for (name, value) in &self.0 {
             if !known.contains(&name.as_str()) {
                 let rule = match known {
-                    [] => "this path takes none".to_owned(),
+                    [] => "this path takes no query parameters".to_owned(),
                     known => format!("use one of {}", known.join(", ")),
                 };
                 return Err(Problem::invalid(name, format!("unknown parameter {name:?}; {rule}")));

@@ -67,7 +67,7 @@ pub(super) async fn unload(host: Arc<Host>, name: Segment) -> Answer {
     let free = host.scheduler.state().device(&name.0).is_none_or(Device::free);
     if !free {
         let detail = format!(
-            "a job runs on {}, or the device is not at rest after one: pause the device, wait until it is idle, then unload",
+            "a job runs on {}, or the device is not settled after one: pause the device, wait until it is idle, then unload",
             name.0
         );
         return Err(Problem::conflict(detail));
@@ -76,7 +76,7 @@ pub(super) async fn unload(host: Arc<Host>, name: Segment) -> Answer {
         Ok(Ok(())) => device(&host, &name.0),
         Ok(Err(error @ UnloadError::NoDevice(_))) => Err(Problem::not_found(error.to_string())),
         Ok(Err(error @ (UnloadError::NotNow(_) | UnloadError::Failed(_)))) => Err(Problem::conflict(error.to_string())),
-        Err(_) => Err(Problem::conflict(format!("{} has begun something else: pause it first", name.0))),
+        Err(_) => Err(Problem::conflict(format!("{} is busy with something else: pause it first", name.0))),
     }
 }
 
@@ -91,7 +91,7 @@ fn wish(body: Body) -> Result<(Option<String>, bool), Problem> {
     let Pause { reason, unload } = body?.read()?;
     match reason {
         Some(reason) if reason.chars().count() > REASON => {
-            Err(Problem::invalid("reason", format!("reason must have {REASON} characters at the most")))
+            Err(Problem::invalid("reason", format!("reason may have at most {REASON} characters")))
         }
         reason => Ok((reason, unload.unwrap_or_default())),
     }

@@ -130,7 +130,7 @@ async fn talk(stream: TcpStream, site: Arc<Site>, client: Client, held: Connecti
         Some(Ok(())) => {}
         // Clients go away in all sorts of ways.
         Some(Err(error)) => tracing::debug!("a connection broke: {error}"),
-        None => tracing::info!("a request was still running when the host stopped"),
+        None => tracing::info!("a request was still being answered when the host stopped"),
     }
 }
 

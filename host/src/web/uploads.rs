@@ -76,7 +76,7 @@ impl<B: Buf, S: Stream<Item = Result<B, warp::Error>> + Unpin> Source<'_, S> {
             Ok(chunk) => chunk.map(Ok),
             Err(problem) => {
                 self.failed = Some(problem);
-                Some(Err("the upload was given up"))
+                Some(Err("the client gave up the upload"))
             }
         }
     }

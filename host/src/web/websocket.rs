@@ -104,7 +104,7 @@ impl Handshake {
                     talk(WebSocket { stream: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await })
                         .await;
                 }
-                Err(error) => tracing::debug!("a client went before it had its WebSocket: {error}"),
+                Err(error) => tracing::debug!("a client left before its WebSocket was open: {error}"),
             }
         });
         self.response
@@ -156,7 +156,7 @@ impl WebSocket {
             }
         };
         if !matches!(last, Ok(Ok(()))) {
-            return tracing::debug!("a client did not hear how its WebSocket ends");
+            return tracing::debug!("a client left before its WebSocket was closed");
         }
         let io = self.stream.get_mut();
         let linger = async {
@@ -165,7 +165,7 @@ impl WebSocket {
             tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
         };
         if let Ok(Err(error)) = timeout(LINGER, linger).await {
-            tracing::debug!("a client closed its WebSocket in a hurry: {error}");
+            tracing::debug!("a client closed its WebSocket without a close frame: {error}");
         }
     }
 }

@@ -27,7 +27,7 @@ async fn a_cancelled_job_interrupts_forge_and_its_partial_picture_is_thrown_away
         assert_eq!(cancelled["artifacts"], json!([]));
         api.until(&next, "complete").await;
         assert_eq!(forge.max_concurrent(), 1, "the next one waited until the engine was idle");
-        let settled = host.log().into_iter().find(|line| line.contains("the device is at rest"));
+        let settled = host.log().into_iter().find(|line| line.contains("the device is idle again"));
         assert_eq!(settled, None, "the job ended by itself: nobody had to settle the device");
     }
 }

@@ -104,7 +104,7 @@ async fn a_guest_that_waits_for_ages_is_stopped_with_its_attempt() {
 
     let job = reached(&host, Reach::Patient, &server.url("/silence")).await;
 
-    failed(&job, "stalled", "no sign of life");
+    failed(&job, "stalled", "reported nothing for");
     eventually("the connection to be closed", async || (server.open() == 0).then_some(())).await;
 }
 
@@ -115,7 +115,7 @@ async fn no_more_than_sixteen_requests_are_under_way() {
 
     let job = reached(&host, Reach::Swarm, &server.url("/endless")).await;
 
-    failed(&job, "stalled", "no sign of life");
+    failed(&job, "stalled", "reported nothing for");
     assert_eq!(server.most_open(), 16);
     eventually("the connections to be closed", async || (server.open() == 0).then_some(())).await;
 }
@@ -127,7 +127,7 @@ async fn a_guest_that_insists_fills_no_log() {
 
     let job = reached(&host, Reach::Insist, &secret.url("/ok")).await;
 
-    failed(&job, "stalled", "no sign of life");
+    failed(&job, "stalled", "reported nothing for");
     let denials = host.log().iter().filter(|line| line.contains("is not allowed for backend")).count();
     assert_eq!((denials, secret.heard()), (20, 0));
 }

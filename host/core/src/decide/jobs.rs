@@ -135,10 +135,10 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
         return Err(draft.unfit(old, "only a job that has ended can be retried"));
     }
     if draft.state.is_command(&old) {
-        return Err(draft.unfit(old, "a command is run again by whoever ran it, with `easel with`"));
+        return Err(draft.unfit(old, "only whoever ran a command can run it again, with `easel with`"));
     }
     if draft.state.has_dependents(id) || draft.state.telling(id) {
-        return Err(draft.unfit(old, "a job cannot be run again while others wait for what came of it"));
+        return Err(draft.unfit(old, "a job cannot be retried while other jobs wait for its result"));
     }
     if let Some(user) = draft.state.running_dependent(id) {
         return Err(Refusal::InUse { by: user.id, job: old });
@@ -175,7 +175,9 @@ pub(super) fn delete(draft: &mut Draft, id: JobId, limits: Limits, now: Timestam
         return Err(draft.unfit(job, "only a job that has ended can be deleted"));
     }
     if draft.state.telling(id) {
-        return Err(draft.unfit(job, "those that depend on it have not all been told yet that it has ended"));
+        return Err(
+            draft.unfit(job, "jobs that depend on it are still being told that it has ended: try again in a moment")
+        );
     }
     if let Some(user) = draft.state.running_dependent(id) {
         return Err(Refusal::InUse { by: user.id, job });

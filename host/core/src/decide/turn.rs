@@ -177,8 +177,8 @@ fn again(draft: &mut Draft, mut job: Job, next: Next, pause: Option<Timestamp>, 
 fn nameless(outcome: Outcome) -> JobError {
     let (kind, message) = match outcome {
         Outcome::Lost => (ErrorKind::Lost, "Easel was stopped or crashed during each attempt at this job."),
-        Outcome::Timeout => (ErrorKind::Timeout, "The attempt took longer than it may."),
-        Outcome::Stalled => (ErrorKind::Stalled, "The backend gave no sign of life for too long."),
+        Outcome::Timeout => (ErrorKind::Timeout, "The attempt ran out of time."),
+        Outcome::Stalled => (ErrorKind::Stalled, "The backend reported nothing for too long."),
         Outcome::Trapped => (ErrorKind::Trapped, "The backend crashed."),
         Outcome::Unavailable => (ErrorKind::Unavailable, "The engine was away."),
         _ => (ErrorKind::Failed, "The backend failed."),

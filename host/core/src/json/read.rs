@@ -32,7 +32,7 @@ pub enum Unreadable {
         what: String,
     },
     /// A name stands twice in an object.
-    #[error("{0} stands there twice")]
+    #[error("{0} appears twice")]
     Twice(
         /// The field, dotted.
         String,
@@ -142,17 +142,19 @@ fn words(wrong: &Wrong, ended: bool) -> String {
         Wrong::Depth => return format!("more than {DEPTH} lists and objects inside one another"),
         Wrong::Num(num::Error::ExpectedDigit) => "a digit is missing in this number",
         Wrong::Token(_) | Wrong::Str(str::Error::Eof | str::Error::Escape(escape::Error::Eof)) if ended => {
-            "the JSON ends here, too early"
+            "the JSON ends too early here"
         }
         Wrong::Token(Expect::Value) => "this is not a JSON value: a text needs quotes",
-        Wrong::Token(Expect::ValueOrEnd) => "here a value or the end of the list is missing",
-        Wrong::Token(Expect::CommaOrEnd) => "here a comma or a closing bracket is missing",
+        Wrong::Token(Expect::ValueOrEnd) => "a value or the end of the list is missing here",
+        Wrong::Token(Expect::CommaOrEnd) => "a comma or a closing bracket is missing here",
         Wrong::Token(Expect::String) => "the name of a field must be a text in double quotes",
-        Wrong::Token(Expect::Colon) => "here a colon is missing, between a field's name and its value",
+        Wrong::Token(Expect::Colon) => "a colon is missing here, between a field's name and its value",
         Wrong::Token(Expect::Eof) => "the JSON has ended before this: there is more than one value",
         Wrong::Str(str::Error::Control) => "a text may not have a control character or a line break: write \\n",
         Wrong::Str(str::Error::Utf8(_)) => "this text is not UTF-8",
-        Wrong::Str(str::Error::Eof | str::Error::Escape(escape::Error::Eof)) => "this text does not end",
+        Wrong::Str(str::Error::Eof | str::Error::Escape(escape::Error::Eof)) => {
+            "this text is not closed: a double quote is missing"
+        }
         Wrong::Str(str::Error::Escape(escape::Error::InvalidKind(_))) => {
             "a backslash is followed by a character that means nothing there: write \\\\ for a backslash"
         }
@@ -228,15 +230,15 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_in_plain_words_at_its_place() {
         for (document, told) in [
-            ("", "line 1, column 1: the JSON ends here, too early"),
-            ("{\n  \"a\": 1,\n  \"b\" 2}", "line 3, column 7: here a colon is missing"),
+            ("", "line 1, column 1: the JSON ends too early here"),
+            ("{\n  \"a\": 1,\n  \"b\" 2}", "line 3, column 7: a colon is missing here"),
             ("{\"ä\": tru}", "not a JSON value"),
-            ("[1 2]", "line 1, column 4: here a comma or a closing bracket is missing"),
+            ("[1 2]", "line 1, column 4: a comma or a closing bracket is missing here"),
             ("[1,]", "not a JSON value"),
             ("{a: 1}", "line 1, column 2: the name of a field must be a text in double quotes"),
             ("{'a': 1}", "double quotes"),
             ("{} {}", "line 1, column 4: the JSON has ended before this"),
-            ("{\"a\": \"x", "the JSON ends here, too early"),
+            ("{\"a\": \"x", "the JSON ends too early here"),
             ("{\"a\"", "too early"),
             ("[\"a\nb\"]", "line break"),
             ("[\"\\x\"]", "a backslash"),

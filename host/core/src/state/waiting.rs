@@ -90,8 +90,8 @@ impl State {
         }
         let detail = match self.position(job) {
             1 => format!("next on {}", device.name),
-            2 => format!("one job is before it on {}", device.name),
-            place => format!("{} jobs are before it on {}", place - 1, device.name),
+            2 => format!("one job is ahead of it on {}", device.name),
+            place => format!("{} jobs are ahead of it on {}", place - 1, device.name),
         };
         ("turn", detail)
     }

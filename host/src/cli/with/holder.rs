@@ -355,7 +355,7 @@ fn outcome(ended: io::Result<ExitStatus>, why: Option<Why>, job: Option<&Job>, a
     match why {
         Some(Why::Cancelled) => bail!("the job was cancelled"),
         _ if cancelled => bail!("the job was cancelled"),
-        Some(Why::Timeout) => bail!("the command took longer than it was given, and was ended"),
+        Some(Why::Timeout) => bail!("the command ran out of time, and was ended"),
         Some(Why::Lost) => bail!("the host was away for too long, and the command was ended"),
         None | Some(Why::Stopped) => {}
     }

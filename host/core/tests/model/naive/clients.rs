@@ -114,10 +114,10 @@ impl Naive {
             return self.unfit(&job, "only a job that has ended can be retried");
         }
         if self.is_command(&job) {
-            return self.unfit(&job, "a command is run again by whoever ran it, with `easel with`");
+            return self.unfit(&job, "only whoever ran a command can run it again, with `easel with`");
         }
         if self.telling(id).is_some() || !self.dependents(id, 0).is_empty() {
-            return self.unfit(&job, "a job cannot be run again while others wait for what came of it");
+            return self.unfit(&job, "a job cannot be retried while other jobs wait for its result");
         }
         if let Some(by) = self.user_of(id) {
             return Err(Refusal::InUse { by, job: Arc::new(job) });
@@ -139,7 +139,8 @@ impl Naive {
             return self.unfit(&job, "only a job that has ended can be deleted");
         }
         if self.telling(id).is_some() {
-            return self.unfit(&job, "those that depend on it have not all been told yet that it has ended");
+            return self
+                .unfit(&job, "jobs that depend on it are still being told that it has ended: try again in a moment");
         }
         if let Some(by) = self.user_of(id) {
             return Err(Refusal::InUse { by, job: Arc::new(job) });

@@ -179,8 +179,8 @@ fn lost(job: &Job) -> Finished {
 fn nameless(outcome: Outcome) -> JobError {
     match outcome {
         Outcome::Lost => error(ErrorKind::Lost, LOST),
-        Outcome::Timeout => error(ErrorKind::Timeout, "The attempt took longer than it may."),
-        Outcome::Stalled => error(ErrorKind::Stalled, "The backend gave no sign of life for too long."),
+        Outcome::Timeout => error(ErrorKind::Timeout, "The attempt ran out of time."),
+        Outcome::Stalled => error(ErrorKind::Stalled, "The backend reported nothing for too long."),
         Outcome::Trapped => error(ErrorKind::Trapped, "The backend crashed."),
         Outcome::Unavailable => error(ErrorKind::Unavailable, "The engine was away."),
         _ => error(ErrorKind::Failed, "The backend failed."),
