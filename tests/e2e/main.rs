@@ -36,6 +36,9 @@ mod uploads; // bytes that come with a job
 mod connections; // more than the process may have open, slow ones, halves of them
 mod neighbours; // processes of other users on this machine
 
+// What goes over the wire.
+mod corpus; // every answer and frame, to the letter
+
 // The WebSocket.
 mod websocket; // snapshots, subscriptions, cursors, slow clients, progress
 

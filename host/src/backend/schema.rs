@@ -100,7 +100,7 @@ fn complaint(error: &ValidationError<'_>, root: &str, quote: Quote) -> ParamsErr
         ValidationErrorKind::Required { property } => (property.as_str().map(str::to_owned), "is required".to_owned()),
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-            (unexpected.first().cloned(), "is not known here".to_owned())
+            (unexpected.first().cloned(), "is unknown to this backend".to_owned())
         }
         _ if quote == Quote::Nothing => (None, format!("is wrong: {}", error.masked())),
         _ => (None, format!("is wrong: {error}")),

@@ -281,7 +281,9 @@ impl Document {
                 parts.push(field.to_owned());
             }
             let field = parts.join(".");
-            let detail = format!("{field}: {}", in_words(&detail));
+            let words = in_words(&detail);
+            let detail =
+                if words.starts_with("is ") { format!("{field} {words}") } else { format!("{field}: {words}") };
             Problem::invalid(field, detail)
         })
     }
@@ -310,6 +312,7 @@ fn in_words(message: &str) -> String {
         return format!("is unknown; use one of: {known}");
     }
     [
+        ("unknown variant ", "is "),
         ("invalid type: ", "is "),
         ("invalid value: ", "is "),
         (", expected ", " and must be "),
@@ -441,11 +444,11 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_is_told_in_plain_words() {
         for (text, told) in [
-            ("{}", "params: is required"),
-            ("{\"params\": []}", "params: is a list and must be an object"),
-            ("{\"params\": null}", "params: is null and must be an object"),
-            ("{\"params\": {}, \"colour\": 1}", "colour: is not known here; use one of: params or inputs"),
-            ("{\"params\": {}, \"inputs\": 7}", "inputs: is integer `7` and must be a list"),
+            ("{}", "params is required"),
+            ("{\"params\": []}", "params is a list and must be an object"),
+            ("{\"params\": null}", "params is null and must be an object"),
+            ("{\"params\": {}, \"colour\": 1}", "colour is unknown; use one of: params or inputs"),
+            ("{\"params\": {}, \"inputs\": 7}", "inputs is integer `7` and must be a list"),
             ("{\"params\": {\"a\": 1, \"a\": 2}}", "params.a appears twice: leave one of them out"),
         ] {
             assert_eq!(refusal(text).await.1["detail"], told, "{text}");

@@ -63,10 +63,25 @@ impl Socket {
         headers: &[(&'static str, &str)],
         receive_buffer: Option<u32>,
     ) -> Result<Self, Error> {
-        let base = format!("{}/v1/ws", api.base().replacen("http", "ws", 1));
         let query = since.map(|cursor| ("since", cursor)).into_iter().chain(filters.iter().copied());
-        let url = reqwest::Url::parse_with_params(&base, query).expect("a URL");
-        let mut request = url.as_str().trim_end_matches('?').into_client_request()?;
+        let url = reqwest::Url::parse_with_params(&address(api, "/v1/ws"), query).expect("a URL");
+        Self::at(api, url.as_str().trim_end_matches('?'), headers, receive_buffer, since).await
+    }
+
+    /// Connects to another WebSocket of the host than that of its events, with these headers.
+    pub async fn connect_to(api: &Api, path: &str, headers: &[(&'static str, &str)]) -> Self {
+        let connected = Self::at(api, &address(api, path), headers, None, None).await;
+        connected.unwrap_or_else(|error| panic!("connect: {error}"))
+    }
+
+    async fn at(
+        api: &Api,
+        url: &str,
+        headers: &[(&'static str, &str)],
+        receive_buffer: Option<u32>,
+        since: Option<&str>,
+    ) -> Result<Self, Error> {
+        let mut request = url.into_client_request()?;
         for (name, value) in headers {
             request.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a header's value"));
         }
@@ -184,6 +199,10 @@ impl Socket {
         let tail = self.frames.len().saturating_sub(12);
         self.frames[tail..].iter().map(|frame| format!("\n  {frame}")).collect()
     }
+}
+
+fn address(api: &Api, path: &str) -> String {
+    format!("{}{path}", api.base().replacen("http", "ws", 1))
 }
 
 /// Whether a frame is this durable event of a job.
