@@ -10,6 +10,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytesize::ByteSize;
 use easel_core::Artifact;
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
@@ -114,7 +115,7 @@ impl Account {
             return Err(WriteError::BadName(format!("{name:?} was used before in this attempt")));
         }
         if books.begun.len() >= MAX_ARTIFACTS {
-            return Err(WriteError::Quota);
+            return Err(WriteError::Quota(format!("an attempt may make {MAX_ARTIFACTS} files")));
         }
         if books.begun.is_empty() {
             // Numbers never repeat, so there is nothing here, unless the data directory is older than its store.
@@ -129,7 +130,9 @@ impl Account {
     fn book(&self, bytes: u64) -> Result<(), WriteError> {
         let mut books = self.books();
         let total = books.bytes.checked_add(bytes).filter(|total| *total <= self.quota);
-        books.bytes = total.ok_or(WriteError::Quota)?;
+        books.bytes = total.ok_or_else(|| {
+            WriteError::Quota(format!("the files of an attempt may have {} together", ByteSize(self.quota)))
+        })?;
         Ok(())
     }
 

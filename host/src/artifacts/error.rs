@@ -54,8 +54,8 @@ pub enum WriteError {
     #[error("{0}")]
     BadName(String),
     /// More bytes or more files than the attempt may write.
-    #[error("the attempt's quota is used up")]
-    Quota,
+    #[error("{0}")]
+    Quota(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),

@@ -11,8 +11,8 @@ use easel_core::{Json, json};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::Sender;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Level;
 use wasmtime::Store;
-use wasmtime::component::ResourceTableError;
 
 use super::attempt::Attempt;
 use super::bindings::easel::backend::types as wit;
@@ -20,7 +20,7 @@ use super::bindings::{Backend as Instance, BackendPre};
 use super::egress::Policy;
 use super::journal::Journal;
 use super::sandbox::{self, Grant, HostState};
-use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, News, Task, limits, text};
+use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, News, Task, limits, text, trap};
 use crate::lasting::Deadline;
 
 /// A component that was checked, with everything that it is granted.
@@ -40,6 +40,8 @@ pub(super) struct Guest {
 struct Frame {
     kill: Kill,
     deadline: Deadline,
+    /// How long it may take, if the deadline is not an attempt's: that one has a clock of its own.
+    most: Option<Duration>,
     journal: Journal,
 }
 
@@ -61,8 +63,7 @@ impl Guest {
         match answer {
             Ok(Ok(info)) => engine_info(info),
             Ok(Err(failure)) => Err(Ended::Failed(failure.into())),
-            // Nobody holds this kill: it was the clock.
-            Err(Ended::Killed) => Err(Ended::Failed(Failure {
+            Err(Ended::Late(_)) => Err(Ended::Failed(Failure {
                 kind: FailureKind::Unavailable,
                 message: format!(
                     "the backend did not say within {} s whether its engine is there",
@@ -77,22 +78,27 @@ impl Guest {
     pub(super) async fn run(&self, task: Task, params: Json) -> Ended {
         let (kill, deadline) = (task.kill.clone(), task.deadline);
         let (attempt, journal) = Attempt::of(task, params);
+        let log = journal.clone();
         let answer = self
-            .call(Frame { kill, deadline, journal }, |guest, store| {
+            .call(Frame { kill, deadline, most: None, journal }, |guest, store| {
                 Box::pin(async move {
                     let attempt = store.data_mut().table.push(attempt)?;
                     guest.call_run(store, attempt).await
                 })
             })
             .await;
-        match answer {
+        let ended = match answer {
             Ok(Ok(result)) => match check_object(&result, limits::RESULT) {
                 Ok(value) => Ended::Returned(Json::of(&value)),
                 Err(reason) => Ended::BadResult(format!("the result of run {reason}")),
             },
             Ok(Err(failure)) => Ended::Failed(failure.into()),
             Err(ended) => ended,
+        };
+        if matches!(ended, Ended::Trapped(_) | Ended::Exceeded(_) | Ended::BadResult(_)) {
+            log.write(Level::ERROR, &ended.to_string()).await;
         }
+        ended
     }
 
     pub(super) async fn settle(&self, lost: Option<Lost>, kill: Kill, news: Sender<News>) -> Result<(), Ended> {
@@ -114,7 +120,7 @@ impl Guest {
 
     /// The frame of a call that is no job's.
     fn frame(&self, kill: Kill, most: Duration) -> Frame {
-        Frame { kill, deadline: Deadline::after(most), journal: self.journal.clone() }
+        Frame { kill, deadline: Deadline::after(most), most: Some(most), journal: self.journal.clone() }
     }
 
     async fn call<T: Send + 'static>(
@@ -124,7 +130,7 @@ impl Guest {
         + Send
         + 'static,
     ) -> Result<T, Ended> {
-        let Frame { kill, deadline, journal } = frame;
+        let Frame { kill, deadline, most, journal } = frame;
         if kill.is_set() {
             return Err(Ended::Killed);
         }
@@ -137,15 +143,21 @@ impl Guest {
                 Ok(instance) => call(&instance, &mut store).await,
                 Err(error) => Err(error),
             };
-            answer.map_err(|error| chain(&error, &store))
+            match answer {
+                Ok(answer) => {
+                    store.data_mut().printed.finish().await;
+                    Ok(answer)
+                }
+                Err(error) => Err(trap::ended(&error, store.data_mut()).await),
+            }
         };
         let task = tokio::spawn(async move {
             tokio::select! {
                 // An answer that is there counts, even if somebody lost patience at the same moment.
                 biased;
-                answer = whole => answer.map_err(|chain| if kill.is_set() { Ended::Killed } else { Ended::Trapped(chain) }),
+                answer = whole => answer.map_err(|ended| if kill.is_set() { Ended::Killed } else { ended }),
                 () = kill.wait() => Err(Ended::Killed),
-                () = deadline.passed() => Err(Ended::Killed),
+                () = deadline.passed() => Err(most.map_or(Ended::Killed, Ended::Late)),
             }
         });
         match AbortOnDropHandle::new(task).await {
@@ -153,20 +165,6 @@ impl Guest {
             Err(error) => Err(Ended::Trapped(format!("the host failed in this call: {error}"))),
         }
     }
-}
-
-/// The causes of a trap, the one that the guest could not say first.
-fn chain(error: &wasmtime::Error, store: &Store<HostState>) -> String {
-    let keeps = || {
-        let full = matches!(error.downcast_ref(), Some(ResourceTableError::Full));
-        full.then(|| format!("the component keeps more than {} things of the host", limits::HANDLES))
-    };
-    let chain = match store.data().limits.exceeded().or_else(keeps) {
-        Some(cause) => format!("{cause}: {error:#}"),
-        None => format!("{error:#}"),
-    };
-    // It names the guest's functions, and a guest may call those what it likes.
-    text::paragraph(&chain, limits::CHAIN)
 }
 
 fn engine_info(info: wit::EngineInfo) -> Result<EngineInfo, Ended> {

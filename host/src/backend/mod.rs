@@ -5,7 +5,8 @@
 //!   the users give it. [`Inspector`] looks at a component without a host.
 //! - [`Backend`]: one of them, with the five calls of the contract. `calls` gives each an end, `sandbox` a store with
 //!   limits, `engine` the clock that interrupts it. `limits` has every figure, `pace` those that are per second.
-//! - What a guest can ask of the host: `services` translates, `attempt`, `blob`, `journal` and `egress` answer.
+//! - What a guest can ask of the host: `services` translates, `attempt`, `blob`, `journal`, `printed` and `egress` answer.
+//!   `trap` says why one came to nothing.
 //!
 //! What is trusted: the operator's configuration, the data directory. What is not: everything that a component says,
 //! returns or asks for. It is bounded and checked here, so that nobody further in has to.
@@ -25,6 +26,7 @@ mod kill;
 mod limits;
 mod outcome;
 mod pace;
+mod printed;
 mod references;
 mod registry;
 mod sandbox;
@@ -35,6 +37,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trap;
 mod urls;
 mod workshop;
 

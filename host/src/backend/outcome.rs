@@ -65,9 +65,13 @@ pub enum Ended {
     Returned(Json),
     /// With a failure.
     Failed(Failure),
-    /// With a trap: the whole chain of causes.
+    /// With a trap: what the component said last, or what it did.
     Trapped(String),
-    /// It did not end but was ended: by its `Kill`, or because its time was up. The clock tells which.
+    /// With a trap, since it wanted more than it may have: what, continuing a sentence about the component.
+    Exceeded(String),
+    /// It did not end, and was ended after so long.
+    Late(Duration),
+    /// It did not end but was ended: by its `Kill`, or because the time of its attempt was up. The clock tells which.
     Killed,
     /// With a value that breaks the contract: in which way.
     BadResult(String),
@@ -78,7 +82,13 @@ impl fmt::Display for Ended {
         match self {
             Self::Returned(_) => f.write_str("it returned a result"),
             Self::Failed(failure) => f.write_str(&failure.message),
-            Self::Trapped(chain) => write!(f, "the component trapped: {chain}"),
+            Self::Trapped(cause) => write!(f, "the component crashed: {cause}"),
+            Self::Exceeded(limit) => write!(f, "the component {limit}"),
+            Self::Late(most) => write!(
+                f,
+                "the component was stopped: it took longer than the {} that it may",
+                humantime::format_duration(*most)
+            ),
             Self::Killed => f.write_str("the component was stopped"),
             Self::BadResult(reason) => write!(f, "the component broke the contract: {reason}"),
         }

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::egress::{Egress, Policy};
 use super::journal::Journal;
+use super::printed::Printed;
 use super::{Kill, limits};
 use crate::lasting::Deadline;
 
@@ -33,6 +34,9 @@ pub(super) struct HostState {
     pub(super) journal: Journal,
     pub(super) table: ResourceTable,
     pub(super) limits: Limits,
+    pub(super) printed: Printed,
+    /// Whether it was said in the log that an artifact was refused for want of room.
+    pub(super) told_quota: bool,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     egress: Egress,
@@ -43,7 +47,9 @@ pub(super) fn store(engine: &Engine, grant: Grant) -> Store<HostState> {
     let Grant { memory, egress, config, journal, deadline, kill } = grant;
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits::HANDLES);
+    let printed = Printed::new(journal.clone());
     let mut wasi = WasiCtx::builder();
+    wasi.stdout(printed.output()).stderr(printed.error());
     wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(limits::RANDOM_BYTES);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(limits::FIELDS);
@@ -53,6 +59,8 @@ pub(super) fn store(engine: &Engine, grant: Grant) -> Store<HostState> {
         journal,
         table,
         limits: Limits::new(memory),
+        printed,
+        told_quota: false,
         wasi: wasi.build(),
         http,
     };
@@ -123,13 +131,15 @@ impl Limits {
         Self { memory: Budget::new(memory), table: Budget::new(limits::TABLE_ENTRIES) }
     }
 
-    /// What the guest asked for last and did not get: most guests trap on that without a word about the cause.
+    /// What the guest asked for last and did not get, continuing a sentence about it: most guests trap on that without a word
+    /// about the cause.
     pub(super) fn exceeded(&self) -> Option<String> {
         if self.memory.refused {
-            let mib = self.memory.most / limits::MIB;
-            return Some(format!("the component needs more memory than the {mib} MiB that it may have"));
+            let (kib, mib) = (self.memory.most / limits::KIB, self.memory.most / limits::MIB);
+            let most = if kib == mib * 1024 { format!("{mib} MiB") } else { format!("{kib} KiB") };
+            return Some(format!("needs more memory than the {most} that it may have"));
         }
-        self.table.refused.then(|| format!("the component's tables need more than {} entries", limits::TABLE_ENTRIES))
+        self.table.refused.then(|| format!("needs tables of more than {} entries", limits::TABLE_ENTRIES))
     }
 }
 

@@ -85,7 +85,7 @@ impl host::HostAttempt for HostState {
     ) -> Answer<Result<Resource<File>, ArtifactError>> {
         match self.table.get(&this)?.files.create(&name, &mime) {
             Ok(writer) => Ok(Ok(self.table.push(File::new(writer))?)),
-            Err(error) => Ok(Err(error.into())),
+            Err(error) => Ok(Err(self.refuse(error).await)),
         }
     }
 
@@ -109,7 +109,10 @@ impl host::HostAttempt for HostState {
 
 impl host::HostArtifact for HostState {
     async fn write(&mut self, this: Resource<File>, chunk: Vec<u8>) -> Answer<Result<(), ArtifactError>> {
-        Ok(self.table.get_mut(&this)?.write(&chunk).await.map_err(Into::into))
+        match self.table.get_mut(&this)?.write(&chunk).await {
+            Err(error @ WriteError::Quota(_)) => Ok(Err(self.refuse(error).await)),
+            written => Ok(written.map_err(Into::into)),
+        }
     }
 
     async fn finish(&mut self, this: Resource<File>) -> Answer<Result<(), ArtifactError>> {
@@ -145,11 +148,22 @@ impl host::HostBlob for HostState {
     }
 }
 
+impl HostState {
+    /// Says in the log why an artifact is refused: not every language shows its author what is in an error. Of the quota once.
+    async fn refuse(&mut self, error: WriteError) -> ArtifactError {
+        let told = matches!(error, WriteError::Quota(_)) && std::mem::replace(&mut self.told_quota, true);
+        if !told {
+            self.journal.write(Level::WARN, &format!("an artifact was refused: {error}")).await;
+        }
+        error.into()
+    }
+}
+
 impl From<WriteError> for ArtifactError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::BadName(reason) => Self::BadName(reason),
-            WriteError::Quota => Self::Quota,
+            WriteError::Quota(_) => Self::Quota,
             WriteError::Other(reason) => Self::Other(reason),
         }
     }

@@ -182,3 +182,14 @@ fn failure(ended: &Ended) -> &Failure {
     let Ended::Failed(failure) = ended else { panic!("{ended:?}") };
     failure
 }
+
+/// The lines of the log among the news.
+fn logged(news: &[News]) -> Vec<(tracing::Level, &str)> {
+    let mut lines = Vec::new();
+    for news in news {
+        if let News::Log { level, message } = news {
+            lines.push((*level, message.as_str()));
+        }
+    }
+    lines
+}

@@ -26,6 +26,9 @@ use crate::config;
 
 const CONTRACT: &str = "easel:backend@0.1.0";
 
+/// What a component may call it: its last number grows with what only older components do without.
+const COMPATIBLE: &str = "easel:backend@0.1.";
+
 const EXPORTS: [&str; 5] = ["describe", "probe", "run", "settle", "unload"];
 
 /// How often it is looked how much time a compilation has taken.
@@ -151,6 +154,9 @@ impl Workshop {
     /// Compiles and links a component. The error says which import or export is missing.
     pub(super) async fn link(&self, backend: &str, source: &Source, online: bool) -> Result<Linked, LoadError> {
         let refused = |reason: String| unfit(backend, source.label.clone(), reason);
+        if let Some(reason) = no_component(&source.bytes) {
+            return Err(refused(reason.into()));
+        }
         anatomy::check(&source.bytes).map_err(refused)?;
         let (engine, bytes, turn) =
             (self.engine.clone(), source.bytes.clone(), self.compiling.clone().lock_owned().await);
@@ -175,8 +181,16 @@ impl Workshop {
             .map_err(|error| refused(format!("cannot be compiled: {error}")))?
             .map_err(|error| refused(format!("is not a component that this host can run: {error:#}")))?;
 
-        let wants_http =
-            component.component_type().imports(&self.engine).any(|(name, _)| name.starts_with("wasi:http/"));
+        let itself = component.component_type();
+        let names = || itself.imports(&self.engine).chain(itself.exports(&self.engine)).map(|(name, _)| name);
+        let contract = names().find_map(contract);
+        let made_for = |other: &str| {
+            format!("is made for {other}, and this host speaks {CONTRACT}: build it with this host's wit/")
+        };
+        if let Some(other) = contract.as_ref().filter(|other| !other.starts_with(COMPATIBLE)) {
+            return Err(refused(made_for(other)));
+        }
+        let wants_http = names().any(|name| name.starts_with("wasi:http/"));
         if wants_http && !online {
             return Err(refused(format!(
                 "imports wasi:http, but backend.{backend}.allow_hosts is empty: add the hosts that it may reach"
@@ -188,9 +202,11 @@ impl Workshop {
             return Err(refused(format!("lacks the export {} of {CONTRACT}", missing.join(", "))));
         }
         let linker = if online { &self.online } else { &self.offline };
-        let linked = linker
-            .instantiate_pre(&component)
-            .map_err(|error| refused(format!("imports what this host does not offer: {error:#}")))?;
+        let linked =
+            linker.instantiate_pre(&component).map_err(|error| match contract.filter(|newer| newer != CONTRACT) {
+                Some(newer) => refused(format!("{} ({error:#})", made_for(&newer))),
+                None => refused(format!("imports what this host does not offer: {error:#}")),
+            })?;
         let pre = BackendPre::new(linked).map_err(|error| refused(format!("does not fit {CONTRACT}: {error:#}")))?;
         Ok(Linked { pre, wants_network: wants_http })
     }
@@ -251,6 +267,24 @@ impl Workshop {
         self.patience = Some(patience);
         self
     }
+}
+
+/// Why these bytes are certainly no component, if so.
+fn no_component(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(b"\0asm\x01\0\0\0") {
+        return Some(
+            "is a core module, which is not a component: build it for wasm32-wasip2, or wrap it with `wasm-tools component \
+             new` (one for wasm32-wasip1 with --adapt)",
+        );
+    }
+    (!bytes.starts_with(b"\0asm")).then_some("is not a component: it does not begin as WebAssembly does")
+}
+
+/// The package that an import or an export is of, if that is one of ours: `easel:backend@0.1.0`.
+fn contract(name: &str) -> Option<String> {
+    let (package, rest) = name.split_once('/').filter(|(package, _)| package.starts_with("easel:"))?;
+    let version = rest.split_once('@').map_or("an unknown version", |(_, version)| version);
+    Some(format!("{package}@{version}"))
 }
 
 fn unfit(backend: &str, component: String, reason: String) -> LoadError {

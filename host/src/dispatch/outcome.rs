@@ -54,10 +54,14 @@ pub(super) fn judge(ended: &Ended, reason: Option<Reason>, allowed: Allowed) -> 
             let message = "The backend crashed while it worked on this job.";
             Verdict::new(Outcome::Trapped, false, error(ErrorKind::Trapped, message, chain.clone(), true))
         }
-        Ended::Killed => ending(reason, false, allowed),
+        Ended::Exceeded(limit) => {
+            let message = format!("The backend {limit}.");
+            Verdict::new(Outcome::Trapped, false, error(ErrorKind::Trapped, &message, ended.to_string(), true))
+        }
+        Ended::Killed | Ended::Late(_) => ending(reason, false, allowed),
         Ended::BadResult(why) => {
-            let message = "The backend broke its contract with Easel.";
-            Verdict::new(Outcome::Error, true, error(ErrorKind::Failed, message, why.clone(), false))
+            let message = format!("The backend broke its contract with Easel: {why}.");
+            Verdict::new(Outcome::Error, true, error(ErrorKind::Failed, &message, why.clone(), false))
         }
     }
 }

@@ -34,6 +34,9 @@ pub fn anywhere(what: Hostile) -> Result<(), Failure> {
             // Nobody reads it: whether it was written does not matter.
             drop(std::io::stdout().write_all(&[b'x'; 65_536]));
         },
+        Hostile::FloodStderr => loop {
+            drop(std::io::stderr().write_all(&[b'x'; 65_536]));
+        },
         Hostile::HugeRandom => drop(black_box(wasip2::random::random::get_random_bytes(1_000_000_000))),
         _ => return Err(told("this needs an attempt")),
     }

@@ -56,6 +56,7 @@ impl bindings::Guest for Fakes {
         for line in &params.log {
             host::log(Level::Info, line);
         }
+        print(&params);
         if let Some(note) = &params.remember {
             attempt.remember(note);
         }
@@ -105,6 +106,12 @@ impl bindings::Guest for Fakes {
     fn unload() -> Result<(), Failure> {
         answer(config()?.unload, "unload failed as told")
     }
+}
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "it is what was asked for")]
+fn print(params: &Params) {
+    params.print.iter().for_each(|line| println!("{line}"));
+    params.complain.iter().for_each(|line| eprintln!("{line}"));
 }
 
 /// Microseconds since the Unix epoch: from outside one sees when a device is claimed, and only in here when it is used.

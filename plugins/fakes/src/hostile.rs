@@ -29,6 +29,8 @@ pub enum Hostile {
     HugeLine,
     /// Writes to standard output as fast as it can, for ever.
     FloodStdout,
+    /// The same with standard error.
+    FloodStderr,
     /// Asks for a gigabyte of random numbers at once.
     HugeRandom,
 
@@ -81,7 +83,7 @@ pub enum Hostile {
 
 impl Hostile {
     /// Those that need no attempt.
-    pub const ANYWHERE: [Self; 11] = [
+    pub const ANYWHERE: [Self; 12] = [
         Self::Spin,
         Self::Panic,
         Self::Exit,
@@ -92,6 +94,7 @@ impl Hostile {
         Self::FloodLog,
         Self::HugeLine,
         Self::FloodStdout,
+        Self::FloodStderr,
         Self::HugeRandom,
     ];
 }

@@ -84,6 +84,10 @@ pub struct Params {
     pub preview: bool,
     /// Lines to log.
     pub log: Vec<String>,
+    /// Lines for standard output.
+    pub print: Vec<String>,
+    /// Lines for standard error.
+    pub complain: Vec<String>,
     /// A note to remember.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remember: Option<String>,
@@ -111,6 +115,8 @@ impl Default for Params {
             artifact_name: None,
             preview: false,
             log: Vec::new(),
+            print: Vec::new(),
+            complain: Vec::new(),
             remember: None,
             fail_until_attempt: None,
             echo: None,

@@ -118,3 +118,19 @@ async fn a_prompt_cannot_steer_the_terminal_of_whoever_reads_it() {
     assert_eq!(shown["params"]["prompt"], prompt);
     api.release(&holder).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_job_is_told_what_the_backend_did_wrong() {
+    let host = Host::start().await;
+    let api = host.api();
+    for (params, words) in [
+        (r#"{"behaviour": "bad-json"}"#, "the result of run is not JSON"),
+        (r#"{"hostile": "allocate"}"#, "needs more memory than the 512 MiB that it may have"),
+    ] {
+        let waited = ask(&host, &["submit", "--params", params, "--wait"]).await;
+        waited.says(1, &[words]);
+        let id = api.get("/v1/jobs?limit=1").await.expect(200)["jobs"][0]["id"].clone();
+        let log = api.get(&format!("/v1/jobs/{}/log", text(&id))).await.expect(200);
+        assert!(log.to_string().contains(words), "{log:#}");
+    }
+}

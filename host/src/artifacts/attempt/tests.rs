@@ -110,8 +110,8 @@ async fn the_quota_is_one_for_all_files_of_an_attempt() {
     first.write(&[0; 6]).await.unwrap();
     second.write(&[0; 4]).await.unwrap();
 
-    assert!(matches!(second.write(&[0; 1]).await, Err(WriteError::Quota)));
-    assert!(matches!(first.write(&[0; 1]).await, Err(WriteError::Quota)));
+    assert!(matches!(second.write(&[0; 1]).await, Err(WriteError::Quota(_))));
+    assert!(matches!(first.write(&[0; 1]).await, Err(WriteError::Quota(_))));
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_dropped_writer_gives_its_bytes_back_and_leaves_no_file() {
     assert_eq!(files_in(&attempt), 0);
     let mut other = attempt.create("b", "a/b").unwrap();
     other.write(&[0; 10]).await.unwrap();
-    assert!(matches!(other.write(&[0; 1]).await, Err(WriteError::Quota)));
+    assert!(matches!(other.write(&[0; 1]).await, Err(WriteError::Quota(_))));
     other.finish().await.unwrap();
     assert_eq!(attempt.finished().await.unwrap().len(), 1);
 }
@@ -139,7 +139,7 @@ async fn finished_bytes_stay_booked() {
 
     let refused = attempt.create("b", "a/b").unwrap().write(&[0; 1]).await;
 
-    assert!(matches!(refused, Err(WriteError::Quota)));
+    assert!(matches!(refused, Err(WriteError::Quota(_))));
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn an_attempt_begins_no_more_than_sixty_four_files() {
     for index in 0..MAX_ARTIFACTS {
         drop(attempt.create(&index.to_string(), "a/b").unwrap());
     }
-    assert!(matches!(attempt.create("one-more", "a/b"), Err(WriteError::Quota)));
+    assert!(matches!(attempt.create("one-more", "a/b"), Err(WriteError::Quota(_))));
 }
 
 #[tokio::test]

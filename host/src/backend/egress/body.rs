@@ -1,10 +1,12 @@
 //! Bodies that are trusted with neither their length nor their pace.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::Error;
@@ -42,6 +44,70 @@ impl Body for Steady {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+/// A body of which the beginning was read ahead. If that was all of it, its length is known.
+pub(super) struct Ahead<B> {
+    frames: VecDeque<Frame<Bytes>>,
+    rest: Option<B>,
+}
+
+impl<B: Body<Data = Bytes, Error = Error> + Unpin> Ahead<B> {
+    /// Nothing is read ahead.
+    pub(super) fn none(body: B) -> Self {
+        Self { frames: VecDeque::new(), rest: Some(body) }
+    }
+
+    /// Reads to the end of the body, or until there are `most` bytes, or for so long.
+    pub(super) async fn read(body: B, most: usize, wait: Duration) -> Result<Self, Error> {
+        let mut ahead = Self::none(body);
+        let end = tokio::time::sleep(wait);
+        tokio::pin!(end);
+        let mut bytes = 0;
+        while let Some(body) = ahead.rest.as_mut().filter(|_| bytes < most) {
+            let frame = tokio::select! {
+                biased;
+                frame = body.frame() => frame,
+                () = &mut end => break,
+            };
+            match frame.transpose()? {
+                Some(frame) => {
+                    bytes += frame.data_ref().map_or(0, Bytes::len);
+                    ahead.frames.push_back(frame);
+                }
+                None => ahead.rest = None,
+            }
+        }
+        Ok(ahead)
+    }
+}
+
+impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Ahead<B> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(frame) = self.frames.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        self.rest.as_mut().map_or(Poll::Ready(None), |rest| Pin::new(rest).poll_frame(context))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.rest {
+            // What comes after the data comes in chunks only.
+            None if self.frames.iter().all(Frame::is_data) => {
+                let lengths = self.frames.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64);
+                SizeHint::with_exact(lengths.sum())
+            }
+            Some(rest) if self.frames.is_empty() => rest.size_hint(),
+            _ => SizeHint::default(),
+        }
     }
 }
 

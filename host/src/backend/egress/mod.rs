@@ -22,8 +22,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use http::Method;
+use http::header::CONTENT_LENGTH;
 use http::uri::{Authority, Scheme};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
@@ -181,7 +184,18 @@ async fn exchange(
         return Err(Error::HttpRequestUriInvalid.into());
     }
     *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
-    let request = request.map(|body| body::Bounded::new(body, limits::REQUEST_BODY, Error::HttpRequestBodySize));
+    let (mut head, body) = request.into_parts();
+    let body = if head.headers.contains_key(CONTENT_LENGTH) {
+        body::Ahead::none(body)
+    } else {
+        body::Ahead::read(body, limits::AHEAD, limits::AHEAD_WAIT).await?
+    };
+    // Otherwise nothing is said of a body that is empty, and some servers insist.
+    if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) && body.is_end_stream() {
+        head.headers.insert(CONTENT_LENGTH, 0.into());
+    }
+    let body = body::Bounded::new(body, limits::REQUEST_BODY, Error::HttpRequestBodySize);
+    let request = http::Request::from_parts(head, body);
     let response = within(waits.first_byte, sender.send_request(request)).await;
     let response = response.ok_or(Error::ConnectionReadTimeout)?.map_err(Error::from)?;
     let response = response.map(|incoming| {

@@ -1,5 +1,6 @@
 //! Real exchanges over loopback: what reaches a server, and what does not.
 
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -39,7 +40,10 @@ impl Guest {
 
     async fn get(&mut self, url: &str) -> Result<Response, Error> {
         let body = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
-        let request = http::Request::get(url).header("host", "x").body(body).unwrap();
+        self.send(http::Request::get(url).header("host", "x").body(body).unwrap()).await
+    }
+
+    async fn send(&mut self, request: http::Request<WasiBody>) -> Result<Response, Error> {
         let sent = self.egress.send_request(request, None, Box::new(async { Ok(()) }));
         let (response, driver) = Box::into_pin(sent).await?;
         tokio::spawn(Box::into_pin(driver));
@@ -67,6 +71,44 @@ async fn an_allowed_host_is_asked_and_its_answer_arrives() {
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hi");
     assert!(request.await.unwrap().starts_with("GET /sdapi?a=1 HTTP/1.1\r\n"));
     assert_eq!(guest.logged(), Vec::<String>::new());
+}
+
+/// A body that says nothing of its length, as one that a guest writes.
+fn written(pieces: Vec<Bytes>) -> WasiBody {
+    let frames: Vec<_> = pieces.into_iter().map(|piece| Ok(hyper::body::Frame::data(piece))).collect();
+    http_body_util::StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
+}
+
+#[tokio::test]
+async fn a_short_body_is_sent_with_its_length_and_a_long_one_in_chunks() {
+    let sent = async |pieces: Vec<Bytes>| {
+        let (port, request) = server("HTTP/1.1 204 No Content\r\n\r\n").await;
+        let mut guest = Guest::allowed(&[format!("127.0.0.1:{port}")], MINUTE);
+        let post = http::Request::post(format!("http://127.0.0.1:{port}/")).body(written(pieces)).unwrap();
+        guest.send(post).await.unwrap();
+        request.await.unwrap().to_lowercase()
+    };
+
+    let short = sent(vec!["{\"a\":".into(), "1}".into()]).await;
+    assert!(short.contains("content-length: 7\r\n") && !short.contains("chunked"), "{short}");
+    let none = sent(Vec::new()).await;
+    assert!(none.contains("content-length: 0\r\n") && !none.contains("chunked"), "{none}");
+    let long = sent(vec![vec![b'x'; limits::AHEAD].into(), "x".into()]).await;
+    assert!(long.contains("transfer-encoding: chunked"), "{}", &long[..200]);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_end_is_sent_all_the_same() {
+    let (port, request) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+    let mut guest = Guest::allowed(&[format!("127.0.0.1:{port}")], MINUTE);
+    let beginning = futures_util::stream::iter([Ok(hyper::body::Frame::data(Bytes::from_static(b"so far")))]);
+    let body =
+        http_body_util::StreamBody::new(futures_util::StreamExt::chain(beginning, futures_util::stream::pending()));
+    let post = http::Request::post(format!("http://127.0.0.1:{port}/")).body(body.boxed_unsync()).unwrap();
+
+    assert_eq!(guest.send(post).await.unwrap().status(), 200);
+
+    assert!(request.await.unwrap().contains("chunked"));
 }
 
 #[tokio::test]

@@ -12,7 +12,10 @@ use super::*;
 
 /// What stops an attack: it goes on for ever, or it cannot go on.
 fn is_endless(attack: Hostile) -> bool {
-    matches!(attack, Hostile::Spin | Hostile::SleepForAges | Hostile::FloodLog | Hostile::FloodStdout)
+    matches!(
+        attack,
+        Hostile::Spin | Hostile::SleepForAges | Hostile::FloodLog | Hostile::FloodStdout | Hostile::FloodStderr
+    )
 }
 
 fn name(attack: Hostile) -> String {
@@ -28,8 +31,8 @@ async fn attacking(export: &str, attack: Hostile) -> Arc<Backend> {
 
 fn ends_as_it_should<T: std::fmt::Debug>(attack: Hostile, answer: Result<T, Ended>) {
     match answer {
-        Err(Ended::Killed) => assert!(is_endless(attack), "{attack:?} was killed"),
-        Err(Ended::Trapped(_)) => assert!(!is_endless(attack), "{attack:?} trapped"),
+        Err(Ended::Late(_)) => assert!(is_endless(attack), "{attack:?} was stopped"),
+        Err(Ended::Trapped(_) | Ended::Exceeded(_)) => assert!(!is_endless(attack), "{attack:?} trapped"),
         other => panic!("{attack:?} ended as {other:?}"),
     }
 }

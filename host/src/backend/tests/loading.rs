@@ -43,9 +43,71 @@ async fn params_are_checked_by_the_schema_of_the_component() {
 async fn what_is_no_component_is_refused_by_name() {
     assert!(refused(b"not a component").await.contains("is not a component"));
     assert!(refused(b"").await.contains("is not a component"));
-    assert!(refused(b"\0asm\x01\0\0\0").await.contains("is not a component"));
     let truncated = std::fs::read(FAKES).unwrap();
     assert!(refused(&truncated[..truncated.len() / 2]).await.contains("is not a component"));
+}
+
+#[tokio::test]
+async fn the_author_of_a_core_module_is_told_how_to_make_a_component_of_it() {
+    let text = refused(b"\0asm\x01\0\0\0").await;
+    assert!(text.contains("is a core module") && text.contains("wasm32-wasip2"), "{text}");
+    assert!(text.contains("wasm-tools component new"), "{text}");
+}
+
+#[tokio::test]
+async fn a_component_for_another_contract_is_told_which_one_this_host_speaks() {
+    let made_for = |version: &str| handmade::source().replace("@0.1.0", version);
+    for (version, told) in [
+        ("@0.2.0", "is made for easel:backend@0.2.0, and this host speaks easel:backend@0.1.0"),
+        ("@1.0.0", "is made for easel:backend@1.0.0, and this host"),
+        ("@0.0.9", "is made for easel:backend@0.0.9, and this host"),
+        ("", "is made for easel:backend@an unknown version, and this host"),
+    ] {
+        let text = refused(&wat::parse_str(made_for(version)).unwrap()).await;
+        assert!(text.contains(told), "{version}: {text}");
+    }
+    let other = made_for("@0.3.1").replace("easel:backend", "easel:plugin");
+    assert!(refused(&wat::parse_str(other).unwrap()).await.contains("is made for easel:plugin@0.3.1"));
+    let newer = made_for("@0.1.7").replace("(export \"attempt\"", "(export \"weigh\" (func)) (export \"attempt\"");
+    let text = refused(&wat::parse_str(newer).unwrap()).await;
+    assert!(text.contains("is made for easel:backend@0.1.7") && text.contains("weigh"), "{text}");
+}
+
+#[tokio::test]
+async fn a_component_for_a_later_edition_of_the_same_contract_runs_when_it_wants_nothing_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("later.wasm");
+    std::fs::write(&path, wat::parse_str(handmade::source().replace("@0.1.0", "@0.1.7")).unwrap()).unwrap();
+    assert_eq!(
+        loaded(config::Backend { component: Component::File(path), ..fakes() }).await.description.name,
+        "handmade"
+    );
+}
+
+#[tokio::test]
+async fn a_component_with_a_function_as_large_as_the_loop_of_an_interpreter_is_taken() {
+    // CPython's has 426,843 bytes.
+    let loop_of = "(drop (i32.add (i32.const 1) (i32.const 2)))".repeat(430_000 / 6);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("large.wasm");
+    std::fs::write(&path, handmade::component(&format!("(func {loop_of})"), "")).unwrap();
+    assert_eq!(
+        loaded(config::Backend { component: Component::File(path), ..fakes() }).await.description.name,
+        "handmade"
+    );
+}
+
+#[tokio::test]
+async fn an_import_that_nobody_offers_is_named() {
+    let text = refused(&wat::parse_str("(component (import \"acme:tools/saw@2.0.0\" (instance)))").unwrap()).await;
+    assert!(text.contains("lacks the export"), "{text}");
+    let source = handmade::source().replacen(
+        "(component",
+        "(component (import \"acme:tools/saw@2.0.0\" (instance (export \"saw\" (func))))",
+        1,
+    );
+    let text = refused(&wat::parse_str(source).unwrap()).await;
+    assert!(text.contains("imports what this host does not offer") && text.contains("acme:tools/saw@2.0.0"), "{text}");
 }
 
 #[tokio::test]

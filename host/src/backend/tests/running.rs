@@ -20,14 +20,7 @@ async fn a_job_reports_and_returns_its_result() {
 async fn log_lines_and_previews_arrive() {
     let (_, news) = run(json!({ "steps": 1, "preview": true, "log": ["one", "two\nlines"] })).await;
 
-    let logged: Vec<_> = news
-        .iter()
-        .filter_map(|news| match news {
-            News::Log { level, message } => Some((*level, message.as_str())),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(logged, [(tracing::Level::INFO, "one"), (tracing::Level::INFO, "two\\nlines")]);
+    assert_eq!(logged(&news), [(tracing::Level::INFO, "one"), (tracing::Level::INFO, "two\\nlines")]);
     let preview = news.iter().find_map(|news| match news {
         News::Preview { mime, image } => Some((mime.as_str(), imagesize::blob_size(image).unwrap().width)),
         _ => None,
@@ -54,19 +47,66 @@ async fn each_kind_of_failure_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_trap_is_told_with_its_causes() {
-    let (ended, _) = run(json!({ "behaviour": "trap" })).await;
+async fn a_panic_is_told_in_its_own_words() {
+    let (ended, news) = run(json!({ "behaviour": "trap", "complain": ["hm"] })).await;
 
-    let Ended::Trapped(chain) = ended else { panic!("{ended:?}") };
-    assert!(chain.contains("unreachable"), "{chain}");
+    let Ended::Trapped(cause) = ended else { panic!("{ended:?}") };
+    assert!(cause.starts_with("panic at ") && cause.ends_with(": trapped as told"), "{cause}");
+    let log = logged(&news);
+    assert!(log.contains(&(tracing::Level::WARN, "trapped as told")), "{log:?}");
+    assert!(log.contains(&(tracing::Level::ERROR, &format!("the component crashed: {cause}"))), "{log:?}");
+}
+
+#[tokio::test]
+async fn what_a_guest_prints_is_in_the_log() {
+    let (_, news) = run(json!({ "print": ["one", "two"], "log": ["logged"], "complain": ["odd"] })).await;
+
+    let (debug, info, warn) = (tracing::Level::DEBUG, tracing::Level::INFO, tracing::Level::WARN);
+    assert_eq!(logged(&news), [(info, "logged"), (debug, "one"), (debug, "two"), (warn, "odd")]);
+}
+
+#[tokio::test]
+async fn a_limit_that_a_guest_runs_into_is_told_with_its_value() {
+    for (attack, limit) in [
+        ("allocate", "needs more memory than the 512 MiB that it may have"),
+        ("recurse", "calls itself deeper than its stack of 512 KiB allows"),
+        ("leak-handles", "keeps more than 1024 things of the host"),
+        ("huge-line", "hands over more than the 32 MiB that it may in one call"),
+        ("huge-random", "asks for more than 1 MiB of random numbers at once"),
+    ] {
+        let (ended, news) = run(json!({ "hostile": attack })).await;
+        assert_eq!(ended, Ended::Exceeded(limit.into()));
+        let log = logged(&news);
+        assert!(log.contains(&(tracing::Level::ERROR, &format!("the component {limit}"))), "{log:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_exits_is_told_with_its_code() {
+    let (ended, _) = run(json!({ "hostile": "exit" })).await;
+    assert_eq!(ended, Ended::Trapped("it ended itself with exit code 0".into()));
+}
+
+#[tokio::test]
+async fn a_file_that_is_refused_is_told_in_the_log_with_the_rule() {
+    let (_, news) = run(json!({ "artifacts": 1, "artifact_name": "a b" })).await;
+    let log = logged(&news);
+    let rule = "an artifact was refused: \"a b\" is not a name for a file: 1 to 128 characters of A-Z, a-z, 0-9, dot";
+    assert!(matches!(&log[..], [(tracing::Level::WARN, line)] if line.starts_with(rule)), "{log:?}");
+
+    let (_, news) = run(json!({ "artifacts": 1, "artifact_bytes": 10_000_000 })).await;
+    let log = logged(&news);
+    let rule = "an artifact was refused: the files of an attempt may have 1.0 MiB together";
+    assert!(matches!(&log[..], [(tracing::Level::WARN, line)] if line == &rule), "{log:?}");
 }
 
 #[tokio::test]
 async fn a_result_that_is_no_json_breaks_the_contract() {
-    let (ended, _) = run(json!({ "behaviour": "bad-json" })).await;
+    let (ended, news) = run(json!({ "behaviour": "bad-json" })).await;
 
-    let Ended::BadResult(reason) = ended else { panic!("{ended:?}") };
+    let Ended::BadResult(reason) = &ended else { panic!("{ended:?}") };
     assert!(reason.contains("is not JSON"), "{reason}");
+    assert_eq!(logged(&news), [(tracing::Level::ERROR, ended.to_string().as_str())]);
 }
 
 #[tokio::test]
