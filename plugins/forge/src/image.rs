@@ -1,5 +1,8 @@
 //! What kind of image some bytes are. The engine's settings decide (`samples_format`), and no field of its reply says.
 
+use exif::{In, Tag};
+use std::io::Cursor;
+
 /// A kind of image that a browser shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -57,10 +60,18 @@ impl Format {
     }
 }
 
-/// Width and height, where the bytes say so.
+/// Width and height, where the bytes say so: of the picture as it is shown, which is how the engines turn it.
 pub fn size(bytes: &[u8]) -> Option<(u32, u32)> {
     let size = imagesize::blob_size(bytes).ok()?;
-    Some((size.width.try_into().ok()?, size.height.try_into().ok()?))
+    let (width, height) = (size.width.try_into().ok()?, size.height.try_into().ok()?);
+    Some(if lies_on_its_side(bytes) { (height, width) } else { (width, height) })
+}
+
+/// Whether a camera was held upright when it took this, and noted so (EXIF).
+fn lies_on_its_side(bytes: &[u8]) -> bool {
+    let exif = exif::Reader::new().read_from_container(&mut Cursor::new(bytes));
+    let turn = exif.ok().and_then(|exif| exif.get_field(Tag::Orientation, In::PRIMARY)?.value.get_uint(0));
+    turn.is_some_and(|turn| (5..=8).contains(&turn))
 }
 
 #[cfg(test)]
@@ -81,6 +92,39 @@ mod tests {
         ] {
             assert_eq!(Format::of(bytes), format, "{bytes:?}");
         }
+    }
+
+    /// EXIF with nothing in it but an orientation.
+    fn orientation(turn: u8) -> Vec<u8> {
+        [&b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[turn, 0, 0, 0, 0, 0, 0, 0]].concat()
+    }
+
+    /// Pictures of 300 by 200 pixels with that, as far as their sizes are told.
+    fn turned(turn: u8) -> [Vec<u8>; 3] {
+        let exif = orientation(turn);
+        let length = u16::try_from(exif.len()).expect("short");
+        let segment = [&b"\xff\xe1"[..], &(length + 8).to_be_bytes(), b"Exif\0\0", &exif].concat();
+        let frame = b"\xff\xc0\0\x0b\x08\0\xc8\x01\x2c\x01\x01\x11\0\xff\xda\0\x02\xff\xd9";
+        let jpeg = [&b"\xff\xd8"[..], &segment, frame].concat();
+        let chunk = |name: &[u8], data: &[u8]| {
+            [&u32::try_from(data.len()).expect("short").to_be_bytes()[..], name, data, &[0; 4]].concat()
+        };
+        let header = chunk(b"IHDR", b"\0\0\x01\x2c\0\0\0\xc8\x08\x02\0\0\0");
+        let png = [&b"\x89PNG\r\n\x1a\n"[..], &header, &chunk(b"eXIf", &exif), &chunk(b"IEND", b"")].concat();
+        let piece =
+            |name: &[u8], data: &[u8]| [name, &u32::try_from(data.len()).expect("short").to_le_bytes(), data].concat();
+        let canvas = piece(b"VP8X", b"\x08\0\0\0\x2b\x01\0\xc7\0\0");
+        let webp = piece(b"RIFF", &[&b"WEBP"[..], &canvas, &piece(b"EXIF", &exif)].concat());
+        [jpeg, png, webp]
+    }
+
+    #[test]
+    fn the_sides_of_a_picture_that_lies_on_its_side_are_swapped() {
+        for turn in 1..=8 {
+            let sides = if turn < 5 { (300, 200) } else { (200, 300) };
+            assert_eq!(turned(turn).map(|picture| size(&picture)), [Some(sides); 3], "orientation {turn}");
+        }
+        assert_eq!(turned(9).map(|picture| size(&picture)), [Some((300, 200)); 3], "there is no such orientation");
     }
 
     #[test]

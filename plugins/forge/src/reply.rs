@@ -111,12 +111,13 @@ impl<'a> Reply<'a> {
         let text = self.images.get(self.first() + index).ok_or("an image is missing")?;
         let bytes = decode(&text.0)?;
         let format = Format::of(&bytes).ok_or("the engine sent something that is no image")?;
+        let black = is_black(&bytes).map_err(|why| format!("the engine sent a broken picture: {why}"))?;
         Ok(Made {
             name: format!("{index}.{}", format.extension()),
             mime: format.mime(),
             seed: self.seed(index, asked),
             size: image::size(&bytes),
-            black: is_black(&bytes).unwrap_or(false),
+            black: black.unwrap_or(false),
             bytes,
         })
     }
