@@ -7,7 +7,14 @@ use crate::events::{Cursor, Hub, Live, Logged};
 use crate::time;
 
 /// A job as it is now: place, reason for waiting, progress and preview included.
-pub fn job(job: &Job, state: &State, hub: &Hub) -> Value {
+pub fn job(found: &Job, state: &State, hub: &Hub) -> Value {
+    let mut view = job_without_params(found, state, hub);
+    merge(&mut view, json!({"params": found.params.value()}));
+    view
+}
+
+/// The same for a list or a snapshot, where the params of hundreds of jobs would be in the way.
+pub fn job_without_params(job: &Job, state: &State, hub: &Hub) -> Value {
     let waiting = state.waiting_for(job);
     let now = time::now();
     let progress = state.device_of(&job.backend).and_then(|device| hub.progress_on(device, now));
@@ -19,21 +26,12 @@ pub fn job(job: &Job, state: &State, hub: &Hub) -> Value {
     merge(
         &mut view,
         json!({
-            "params": job.params.value(), "retry_at": retry_at.map(time::text), "waiting_for": waiting.as_ref().map(|waiting| waiting.reason),
+            "retry_at": retry_at.map(time::text), "waiting_for": waiting.as_ref().map(|waiting| waiting.reason),
             "waiting_detail": waiting.as_ref().map(|waiting| &waiting.detail),
             "waiting_until": waiting.as_ref().and_then(|waiting| waiting.until).map(time::text),
             "estimated_start_at": start.map(time::text), "estimated_end_at": end.map(time::text),
         }),
     );
-    view
-}
-
-/// The same for a list or a snapshot, where the params of hundreds of jobs would be in the way.
-pub fn job_without_params(found: &Job, state: &State, hub: &Hub) -> Value {
-    let mut view = job(found, state, hub);
-    if let Some(view) = view.as_object_mut() {
-        view.remove("params");
-    }
     view
 }
 

@@ -67,7 +67,7 @@ fn answer(answer: Answer) -> Response {
 /// Everything that there is.
 pub(super) fn routes(host: &Arc<Host>) -> Routes {
     let probes = with(probes::Probes::default());
-    let crowd = with(Arc::<socket::Crowd>::default());
+    let crowds = with(Arc::<socket::Crowds>::default());
     let headers = warp::header::headers_cloned;
     let room = Room::default();
     let (json, json_or_nothing) = (|| body::json(host, &room), || body::json_or_nothing(host, &room));
@@ -100,7 +100,7 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "conversations") => { GET conversations::list, query(); }
         path!("v1" / "conversations" / Segment / "messages") => { GET messages::conversation, query(); }
 
-        path!("v1" / "ws") => { GET upgrade::upgrade, query(), headers(), warp::ext::get(), warp::ext::get(), crowd; }
+        path!("v1" / "ws") => { GET upgrade::upgrade, query(), headers(), warp::ext::get(), warp::ext::get(), crowds; }
         path!("v1" / "events") => { GET events::list, query(); }
 
         path!("v1" / "queue") => { GET queue::queue; }

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use http_body_util::BodyDataStream;
 use hyper::body::Incoming;
@@ -18,6 +19,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,7 +49,29 @@ pub(super) struct Connection {
     pub(super) stop: CancellationToken,
     /// Its place.
     pub(super) seat: Arc<Seat>,
+    /// The threads of WebSockets.
+    pub(super) sockets: Handle,
     _tracked: TaskTrackerToken,
+}
+
+/// The threads of those WebSockets that follow events. A line that moves has thousands of them at work at once, and whoever asks for
+/// something else meanwhile is not to wait for each of their turns.
+struct Threads(Handle, Option<Runtime>);
+
+impl Threads {
+    fn begin() -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread().thread_name("websockets").enable_all().build()?;
+        Ok(Self(runtime.handle().clone(), Some(runtime)))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Nothing is left on them when connections have ended, and nobody may wait here.
+        if let Some(runtime) = self.1.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Serves until `stop` fires; then takes nothing new, closes WebSockets, and gives what runs a few seconds to end.
@@ -62,13 +86,15 @@ pub async fn serve(
     let places = Places::new(shares);
     let watching = tokio::spawn(places.clone().watch());
     let connections = TaskTracker::new();
+    let sockets = Threads::begin().context("cannot begin the threads of the WebSockets")?;
     loop {
         let (stream, seat) = tokio::select! {
             () = stop.cancelled() => break,
             next = next(&listener, &places) => next,
         };
         let client = neighbours.client(&stream);
-        let held = Connection { stop: stop.clone(), seat, _tracked: connections.token() };
+        let (stop, sockets) = (stop.clone(), sockets.0.clone());
+        let held = Connection { stop, seat, sockets, _tracked: connections.token() };
         tokio::spawn(talk(stream, site.clone(), client, held));
     }
     drop(listener);

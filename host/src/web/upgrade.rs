@@ -19,7 +19,7 @@ pub(super) async fn upgrade(
     headers: HeaderMap,
     asked: Asked,
     held: Connection,
-    crowd: Arc<socket::Crowd>,
+    crowds: Arc<socket::Crowds>,
 ) -> Answer {
     let handshake = asked.handshake(&headers)?;
     let query = socket::Query::parse(query.pairs()).map_err(|rule| Problem::invalid("query", rule))?;
@@ -30,9 +30,9 @@ pub(super) async fn upgrade(
     })?;
 
     held.seat.becomes_socket();
-    let mut response = handshake.complete(async move |socket| {
+    let mut response = handshake.complete(&held.sockets.clone(), async move |socket| {
         let stop = held.stop.clone();
-        socket::talk(socket, host, crowd, query, stop).await;
+        socket::talk(socket, host, crowds, query, stop).await;
         // The places are taken until here.
         drop((held, place));
     });

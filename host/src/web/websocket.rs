@@ -11,6 +11,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -87,12 +88,13 @@ impl Asked {
 }
 
 impl Handshake {
-    /// The answer to the handshake. `talk` gets the WebSocket when the client has it.
+    /// The answer to the handshake. `talk` gets the WebSocket when the client has it, on `threads`.
     pub(super) fn complete<F: Future<Output = ()> + Send>(
         self,
+        threads: &Handle,
         talk: impl FnOnce(WebSocket) -> F + Send + 'static,
     ) -> Response {
-        tokio::spawn(async move {
+        threads.spawn(async move {
             match self.upgrade.await {
                 Ok(upgraded) => {
                     let config = WebSocketConfig::default()

@@ -14,6 +14,7 @@ use easel_core::order::PRIORITIES;
 use easel_core::{Command, Job, JobId, Json, Reply};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 use warp::http::HeaderMap;
 
@@ -55,7 +56,7 @@ pub(super) async fn lease(
         }
     };
     held.seat.becomes_socket();
-    Ok(handshake.complete(async move |socket| {
+    Ok(handshake.complete(&Handle::current(), async move |socket| {
         session::talk(socket, host, attendance, held.stop.clone()).await;
         // The places are taken until here.
         drop((held, place));

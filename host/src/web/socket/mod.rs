@@ -3,6 +3,7 @@
 //! The session pulls what it has to say from the hub and says nothing while the last is still on its way: a client that does
 //! not read costs a few frames of memory, which it shares with others, and finds a `resync` when it reads again.
 
+mod crowd;
 mod frames;
 mod places;
 mod scope;
@@ -18,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Host;
 use super::websocket::{End, WebSocket};
+pub(super) use crowd::Crowds;
 use frames::ClientFrame;
-pub(super) use places::Crowd;
 pub(super) use scope::Query;
 use session::Session;
 
@@ -36,11 +37,11 @@ const TRY_AGAIN: u16 = 1013;
 pub(super) async fn talk(
     mut socket: WebSocket,
     host: Arc<Host>,
-    crowd: Arc<Crowd>,
+    crowds: Arc<Crowds>,
     query: Query,
     stop: CancellationToken,
 ) {
-    let mut session = Session::new(host, crowd, query);
+    let mut session = Session::new(host, crowds, query);
     let end = loop {
         let texts = tokio::select! {
             () = stop.cancelled() => break close(GOING_AWAY),

@@ -1,74 +1,154 @@
-//! Places in line: what a client has been told of them, and what it is to be told now.
+//! Places in line: what the clients of one scope have been told of them, and what each is to be told now.
 //!
-//! Clients that follow everything are told of the heads of all lines, and mostly all of them were told the same before. So what
-//! leads from one to the other is made once for all of them: two thousand pages that watch a line of two hundred would
-//! otherwise have the host work for seconds each time that it moves.
+//! The line is looked at once for all of them, and each place remembers in which of these looks it was new. So a client that
+//! remembers the last look that it was told of is told what is newer, also made once for all who remember the same.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use easel_core::{Job, JobId, State, Status, Timestamp};
 use tokio::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::frames;
-use super::scope::Filter;
+use super::scope::{Filter, Scope};
 use crate::events::Hub;
 use crate::time;
 
 /// How many places a frame holds.
 const PLACES: usize = 200;
 /// How many of what a filter names are looked at, the oldest first: to sort a hundred thousand by place takes a third of a
-/// second, four times a second, for each who follows them.
+/// second, four times a second.
 pub(super) const LOOKED_AT: usize = 2_000;
-/// How long a step is good for: expectations move while places stay.
-const FRESH: Duration = Duration::from_millis(250);
+/// A look takes this share of the time at the most: the next has to wait so many times longer than the last took.
+const SHARE: u32 = 20;
+/// How often expectations are looked at again while places stay: what runs may be slower than it was thought to be.
+const EXPECTED: Duration = Duration::from_secs(5);
+/// A client that is further behind is told everything.
+const BEHIND: u64 = 64;
 
-/// What a client was told: for each job its place, and when it is to end.
-pub(super) type Told = HashMap<JobId, (u64, Option<Timestamp>)>;
+/// The places of one scope's jobs.
+#[derive(Default)]
+pub(super) struct Places {
+    /// Which look this is: those that find nothing new do not count.
+    number: u64,
+    /// The event as of which it is.
+    seq: u64,
+    lines: Vec<Line>,
+    /// What was made of it, by the look that clients remember.
+    frames: HashMap<u64, Vec<Utf8Bytes>>,
+    /// When expectations were looked at, and before when nothing is to be looked at again.
+    expected_at: Option<Instant>,
+    not_before: Option<Instant>,
+}
 
-/// What a client is told now, and what it has been told then.
-#[derive(Clone)]
+/// Those who wait for one device.
+struct Line {
+    device: String,
+    length: u64,
+    places: BTreeMap<JobId, Place>,
+}
+
+struct Place {
+    place: u64,
+    expected: Option<(Timestamp, Timestamp)>,
+    /// The look that found it.
+    new_in: u64,
+}
+
+/// What a client is told, and what it has been told then.
+#[derive(Debug)]
 pub(super) struct Step {
     pub(super) frames: Vec<Utf8Bytes>,
-    pub(super) told: Arc<Told>,
+    /// The look that it remembers, and the event as of which that is.
+    pub(super) told: (u64, u64),
+    /// When to come again, if it knows of later events than that.
+    pub(super) again: Instant,
 }
 
-/// The places that changed among the jobs that are `followed` on each device. A place stays as it is while what runs is slower
-/// than it was thought to be; so now and then, what is `expected` is looked at as well.
-pub(super) fn step(
-    before: &Arc<Told>,
-    (state, hub): (&State, &Hub),
-    expected: bool,
-    followed: impl Fn(&str) -> Vec<Arc<Job>>,
-) -> Step {
-    let (mut frames, mut told, now) = (Vec::new(), Told::new(), time::now());
-    for device in state.devices() {
-        let mut places = BTreeMap::new();
-        let progress = hub.progress_on(device, now);
-        for job in followed(&device.name) {
-            let place = state.position(&job);
-            let known = before.get(&job.id).copied().filter(|(told, _)| *told == place);
-            if let Some(known) = known
-                && (!expected || same_end(known.1, state.estimate(&job, now, progress), now))
-            {
-                told.insert(job.id, known);
-                continue;
+impl Places {
+    /// What a client is told that remembers the look `told.0` and knows all events up to `told.1`: nothing as of an earlier one.
+    /// At a heartbeat, what is `expected` may be looked at again as well.
+    pub(super) fn step(
+        &mut self,
+        (told, seq): (u64, u64),
+        scope: &Scope,
+        (state, hub): (&State, &Hub),
+        expected: bool,
+        now: Instant,
+    ) -> Step {
+        let expected = expected && self.expected_at.is_none_or(|at| now >= at + EXPECTED);
+        let again = self.not_before.filter(|time| *time > now);
+        if again.is_none() && (self.not_before.is_none() || expected || self.seq < state.seq) {
+            let begun = Instant::now();
+            self.look(scope, (state, hub), expected);
+            if expected {
+                self.expected_at = Some(now);
             }
-            let estimate = state.estimate(&job, now, progress);
-            told.insert(job.id, (place, estimate.map(|(_, end)| end)));
-            places.insert(job.id, (place, estimate));
+            self.not_before = Some(now + begun.elapsed() * SHARE);
         }
-        if !places.is_empty() {
-            frames.push(frames::positions(state.seq, &device.name, state.length(&device.name), &places));
+        if self.seq < seq {
+            return Step { frames: Vec::new(), told: (told, self.seq), again: again.unwrap_or(now) };
+        }
+        let since = if self.number - told.min(self.number) > BEHIND { 0 } else { told };
+        let Self { number, seq, lines, frames, .. } = self;
+        let frames = frames.entry(since).or_insert_with(|| newer(lines, since, *seq)).clone();
+        Step { frames, told: (*number, *seq), again: now }
+    }
+
+    fn look(&mut self, scope: &Scope, (state, hub): (&State, &Hub), expected: bool) {
+        let now = time::now();
+        let next = self.number + 1;
+        let mut before: HashMap<String, Line> = self.lines.drain(..).map(|line| (line.device.clone(), line)).collect();
+        let (mut lines, mut changed) = (Vec::new(), false);
+        for device in state.devices() {
+            let progress = hub.progress_on(device, now);
+            let mut known = before.remove(&device.name).map(|line| line.places).unwrap_or_default();
+            let mut places = BTreeMap::new();
+            for job in followed(scope, state, &device.name) {
+                let place = state.position(&job);
+                let same = known.remove(&job.id).filter(|known| known.place == place).filter(|known| {
+                    let end = |expected: Option<(Timestamp, Timestamp)>| expected.map(|(_, end)| end);
+                    !expected || same_end(end(known.expected), end(state.estimate(&job, now, progress)), now)
+                });
+                let place = same.unwrap_or_else(|| {
+                    changed = true;
+                    Place { place, expected: state.estimate(&job, now, progress), new_in: next }
+                });
+                places.insert(job.id, place);
+            }
+            lines.push(Line { device: device.name.clone(), length: state.length(&device.name), places });
+        }
+        (self.lines, self.seq) = (lines, state.seq);
+        self.frames.clear();
+        if changed {
+            self.number = next;
         }
     }
-    let told = if told == **before { before.clone() } else { Arc::new(told) };
-    Step { frames, told }
 }
 
-/// The waiting jobs of a device that these filters name, in line order.
-pub(super) fn named(filters: &BTreeSet<Filter>, state: &State, device: &str) -> Vec<Arc<Job>> {
+/// The frames of what is newer than a look.
+fn newer(lines: &[Line], look: u64, seq: u64) -> Vec<Utf8Bytes> {
+    let mut frames = Vec::new();
+    for line in lines {
+        let newer = line.places.iter().filter(|(_, place)| place.new_in > look);
+        let newer: frames::Places = newer.map(|(job, place)| (*job, (place.place, place.expected))).collect();
+        if !newer.is_empty() {
+            frames.push(frames::positions(seq, &line.device, line.length, &newer));
+        }
+    }
+    frames
+}
+
+/// The waiting jobs of a device that a scope holds, in line order: of everything, the head of the line.
+fn followed(scope: &Scope, state: &State, device: &str) -> Vec<Arc<Job>> {
+    match scope {
+        Scope::Everything => state.line(device, PLACES),
+        Scope::Only(filters) => named(filters, state, device),
+    }
+}
+
+fn named(filters: &BTreeSet<Filter>, state: &State, device: &str) -> Vec<Arc<Job>> {
     let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);
     let waits = |job: &&Arc<Job>| job.status == Status::Queued && here(job);
     let mut jobs: Vec<Arc<Job>> = Vec::new();
@@ -85,45 +165,10 @@ pub(super) fn named(filters: &BTreeSet<Filter>, state: &State, device: &str) -> 
     jobs
 }
 
-/// Those who follow everything.
-#[derive(Default)]
-pub(in crate::web) struct Crowd {
-    made: Mutex<Vec<Made>>,
-}
-
-/// A step that was made, and from where.
-struct Made {
-    before: Arc<Told>,
-    seq: u64,
-    expected: bool,
-    at: Instant,
-    step: Step,
-}
-
-impl Crowd {
-    /// The next step of one of them.
-    pub(super) fn step(&self, before: &Arc<Told>, at: (&State, &Hub), expected: bool, now: Instant) -> Step {
-        let state = at.0;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.retain(|made| made.seq == state.seq && now.saturating_duration_since(made.at) < FRESH);
-        let same = |told: &Arc<Told>| Arc::ptr_eq(told, before) || (told.is_empty() && before.is_empty());
-        if let Some(made) = made.iter().find(|made| made.expected == expected && same(&made.before)) {
-            return made.step.clone();
-        }
-        let mut step = step(before, at, expected, |device| state.line(device, PLACES));
-        // They came by different ways to the same: from here on they go together.
-        if let Some(other) = made.iter().find(|made| made.step.told == step.told) {
-            step.told = other.step.told.clone();
-        }
-        made.push(Made { before: before.clone(), seq: state.seq, expected, at: now, step: step.clone() });
-        step
-    }
-}
-
 /// Whether an expectation is still what a client was told: to the second, or, of what is far away, to a tenth.
-fn same_end(told: Option<Timestamp>, expected: Option<(Timestamp, Timestamp)>, now: Timestamp) -> bool {
+fn same_end(told: Option<Timestamp>, expected: Option<Timestamp>, now: Timestamp) -> bool {
     match (told, expected) {
-        (Some(told), Some((_, end))) => told.abs_diff(end) <= end.abs_diff(now).max(10_000_000) / 10,
+        (Some(told), Some(end)) => told.abs_diff(end) <= end.abs_diff(now).max(10_000_000) / 10,
         (told, expected) => told.is_none() && expected.is_none(),
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::places::{self, Crowd, Told};
+use super::crowd::{Crowd, Crowds};
 use super::scope::{Filter, Query, Scope};
 use super::{ClientFrame, frames, snapshot};
 use crate::events::{Cursor, Gone};
@@ -40,6 +40,7 @@ const REPLAY: u64 = 100_000;
 
 pub(super) struct Session {
     host: Arc<Host>,
+    crowds: Arc<Crowds>,
     crowd: Arc<Crowd>,
     scope: Scope,
     /// Where to begin; taken by the first `next`.
@@ -52,7 +53,8 @@ pub(super) struct Session {
     head: watch::Receiver<u64>,
     live: watch::Receiver<u64>,
     told_progress: HashMap<JobId, u64>,
-    told_places: Arc<Told>,
+    /// Which look at the places it was told of, and as of which event that was.
+    told_places: u64,
     places_as_of: u64,
     progress_at: Instant,
     places_at: Instant,
@@ -60,11 +62,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(host: Arc<Host>, crowd: Arc<Crowd>, query: Query) -> Self {
-        let now = Instant::now();
+    pub(super) fn new(host: Arc<Host>, crowds: Arc<Crowds>, query: Query) -> Self {
+        let (now, crowd) = (Instant::now(), crowds.of(&query.scope));
         let (head, live) = (host.scheduler.hub().watch_head(), host.scheduler.hub().watch_live());
         Self {
             host,
+            crowds,
             crowd,
             scope: query.scope,
             since: Some(query.since),
@@ -74,7 +77,7 @@ impl Session {
             head,
             live,
             told_progress: HashMap::new(),
-            told_places: Arc::default(),
+            told_places: 0,
             places_as_of: 0,
             progress_at: now,
             places_at: now,
@@ -120,6 +123,7 @@ impl Session {
             self.scope.remove(&filter);
         }
         self.wishes.pop_front();
+        (self.crowd, self.told_places) = (self.crowds.of(&self.scope), 0);
         Ok(Some(frames))
     }
 
@@ -143,7 +147,7 @@ impl Session {
                 return Ok(frames);
             }
             let progress_waits = self.live.has_changed().unwrap_or(false);
-            let places_wait = self.places_as_of != self.seq;
+            let places_wait = self.places_as_of < self.seq;
             let mut wake = self.mark_at;
             if progress_waits {
                 wake = wake.min(self.progress_at);
@@ -179,8 +183,9 @@ impl Session {
         match place {
             Some(cursor) if kept => self.seq = cursor.seq,
             _ => {
-                frames.push(snapshot::frame(self.scheduler(), &state, &self.scope, state.seq).await?);
-                self.seq = state.seq;
+                let (seq, snapshot) = self.crowd.snapshot(self.scheduler()).await?;
+                frames.push(snapshot);
+                self.seq = seq;
             }
         }
         Ok(frames)
@@ -222,9 +227,9 @@ impl Session {
     }
 
     async fn resync(&mut self) -> Result<Vec<Utf8Bytes>, StoreError> {
-        let state = self.scheduler().state();
-        let frames = vec![frames::resync(), snapshot::frame(self.scheduler(), &state, &self.scope, state.seq).await?];
-        self.seq = state.seq;
+        let (seq, snapshot) = self.crowd.snapshot(self.scheduler()).await?;
+        let frames = vec![frames::resync(), snapshot];
+        self.seq = seq;
         self.catching_up = true;
         Ok(frames)
     }
@@ -243,8 +248,7 @@ impl Session {
             self.progress_at = now + PROGRESS;
             self.progress(&mut frames);
         }
-        if heartbeat || (now >= self.places_at && self.places_as_of != self.seq) {
-            self.places_at = now + POSITIONS;
+        if heartbeat || (now >= self.places_at && self.places_as_of < self.seq) {
             self.positions(&mut frames, heartbeat, now);
         }
         (!frames.is_empty()).then_some(frames)
@@ -254,7 +258,7 @@ impl Session {
         let state = self.scheduler().state();
         let running = self.scheduler().hub().all_live();
         self.told_progress.retain(|job, _| running.iter().any(|live| live.job == *job));
-        for live in running {
+        for live in &running {
             // An attempt whose start this client has not been told of yet is none of its business yet.
             let job = state
                 .job(live.job)
@@ -262,7 +266,8 @@ impl Session {
             if let Some(job) = job
                 && self.told_progress.insert(live.job, live.version) != Some(live.version)
             {
-                frames.push(view::progress(job, &live, &state).to_string().into());
+                let make = || view::progress(job, live, &state).to_string().into();
+                frames.push(self.crowds.progress(live, &running, make));
             }
         }
     }
@@ -271,16 +276,11 @@ impl Session {
     fn positions(&mut self, frames: &mut Vec<Utf8Bytes>, expected: bool, now: Instant) {
         let state = self.scheduler().state();
         // Events that this client has not seen may be in it: the next round is for those.
-        self.places_as_of = self.seq;
         let at = (&*state, &**self.scheduler().hub());
-        let step = match &self.scope {
-            Scope::Everything => self.crowd.step(&self.told_places, at, expected, now),
-            Scope::Only(filters) => {
-                places::step(&self.told_places, at, expected, |device| places::named(filters, &state, device))
-            }
-        };
+        let step = self.crowd.step((self.told_places, self.seq), at, expected, now);
+        self.places_at = if step.frames.is_empty() { step.again } else { now + POSITIONS };
         frames.extend(step.frames);
-        self.told_places = step.told;
+        (self.told_places, self.places_as_of) = step.told;
     }
 
     fn cursor(&self, seq: u64) -> String {

@@ -74,42 +74,57 @@ fn told_now(step: &Step) -> Vec<(JobId, u64)> {
     told
 }
 
-#[test]
-fn clients_that_were_told_the_same_take_the_same_step() {
-    let (state, hub, crowd) = (line(), Hub::new("log".into(), 0), Crowd::default());
-    let now = Instant::now();
-    let [first, second] = [(); 2].map(|()| crowd.step(&Arc::default(), (&state, &hub), false, now));
-    assert_eq!(told_now(&first), [(id(1), 1), (id(2), 2), (id(3), 3)]);
-    assert_eq!(first.frames, second.frames);
-    assert!(Arc::ptr_eq(&first.told, &second.told));
+const LATER: Duration = Duration::from_secs(60);
 
-    let again = crowd.step(&first.told, (&state, &hub), false, now);
-    assert!(again.frames.is_empty() && Arc::ptr_eq(&again.told, &first.told), "nothing has changed");
+#[test]
+fn clients_that_were_told_the_same_are_told_the_same_frames() {
+    let (state, hub, mut places) = (line(), Hub::new("log".into(), 0), Places::default());
+    let now = Instant::now();
+    let mut step = |told, now| places.step(told, &Scope::Everything, (&state, &hub), false, now);
+    let [first, second] = [(); 2].map(|()| step((0, 0), now));
+    assert_eq!(told_now(&first), [(id(1), 1), (id(2), 2), (id(3), 3)]);
+    assert!(std::ptr::eq(first.frames[0].as_str(), second.frames[0].as_str()), "made once");
+
+    assert_eq!(told_now(&step(first.told, now + LATER)), [], "nothing has changed");
 }
 
 #[test]
-fn each_is_told_what_has_changed_since_it_was_told() {
-    let (state, hub, crowd) = (line(), Hub::new("log".into(), 0), Crowd::default());
+fn each_is_told_what_is_new_since_it_was_told() {
+    let (state, hub, mut places) = (line(), Hub::new("log".into(), 0), Places::default());
     let now = Instant::now();
-    let old = crowd.step(&Arc::default(), (&state, &hub), false, now).told;
+    let old = places.step((0, 0), &Scope::Everything, (&state, &hub), false, now).told;
     let state = without_the_first(state);
-    let moved = crowd.step(&old, (&state, &hub), false, now);
-    assert_eq!(told_now(&moved), [(id(2), 1), (id(3), 2)]);
+    let mut step = |told, now| places.step(told, &Scope::Everything, (&state, &hub), false, now);
 
-    // One that has been told of the second job alone, as long as it was the first.
-    let half = Arc::new(Told::from([(id(2), (1, None))]));
-    let other = crowd.step(&half, (&state, &hub), false, now);
-    assert_eq!(told_now(&other), [(id(3), 2)]);
-    assert!(Arc::ptr_eq(&other.told, &moved.told), "from here on they go together");
+    let moved = step(old, now + LATER);
+    assert_eq!(told_now(&moved), [(id(2), 1), (id(3), 2)]);
+    assert_eq!(told_now(&step((0, 0), now + LATER)), [(id(2), 1), (id(3), 2)], "one that is new");
+    assert_eq!(told_now(&step(moved.told, now + LATER)), []);
+}
+
+#[test]
+fn nobody_is_told_places_as_of_an_event_before_those_that_it_knows() {
+    let (state, hub, mut places) = (line(), Hub::new("log".into(), 0), Places::default());
+    let now = Instant::now();
+    places.step((0, 0), &Scope::Everything, (&state, &hub), false, now);
+    places.not_before = Some(now + LATER);
+    let state = without_the_first(state);
+    let knows = (0, state.seq);
+
+    let early = places.step(knows, &Scope::Everything, (&state, &hub), false, now);
+    assert_eq!((told_now(&early), early.again), (vec![], now + LATER));
+
+    let later = places.step(knows, &Scope::Everything, (&state, &hub), false, early.again);
+    assert_eq!(told_now(&later), [(id(2), 1), (id(3), 2)]);
 }
 
 #[test]
 fn expectations_are_looked_at_again_after_a_while() {
-    let (state, hub, crowd) = (line(), Hub::new("log".into(), 0), Crowd::default());
-    let (now, told) = (Instant::now(), Arc::default());
-    let first = crowd.step(&told, (&state, &hub), true, now);
-    crowd.step(&told, (&state, &hub), false, now);
-    assert_eq!(crowd.made.lock().unwrap().len(), 2, "one that looks at expectations is another step");
-    crowd.step(&first.told, (&state, &hub), true, now + FRESH);
-    assert_eq!(crowd.made.lock().unwrap().len(), 1, "the others are of a while ago");
+    let (state, hub, mut places) = (line(), Hub::new("log".into(), 0), Places::default());
+    let now = Instant::now();
+    for (after, looked) in [(Duration::ZERO, true), (EXPECTED / 2, false), (EXPECTED, true)] {
+        places.expected_at = places.expected_at.filter(|_| after > Duration::ZERO);
+        places.step((0, 0), &Scope::Everything, (&state, &hub), true, now + after);
+        assert_eq!(places.expected_at == Some(now + after), looked, "after {after:?}");
+    }
 }

@@ -1,0 +1,103 @@
+//! Those who follow the same: what they are told alike is made once for all of them, and shared.
+//!
+//! Two thousand pages may watch one line. If each had its own snapshots, places and progress made for it, the host would work for
+//! seconds each time that the line moves, and those that do not read would each keep a copy.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use easel_core::{JobId, State};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::places::{Places, Step};
+use super::scope::Scope;
+use super::snapshot;
+use crate::events::{Hub, Live};
+use crate::scheduler::Scheduler;
+use crate::store::StoreError;
+
+/// All crowds of a host.
+#[derive(Default)]
+pub(in crate::web) struct Crowds {
+    by_scope: Mutex<HashMap<Scope, Weak<Crowd>>>,
+    /// The newest frame of each running attempt, and which of its reports that is.
+    progress: Mutex<HashMap<JobId, (u64, Utf8Bytes)>>,
+}
+
+/// Those who follow one scope.
+pub(super) struct Crowd {
+    scope: Scope,
+    places: Mutex<Places>,
+    /// The newest snapshot and its event, as long as somebody waits for it.
+    snapshot: tokio::sync::Mutex<Option<(u64, Utf8Bytes)>>,
+    waiting: AtomicUsize,
+}
+
+impl Crowds {
+    /// Those who follow this.
+    pub(super) fn of(&self, scope: &Scope) -> Arc<Crowd> {
+        let mut by_scope = self.by_scope.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(crowd) = by_scope.get(scope).and_then(Weak::upgrade) {
+            return crowd;
+        }
+        by_scope.retain(|_, crowd| crowd.strong_count() > 0);
+        let crowd = Arc::new(Crowd {
+            scope: scope.clone(),
+            places: Mutex::default(),
+            snapshot: tokio::sync::Mutex::default(),
+            waiting: AtomicUsize::default(),
+        });
+        by_scope.insert(scope.clone(), Arc::downgrade(&crowd));
+        crowd
+    }
+
+    /// The frame of a running attempt's newest report, which `make` makes if nobody has. `running` are all attempts that run.
+    pub(super) fn progress(&self, live: &Live, running: &[Live], make: impl FnOnce() -> Utf8Bytes) -> Utf8Bytes {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((version, frame)) = progress.get(&live.job)
+            && *version == live.version
+        {
+            return frame.clone();
+        }
+        progress.retain(|job, _| running.iter().any(|live| live.job == *job));
+        let frame = make();
+        progress.insert(live.job, (live.version, frame.clone()));
+        frame
+    }
+}
+
+impl Crowd {
+    /// What one of them is told of places now; see [`Places::step`].
+    pub(super) fn step(&self, told: (u64, u64), at: (&State, &Hub), expected: bool, now: Instant) -> Step {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.step(told, &self.scope, at, expected, now)
+    }
+
+    /// A snapshot that is no older than this call, and the event to go on from. Only one is made at a time: those who wait
+    /// for it meanwhile share the next one.
+    pub(super) async fn snapshot(&self, scheduler: &Scheduler) -> Result<(u64, Utf8Bytes), StoreError> {
+        struct Waits<'a>(&'a AtomicUsize);
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let least = scheduler.state().seq;
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waits = Waits(&self.waiting);
+        let mut kept = self.snapshot.lock().await;
+        let (seq, frame) = match kept.take().filter(|(seq, _)| *seq >= least) {
+            Some(made) => made,
+            None => {
+                let state = scheduler.state();
+                (state.seq, snapshot::frame(scheduler, &state, &self.scope, state.seq).await?)
+            }
+        };
+        if self.waiting.load(Ordering::Relaxed) > 1 {
+            *kept = Some((seq, frame.clone()));
+        }
+        Ok((seq, frame))
+    }
+}
