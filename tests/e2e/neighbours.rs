@@ -1,6 +1,7 @@
 //! Processes of other users on this machine, proxies among them: what reaches them reaches nobody else's queue.
 //!
-//! Only root can be two users, so as anybody else these tests have nothing to try, and say so.
+//! Only root can be two users, and a proxy has to be there: where either is missing, these tests fail and say so, for nothing was
+//! checked.
 
 use crate::harness::api::text;
 use crate::harness::{Api, Config, Exit, Home, Host, cli, eventually};
@@ -10,13 +11,9 @@ use std::process::Command;
 /// `nobody`, on most systems.
 const NOBODY: u32 = 65_534;
 
-/// Whether this process can be somebody else.
-fn can_be_another() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("nothing was tried: only root can be two users");
-    }
-    root
+/// Makes sure that this process can be somebody else.
+fn must_be_root() {
+    assert!(rustix::process::geteuid().is_root(), "only root can be two users: run these tests as root, as CI does");
 }
 
 /// What a process of another user gets: the status and the body.
@@ -35,9 +32,7 @@ async fn count(api: &Api) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_of_another_user_is_refused_and_told_how_it_would_be_let_in() {
-    if !can_be_another() {
-        return;
-    }
+    must_be_root();
     let host = Host::start().await;
     let api = host.api();
     let port = host.url().rsplit(':').next().unwrap().to_owned();
@@ -54,9 +49,7 @@ async fn a_process_of_another_user_is_refused_and_told_how_it_would_be_let_in() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_that_the_operator_lists_are_served_and_no_others() {
-    if !can_be_another() {
-        return;
-    }
+    must_be_root();
     for (listed, nobody, other) in [("nobody", 201, 403), ("65534", 201, 403), ("*", 201, 201)] {
         let tables = format!("[web]\nlocal_users = [{listed:?}]");
         let host = Home::with(Config { tables, ..Config::default() }).start().await;
@@ -71,10 +64,11 @@ async fn users_that_the_operator_lists_are_served_and_no_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_that_says_nothing_of_itself_is_refused() {
-    let there = Command::new("nginx").arg("-v").output().is_ok();
-    if !can_be_another() || !there {
-        return eprintln!("nothing was tried: there is no nginx");
-    }
+    must_be_root();
+    Command::new("nginx")
+        .arg("-v")
+        .output()
+        .expect("nginx has to be installed (apt-get install nginx), as it is in CI");
     let host = Host::start().await;
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let site = host.home().path().join("nginx.conf");

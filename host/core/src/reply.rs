@@ -134,9 +134,13 @@ pub enum Refusal {
     #[error("message {0} already exists")]
     MessageExists(MessageId),
     /// Too many jobs wait.
-    #[error("the queue is full: {0} jobs are waiting (queue.max_waiting)")]
+    #[error(
+        "the queue is full: {0} jobs are waiting, and no more may (queue.max_waiting). Try again when some have started"
+    )]
     QueueFull(u64),
     /// Too many jobs of one party wait.
-    #[error("{0} of your jobs are already waiting (queue.max_waiting_per_owner)")]
+    #[error(
+        "{0} of your jobs are waiting, and no more may (queue.max_waiting_per_owner). Try again when some have started, or cancel some"
+    )]
     OwnerFull(u64),
 }

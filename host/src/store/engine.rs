@@ -1,7 +1,7 @@
 //! The engine under the store, and its whole life: opened so that a crash costs nothing, flushed before it would, closed.
 //!
-//! SurrealKV 0.21 has three ways of losing what it acknowledged, and all are kept from happening here (ADR 6 tells how each
-//! shows):
+//! SurrealKV 0.21 has three ways of losing what it acknowledged, and one of standing still. All are kept from happening here (ADR 6
+//! tells how each shows):
 //!
 //! - After a crash has torn the end of its log, it goes on writing behind the tear, or to a file that its own repair has
 //!   just replaced; the next start reads neither. So each opening begins a log file of its own, and nothing is ever
@@ -12,6 +12,8 @@
 //!   that the memtable holds, and opening it again.
 //! - After an append that failed (a full disk), its log goes on with a part of that in its buffer, and so behind a tear. So
 //!   nothing is appended any more until the engine has been closed and opened again, and nobody but us appends at all.
+//! - It merges its tables while it is read, and at the end of that it takes two locks in another order than a read of several
+//!   rows does. So it merges them only when it is opened, before anybody reads.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -26,7 +28,9 @@ use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
 use surrealdb_cnf::ConfigMap;
 use surrealdb_engine_local::Datastore;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::task::{spawn_blocking, yield_now};
 
 use super::StoreError;
 use super::place::Place;
@@ -36,6 +40,8 @@ use crate::space;
 const MARGIN: u64 = 16 * 1024 * 1024;
 /// Enough for the hot end of every table.
 const BLOCK_CACHE: u64 = 64 * 1024 * 1024;
+/// How many turns the engine's tasks get to do what opening and closing leaves to them: it takes one or two.
+const TURNS: usize = 16;
 /// SurrealKV's directory of logs, within the store's.
 const LOGS: &str = "wal";
 /// Where SurrealKV repairs a torn log. What a crash leaves there spoils the next repair.
@@ -82,7 +88,11 @@ pub(super) struct Engine {
 struct Open {
     db: Surreal<Db>,
     datastore: Arc<Datastore>,
+    tasks: Tasks,
 }
+
+/// What runs the engine's own tasks: only while it is opened and closed, when nobody asks it for anything.
+struct Tasks(Option<Runtime>);
 
 impl Engine {
     pub(super) async fn open(location: Location, sizes: Sizes) -> Result<Self, StoreError> {
@@ -189,11 +199,48 @@ impl Engine {
     }
 }
 
+impl Tasks {
+    fn new() -> io::Result<Self> {
+        Ok(Self(Some(Builder::new_current_thread().enable_all().build()?)))
+    }
+
+    /// Carries this out on a thread of its own, and then whatever tasks have to do.
+    async fn run<T: Send + 'static>(
+        mut self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<(Self, T), StoreError> {
+        let internal = |what: String| StoreError::Database(surrealdb::Error::internal(what));
+        let run = spawn_blocking(move || {
+            let runtime = self.0.as_mut().ok_or_else(|| internal("the engine has no threads".to_owned()))?;
+            let done = runtime.block_on(async {
+                let done = work.await;
+                // Each lets all others have their turn, and those do what they were told to in one.
+                for _ in 0..TURNS {
+                    yield_now().await;
+                }
+                done
+            });
+            Ok((self, done))
+        });
+        run.await.map_err(|error| internal(error.to_string()))?
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        // Nothing is under way on it, and here nobody may wait.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 impl Open {
     async fn close(self) -> Result<(), StoreError> {
         // While there is a handle nobody else closes it: of two closings at once, the one that has nothing to do would
         // let others in before the other is done.
-        let closed = self.datastore.shutdown().await;
+        let datastore = self.datastore;
+        let (_, closed) = self.tasks.run(async move { datastore.shutdown().await }).await?;
         drop(self.db);
         closed.map_err(|error| StoreError::Database(surrealdb::Error::internal(format!("{error:#}"))))
     }
@@ -236,7 +283,7 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
     };
     // Without the maintenance tasks. They are for clusters, change feeds and indexes of texts; they write to the log, so one of
     // theirs that fails would tear it unseen; and every three seconds they wait for the disk.
-    let datastore = Datastore::builder()
+    let builder = Datastore::builder()
         .with_config(
             ConfigMap::empty()
                 .with_key_value("surrealkv_max_memtable_size", sizes.memtable.to_string())
@@ -245,10 +292,10 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
                 .with_key_value("surrealkv_block_cache_capacity", BLOCK_CACHE.to_string()),
         )
         .with_query_timeout(Some(Duration::from_secs(60)))
-        .without_maintenance_tasks()
-        .build_with_path(&path)
-        .await
-        .map_err(|error| failed(format!("{error:#}")))?;
+        .without_maintenance_tasks();
+    let tasks = Tasks::new().map_err(|error| failed(error.to_string()))?;
+    let (tasks, built) = tasks.run(async move { builder.build_with_path(&path).await }).await?;
+    let datastore = built.map_err(|error| failed(format!("{error:#}")))?;
     if let Location::SurrealKv(directory) = location {
         close_to_others(directory).map_err(|error| StoreError::Io {
             what: "cannot close to others",
@@ -260,7 +307,7 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
     datastore.bootstrap().await.map_err(|error| failed(format!("{error:#}")))?;
     let db: Surreal<Db> = Surreal::unstable_from_datastore(datastore.clone(), None).await?;
     db.use_ns("easel").use_db("easel").await?;
-    Ok(Open { db, datastore })
+    Ok(Open { db, datastore, tasks })
 }
 
 /// The engine lets the user's group look into its logs, whatever it is told.

@@ -43,7 +43,7 @@ async fn oldest(host: &Host, limit: usize) -> Result<(u64, Vec<Arc<Logged>>), Pr
             return Ok((after, events));
         }
     }
-    let busy = "the log is being cut faster than it is read";
+    let busy = "the log is being cut faster than it is read: try again, with a smaller limit";
     Err(Problem::busy(busy))
 }
 

@@ -47,6 +47,8 @@ pub(super) async fn ready(host: Arc<Host>) -> Answer {
     match timeout(PATIENCE, host.scheduler.answers()).await {
         Ok(Ok(_)) => Ok(reply::json(&json!({"status": "ready", "broken": broken(&host)}))),
         Ok(Err(error)) => Err(Problem::not_ready(format!("the store cannot be read: {error}"))),
-        Err(_) => Err(Problem::not_ready("the store does not answer")),
+        Err(_) => {
+            Err(Problem::not_ready(format!("the store has not answered for {} s: try again", PATIENCE.as_secs())))
+        }
     }
 }

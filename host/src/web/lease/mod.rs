@@ -46,7 +46,10 @@ pub(super) async fn lease(
         Problem::invalid("Idempotency-Key", "a lease needs an Idempotency-Key that only its holder knows")
     })?;
     let place = held.seat.places().lease().map_err(|most| {
-        Problem::busy(format!("this host serves {most} commands that hold a device or wait for one: try again"))
+        Problem::busy(format!(
+            "this host serves {most} commands that hold a device or wait for one, and all places are taken: try again when one has \
+             ended"
+        ))
     })?;
     let attendance = match query.one("job_id")? {
         Some(id) => come_back(&host, &device.0, id, &key).await?,

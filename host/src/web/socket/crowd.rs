@@ -8,22 +8,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use easel_core::{JobId, State};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::places::{Places, Step};
 use super::scope::Scope;
 use super::snapshot;
-use crate::events::{Hub, Live};
+use crate::events::{Hub, Live, Logged};
 use crate::scheduler::Scheduler;
 use crate::store::StoreError;
 
+/// How many clients read the log from the store at a time: it cannot be flushed before they are done, and what they read is theirs
+/// alone.
+const READERS: usize = 4;
+
 /// All crowds of a host.
-#[derive(Default)]
 pub(in crate::web) struct Crowds {
     by_scope: Mutex<HashMap<Scope, Weak<Crowd>>>,
     /// The newest frame of each running attempt, and which of its reports that is.
     progress: Mutex<HashMap<JobId, (u64, Utf8Bytes)>>,
+    reading: Semaphore,
 }
 
 /// Those who follow one scope.
@@ -35,7 +40,25 @@ pub(super) struct Crowd {
     waiting: AtomicUsize,
 }
 
+impl Default for Crowds {
+    fn default() -> Self {
+        Self { by_scope: Mutex::default(), progress: Mutex::default(), reading: Semaphore::new(READERS) }
+    }
+}
+
 impl Crowds {
+    /// The events after `after`, when it is this client's turn to read; none if the log does not have all of them any more.
+    pub(super) async fn stored(
+        &self,
+        scheduler: &Scheduler,
+        after: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<Arc<Logged>>>, StoreError> {
+        // Nobody closes it.
+        let _turn = self.reading.acquire().await.ok();
+        scheduler.events(after, limit).await
+    }
+
     /// Those who follow this.
     pub(super) fn of(&self, scope: &Scope) -> Arc<Crowd> {
         let mut by_scope = self.by_scope.lock().unwrap_or_else(PoisonError::into_inner);

@@ -50,6 +50,8 @@ pub(super) struct Session {
     seq: u64,
     /// A mark is due as soon as there is no event to pass on.
     catching_up: bool,
+    /// It came back with a cursor, and has not been told yet of all that it missed.
+    replays: bool,
     head: watch::Receiver<u64>,
     live: watch::Receiver<u64>,
     told_progress: HashMap<JobId, u64>,
@@ -74,6 +76,7 @@ impl Session {
             wishes: VecDeque::new(),
             seq: 0,
             catching_up: true,
+            replays: false,
             head,
             live,
             told_progress: HashMap::new(),
@@ -181,7 +184,7 @@ impl Session {
             _ => false,
         };
         match place {
-            Some(cursor) if kept => self.seq = cursor.seq,
+            Some(cursor) if kept => (self.seq, self.replays) = (cursor.seq, true),
             _ => {
                 let (seq, snapshot) = self.crowd.snapshot(self.scheduler()).await?;
                 frames.push(snapshot);
@@ -198,9 +201,9 @@ impl Session {
         }
         let events = match self.scheduler().hub().since(self.seq, EVENTS) {
             Ok(events) => events,
-            // A client that is catching up reads what memory does not hold from the store, as long as it is there. One that
-            // was live and fell out of memory does not read: it starts again.
-            Err(Gone) if self.catching_up => match self.scheduler().events(self.seq, STORED).await? {
+            // What memory does not hold is read from the store for a client that came back for it, as long as it is there. Any other
+            // has not read what it was sent: it starts again.
+            Err(Gone) if self.replays => match self.crowds.stored(self.scheduler(), self.seq, STORED).await? {
                 Some(events) => events,
                 None => return self.resync().await.map(Some),
             },
@@ -230,7 +233,7 @@ impl Session {
         let (seq, snapshot) = self.crowd.snapshot(self.scheduler()).await?;
         let frames = vec![frames::resync(), snapshot];
         self.seq = seq;
-        self.catching_up = true;
+        (self.catching_up, self.replays) = (true, false);
         Ok(frames)
     }
 
@@ -239,7 +242,7 @@ impl Session {
         let mut frames = Vec::new();
         let heartbeat = now >= self.mark_at;
         if self.catching_up || heartbeat {
-            self.catching_up = false;
+            (self.catching_up, self.replays) = (false, false);
             self.mark_at = now + MARK;
             frames.push(frames::mark(&self.cursor(self.seq)));
         }
