@@ -39,4 +39,4 @@ pub use message::{Message, MessageId};
 pub use rank_set::{Load, RankSet};
 pub use reply::{Claimed, Refusal, Reply};
 pub use retention::{Kept, KeyOf, Remains, Retention};
-pub use state::{Standing, State, Waiting};
+pub use state::{Standing, State, Waiting, WaitingFor};

@@ -92,6 +92,8 @@ impl Registry {
         let Some(slot) = self.slots.get(name) else { return };
         if let Err(error) = self.load_into(name, slot).await {
             let reason = text::line(&format!("{:#}", anyhow::Error::from(error)), limits::REASON);
+            // Whoever reads it knows of which backend it is.
+            let reason = reason.strip_prefix(&format!("backend {name}: ")).unwrap_or(&reason).to_owned();
             tracing::error!(backend = name, "backend is broken, and its jobs wait: {reason}");
             slot.stands(Standing::Broken(reason));
         }

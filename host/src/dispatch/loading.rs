@@ -16,7 +16,7 @@ use crate::scheduler::{Rejected, Scheduler};
 /// How long the devices wait for all backends before they begin without some.
 const SOON: Duration = Duration::from_secs(5);
 /// What the jobs of a backend wait for until it is loaded.
-const LOADING: &str = "the backend is still being compiled";
+const LOADING: &str = "it is still being compiled";
 
 /// How far the backends are loaded.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

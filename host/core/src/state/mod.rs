@@ -26,7 +26,7 @@ use crate::retention::Kept;
 use lines::{Crowds, Line};
 
 pub(crate) use lines::Place;
-pub use waiting::{Standing, Waiting};
+pub use waiting::{Standing, Waiting, WaitingFor};
 
 /// What the state has to know of a configured backend.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,15 +1,57 @@
 //! Why a job waits, in a sentence for its user. It is derived whenever somebody asks, so it is true at any time.
 
+use std::fmt;
+
 use super::State;
 use super::lines::Line;
 use crate::device::Pause;
 use crate::job::{Job, Status, Timestamp};
 
+/// What a job can wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingFor {
+    /// The jobs before it.
+    Turn,
+    /// The queue or its device is paused.
+    Paused,
+    /// Its device is not configured, or is being settled.
+    Device,
+    /// Its backend is not configured, or held.
+    Backend,
+    /// Another job.
+    Dependency,
+    /// The time that was asked for.
+    Time,
+    /// The pause before its next attempt.
+    Retry,
+}
+
+impl WaitingFor {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Turn => "turn",
+            Self::Paused => "paused",
+            Self::Device => "device",
+            Self::Backend => "backend",
+            Self::Dependency => "dependency",
+            Self::Time => "time",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+impl fmt::Display for WaitingFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// What a waiting job waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// `turn`, `paused`, `device`, `backend`, `dependency`, `time`, `retry`.
-    pub reason: &'static str,
+    /// For programs.
+    pub reason: WaitingFor,
     /// A sentence for the user.
     pub detail: String,
     /// When it is over, if that is known.
@@ -23,8 +65,8 @@ pub struct Standing {
     pub backend: String,
     /// How many jobs stand in it.
     pub jobs: usize,
-    /// What they wait for: `backend` or `device`.
-    pub reason: &'static str,
+    /// What they wait for: their backend or their device.
+    pub reason: WaitingFor,
     /// A sentence for people.
     pub detail: String,
 }
@@ -37,7 +79,7 @@ impl State {
             Status::Queued | Status::Pending => self.why_queued(job),
             _ => return None,
         };
-        let until = if matches!(reason, "time" | "retry") { self.waits_until(job) } else { None };
+        let until = if matches!(reason, WaitingFor::Time | WaitingFor::Retry) { self.waits_until(job) } else { None };
         Some(Waiting { reason, detail, until })
     }
 
@@ -48,52 +90,52 @@ impl State {
             let (reason, detail) = self.why_queued(first);
             let device = self.device_of(backend).is_some();
             let jobs = line.places().len();
-            (reason == "backend" || !device).then(|| Standing { backend: backend.clone(), jobs, reason, detail })
+            (reason == WaitingFor::Backend || !device).then(|| Standing { backend: backend.clone(), jobs, reason, detail })
         };
         self.lines.iter().filter_map(standing).collect()
     }
 
-    fn why_pending(&self, job: &Job) -> (&'static str, String) {
+    fn why_pending(&self, job: &Job) -> (WaitingFor, String) {
         match self.blocked_by(job) {
-            Some(id) if self.job(id).is_some() => return ("dependency", format!("job {id} has not ended")),
-            Some(id) => return ("dependency", format!("job {id} has ended; this one goes on in a moment")),
+            Some(id) if self.job(id).is_some() => return (WaitingFor::Dependency, format!("job {id} has not ended")),
+            Some(id) => return (WaitingFor::Dependency, format!("job {id} has ended; this one goes on in a moment")),
             None => {}
         }
         if job.retry_at.is_none() {
-            return ("time", "not before the time that was asked for".into());
+            return (WaitingFor::Time, "it was asked to start later".into());
         }
         let why = job.attempts.last().and_then(|attempt| attempt.error.as_ref());
         let why = why.map(|error| format!(" ({})", error.message)).unwrap_or_default();
-        ("retry", format!("attempt {} failed{why}; the next one starts after a pause", job.attempt))
+        (WaitingFor::Retry, format!("attempt {} failed{why}; the next one starts after a pause", job.attempt))
     }
 
     /// What stands in the way of everybody is told before the place in line.
-    fn why_queued(&self, job: &Job) -> (&'static str, String) {
+    fn why_queued(&self, job: &Job) -> (WaitingFor, String) {
         let Some(binding) = self.backends.get(&job.backend) else {
-            return ("backend", format!("backend {} is not configured", job.backend));
+            return (WaitingFor::Backend, format!("backend {} is not configured", job.backend));
         };
         let Some(device) = self.devices.get(&binding.device) else {
-            return ("device", format!("device {} is not configured", binding.device));
+            return (WaitingFor::Device, format!("device {} is not configured", binding.device));
         };
         if let Some(pause) = self.queue.stands() {
-            return ("paused", paused("the queue", pause));
+            return (WaitingFor::Paused, paused("the queue", pause));
         }
         if let Some(pause) = &device.paused {
-            return ("paused", paused(&device.name, pause));
+            return (WaitingFor::Paused, paused(&device.name, pause));
         }
         if let Some(reason) = self.held(&job.backend) {
-            return ("backend", format!("{} is away: {reason}", job.backend));
+            return (WaitingFor::Backend, format!("backend {} is not available: {reason}", job.backend));
         }
         if device.live.is_none() && device.dirty.is_some() {
             let detail = format!("{} is being cleaned up after an attempt that was cut short", device.name);
-            return ("device", detail);
+            return (WaitingFor::Device, detail);
         }
         let detail = match self.position(job) {
             1 => format!("next on {}", device.name),
             2 => format!("one job is ahead of it on {}", device.name),
             place => format!("{} jobs are ahead of it on {}", place - 1, device.name),
         };
-        ("turn", detail)
+        (WaitingFor::Turn, detail)
     }
 }
 

@@ -31,7 +31,7 @@ fn a_pause_has_as_much_left_of_it_as_before_wherever_the_clock_is_set() {
         let now = batch.set_clock(10 * HOUR + 1_000_000, by);
         assert_eq!(batch.draft.state.next_due(), Some(now + 2_000_000), "set by {by}");
         let waiting = batch.draft.state.waiting_for(&batch.job(1)).unwrap();
-        assert_eq!((waiting.reason, waiting.until), ("retry", Some(now + 2_000_000)));
+        assert_eq!((waiting.reason.name(), waiting.until), ("retry", Some(now + 2_000_000)));
         batch.unchanged(|batch| batch.at(now + 1_999_999, Command::Due));
         batch.at(now + 2_000_000, Command::Due);
         assert_eq!(batch.status(1), Status::Queued);

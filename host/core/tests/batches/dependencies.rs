@@ -61,7 +61,7 @@ fn a_job_waits_for_those_that_it_depends_on_and_runs_once_they_have_completed() 
     batch.submit(after(3, [1, 2])).unwrap();
     let Waiting { reason, detail, .. } = batch.draft.state.waiting_for(&batch.job(3)).unwrap();
     assert_eq!(
-        (batch.status(3), reason, detail),
+        (batch.status(3), reason.name(), detail),
         (Status::Pending, "dependency", format!("job {} has not ended", job_id(2)))
     );
     batch.run(1, Outcome::Complete);
@@ -305,7 +305,7 @@ fn a_thousand_that_depend_on_one_are_told_in_slices_and_none_is_forgotten_or_tol
     assert_eq!(batch.draft.state.queued(), 256);
     let why = batch.draft.state.waiting_for(&batch.job(1_001)).unwrap();
     assert_eq!(
-        (why.reason, why.detail),
+        (why.reason.name(), why.detail),
         ("dependency", format!("job {} has ended; this one goes on in a moment", job_id(1)))
     );
     batch.submit(after(1_002, [1])).unwrap();

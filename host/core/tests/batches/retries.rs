@@ -119,7 +119,7 @@ fn an_engine_that_is_away_holds_its_backend_and_charges_nobody() {
     assert_eq!(next.job.id, job_id(3), "another backend of the device goes on");
     assert_eq!((batch.status(1), batch.job(1).attempts_used), (Status::Queued, 0));
     assert_eq!(batch.said(1), [Transition::Queued, Transition::Started, Transition::Interrupted]);
-    assert_eq!(batch.why(2), "backend: paint is away: no answer");
+    assert_eq!(batch.why(2), "backend: backend paint is not available: no answer");
     batch.finish(3, 1, Outcome::Complete);
     assert_eq!(batch.claim(), None);
     batch.ask(release("paint")).unwrap();
@@ -200,7 +200,7 @@ fn a_job_for_later_takes_its_place_when_it_is_due() {
     batch.submit(NewJob { not_before: Some(20), ..new_job(2) }).unwrap();
     assert_eq!(
         (batch.status(2), batch.why(2)),
-        (Status::Pending, "time: not before the time that was asked for".into())
+        (Status::Pending, "time: it was asked to start later".into())
     );
     batch.submit(new_job(3)).unwrap();
     batch.ask(reprioritise(job_id(2), 1)).unwrap();

@@ -20,7 +20,7 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
         assert_eq!(state.has_dependents(job.id), !naive.dependents(job.id, 0).is_empty());
         assert_eq!(state.telling(job.id), naive.telling(job.id).is_some());
         assert_eq!(state.position(job), naive.position(job), "the place of {job:?}");
-        assert_eq!(state.waiting_for(job).map(|waiting| waiting.reason), naive.why(job), "{job:?}");
+        assert_eq!(state.waiting_for(job).map(|waiting| waiting.reason.name()), naive.why(job), "{job:?}");
     }
     assert_eq!(state.queue(), &naive.rows.queue);
     assert_eq!((state.kept(), state.oldest_event()), (naive.kept(), naive.rows.oldest_event));
