@@ -112,7 +112,8 @@ fn a_job_whose_backend_or_device_is_gone_waits_and_keeps_its_place() {
     without.restore(jobs.clone());
     assert_eq!(waiting(&without, &jobs[1]), "backend: backend paint is not configured");
     assert_eq!((without.position(&jobs[1]), without.waiting(), without.head("gpu0")), (2, 2, None));
-    let standing: Vec<_> = without.standing().into_iter().map(|line| (line.jobs, line.reason.name(), line.detail)).collect();
+    let standing: Vec<_> =
+        without.standing().into_iter().map(|line| (line.jobs, line.reason.name(), line.detail)).collect();
     assert_eq!(standing, [(2, "backend", "backend paint is not configured".to_owned())]);
     assert_eq!(draft.state.standing(), [], "these are only waiting for their turn");
 

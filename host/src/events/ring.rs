@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
-use easel_core::{Body, Event, Job, JobError, Message, json};
+use easel_core::{Body, Event, Job, JobError, Message};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -43,7 +43,7 @@ impl Logged {
 
     /// Its text, made once for all followers, who share it.
     pub fn frame(&self, log: &str) -> Utf8Bytes {
-        self.frame.get_or_init(|| json::text(&view::event(self, log)).into()).clone()
+        self.frame.get_or_init(|| view::text(&view::event(self, log)).into()).clone()
     }
 }
 

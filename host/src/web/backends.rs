@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use easel_wire::{Backend, Backends, Capabilities};
 use futures_util::future::join_all;
-use serde_json::{Value, json};
 
-use super::probes::Probes;
+use super::probes::{Probe, Probes};
 use super::routes::Segment;
 use super::{Answer, Host, Problem, reply};
 use crate::backend::Entry;
@@ -13,7 +13,7 @@ use crate::view;
 
 pub(super) async fn list(host: Arc<Host>, probes: Probes) -> Answer {
     let backends = join_all(host.registry.entries().map(|backend| told(&host, backend, &probes))).await;
-    Ok(reply::json(&json!({"backends": backends})))
+    Ok(reply::json(&Backends { backends }))
 }
 
 pub(super) async fn show(host: Arc<Host>, name: Segment, probes: Probes) -> Answer {
@@ -24,22 +24,30 @@ pub(super) async fn show(host: Arc<Host>, name: Segment, probes: Probes) -> Answ
 }
 
 /// What only its component can tell is null until that is loaded.
-async fn told(host: &Host, backend: Entry<'_>, probes: &Probes) -> Value {
+async fn told(host: &Host, backend: Entry<'_>, probes: &Probes) -> Backend {
     let Entry { name, configured, digest, standing } = backend;
     let component = host.registry.get(name);
     let about = component.as_ref().map(|component| &component.description);
-    let probe = probes.of(standing).await;
-    json!({
-        "name": name, "digest": digest, "component": about.map(|about| &about.name),
-        "version": about.map(|about| &about.version), "summary": about.map(|about| &about.summary),
-        "params_schema": about.map(|about| &about.params_schema), "config_schema": about.map(|about| &about.config_schema),
-        "capabilities": {
-            "allow_hosts": configured.allow_hosts, "timeout_s": configured.timeout.as_secs_f64(),
-            "stall_s": configured.stall.as_secs_f64(), "artifact_quota": configured.artifact_quota.as_u64(),
-            "max_attempts": configured.retry.attempts,
+    let Probe { health, catalog } = probes.of(standing).await;
+    Backend {
+        name: name.to_owned(),
+        digest: digest.map(str::to_owned),
+        component: about.map(|about| about.name.clone()),
+        version: about.map(|about| about.version.clone()),
+        summary: about.map(|about| about.summary.clone()),
+        params_schema: about.map(|about| about.params_schema.clone()),
+        config_schema: about.map(|about| about.config_schema.clone()),
+        capabilities: Capabilities {
+            allow_hosts: configured.allow_hosts.clone(),
+            timeout_s: configured.timeout.as_secs_f64(),
+            stall_s: configured.stall.as_secs_f64(),
+            artifact_quota: configured.artifact_quota.as_u64(),
+            max_attempts: configured.retry.attempts,
         },
-        "health": probe.health, "catalog": probe.catalog, "device": configured.device,
-        "default": name == host.config.default_backend,
-        "estimates": host.scheduler.state().history(name).map(|history| view::accuracy(history.accuracy)),
-    })
+        health,
+        catalog,
+        device: configured.device.clone(),
+        default: name == host.config.default_backend,
+        estimates: host.scheduler.state().history(name).and_then(|history| view::accuracy(history.accuracy)),
+    }
 }

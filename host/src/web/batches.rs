@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use easel_core::command::NewJob;
 use easel_core::{BatchId, Command, Job, JobId, Refusal, Reply, Which};
+use easel_wire::{self as wire, BatchJobs};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 use warp::http::HeaderMap;
 
@@ -46,8 +47,8 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
             // Those of a request that is repeated are those that it made before.
             let made_before = jobs.first().is_some_and(|(job, _)| job.batch_id != Some(batch));
             let id = jobs.first().and_then(|(job, _)| job.batch_id).unwrap_or(batch);
-            let views: Vec<Value> = jobs.iter().map(|(job, place)| view_as_told(&host, job, *place)).collect();
-            let view = json!({"id": id, "jobs": views});
+            let jobs = jobs.iter().map(|(job, place)| view_as_told(&host, job, *place)).collect();
+            let view = BatchJobs { id: id.0, jobs };
             Ok(if made_before { reply::json(&view) } else { reply::created(&format!("/v1/batches/{}", id.0), &view) })
         }
         other => Err(Problem::internal(format!("a batch was answered with {other:?}"))),
@@ -63,8 +64,8 @@ async fn again(host: &Host, key: &str, first: &Job) -> Answer {
     if jobs.len() < ids.len() {
         return Err(reused());
     }
-    let views: Vec<Value> = jobs.iter().map(|job| view::job(job, &state, host.scheduler.hub())).collect();
-    Ok(reply::json(&json!({"id": batch, "jobs": views})))
+    let jobs = jobs.iter().map(|job| view::job(job, &state, host.scheduler.hub())).collect();
+    Ok(reply::json(&BatchJobs { id: batch.0, jobs }))
 }
 
 /// The key of an entry. No client's key has a space in it, so none is taken for another.
@@ -160,15 +161,21 @@ pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     let (_, jobs) = host.scheduler.in_one_state(&ids, Vec::new()).await?;
     let jobs: BTreeMap<JobId, _> = jobs.into_iter().map(|job| (job.id, job)).collect();
 
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<wire::Status, u64> = BTreeMap::new();
     let mut percent = 0;
     for job in jobs.values() {
-        *counts.entry(job.status.name()).or_default() += 1;
+        *counts.entry(view::status(job.status)).or_default() += 1;
         percent += if job.status.ended() { 100 } else { u64::from(view::percent(job, host.scheduler.hub())) };
     }
-    Ok(reply::json(&json!({
-        "id": id, "total": jobs.len(), "counts": counts, "deleted": ids.len() - jobs.len(), "progress": percent / (jobs.len() as u64).max(1), "jobs": ids.iter().filter(|id| jobs.contains_key(id)).collect::<Vec<_>>(),
-    })))
+    let total = jobs.len() as u64;
+    Ok(reply::json(&wire::Batch {
+        id,
+        total,
+        counts,
+        deleted: (ids.len() as u64).saturating_sub(total),
+        progress: percent / total.max(1),
+        jobs: ids.iter().filter(|id| jobs.contains_key(id)).map(|id| id.0).collect(),
+    }))
 }
 
 pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {

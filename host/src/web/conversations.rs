@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use easel_wire::{Conversation, Conversations, Time};
 
 use super::query::Query;
 use super::{Answer, Host, reply};
-use crate::time;
 
 /// How many conversations a page has, unless it is told otherwise, and at the most: each is counted.
 const PAGE: (usize, usize) = (50, 200);
@@ -15,9 +14,9 @@ pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
     query.only(&["limit", "cursor"])?;
     let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
     let (conversations, next) = host.scheduler.conversations(before, limit).await?;
-    let conversations: Vec<Value> = conversations
+    let conversations = conversations
         .into_iter()
-        .map(|found| json!({"id": found.id, "count": found.count, "updated_at": time::text(found.updated_at)}))
+        .map(|found| Conversation { id: found.id, count: found.count, updated_at: Time::from_micros(found.updated_at) })
         .collect();
-    Ok(reply::json(&json!({"conversations": conversations, "next": next.map(|ticket| ticket.to_string())})))
+    Ok(reply::json(&Conversations { conversations, next: next.map(|ticket| ticket.to_string()) }))
 }

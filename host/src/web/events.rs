@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use easel_wire::Events;
 
 use super::query::Query;
 use super::{Answer, Host, Problem, reply};
@@ -30,9 +30,9 @@ pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
     events.retain(|logged| logged.event.seq <= head);
     let last = events.last().map_or(after, |logged| logged.event.seq);
     let cursor = Cursor { log: hub.log(), seq: last }.to_string();
-    let next = (last < head).then_some(&cursor);
-    let events: Vec<Value> = events.iter().map(|logged| view::event(logged, hub.log())).collect();
-    Ok(reply::json(&json!({"events": events, "cursor": cursor, "next": next})))
+    let next = (last < head).then(|| cursor.clone());
+    let events = events.iter().map(|logged| view::event(logged, hub.log())).collect();
+    Ok(reply::json(&Events { events, cursor, next }))
 }
 
 /// The first events that there are, and the number before them. While they are read, they may go, and others are the first.

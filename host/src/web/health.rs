@@ -1,9 +1,10 @@
 //! Whether the host lives, and whether it is of use.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use easel_wire::{Alive, Ready};
 use tokio::time::timeout;
 
 use super::{Answer, Host, Problem, reply};
@@ -13,13 +14,13 @@ use crate::backend::{Entry, Standing};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn alive(_: Arc<Host>) -> Answer {
-    Ok(reply::json(&json!({"status": "ok"})))
+    Ok(reply::json(&Alive { status: "ok".to_owned() }))
 }
 
 /// The backends that cannot run, each with its reason.
-fn broken(host: &Host) -> Map<String, Value> {
+fn broken(host: &Host) -> BTreeMap<String, String> {
     let broken = |entry: Entry<'_>| match entry.standing {
-        Standing::Broken(reason) => Some((entry.name.to_owned(), reason.into())),
+        Standing::Broken(reason) => Some((entry.name.to_owned(), reason)),
         Standing::Ready(_) | Standing::Loading => None,
     };
     host.registry.entries().filter_map(broken).collect()
@@ -45,7 +46,7 @@ pub(super) async fn ready(host: Arc<Host>) -> Answer {
         return Err(Problem::not_ready(format!("nothing can be written: {error}")));
     }
     match timeout(PATIENCE, host.scheduler.answers()).await {
-        Ok(Ok(_)) => Ok(reply::json(&json!({"status": "ready", "broken": broken(&host)}))),
+        Ok(Ok(_)) => Ok(reply::json(&Ready { status: "ready".to_owned(), broken: broken(&host) })),
         Ok(Err(error)) => Err(Problem::not_ready(format!("the store cannot be read: {error}"))),
         Err(_) => {
             Err(Problem::not_ready(format!("the store has not answered for {} s: try again", PATIENCE.as_secs())))

@@ -4,15 +4,15 @@ use std::future::Future;
 use std::sync::Arc;
 
 use easel_core::{BatchId, Command, Job, JobId, MessageId, MoveTo, Refusal, Reply, Status, Which};
+use easel_wire::{self as wire, Cancelled, Log, Time};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::body::Body;
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::artifacts::LogLine;
 use crate::scheduler::Rejected;
-use crate::{time, view};
+use crate::view;
 
 pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     let id = JobId(id);
@@ -98,7 +98,7 @@ pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
 /// Cancels whatever fits and has not ended. Of very many, some at once and the rest by and by, whatever happens.
 pub(super) async fn cancel_many(host: &Host, which: Which) -> Answer {
     match host.scheduler.send(Command::CancelMany { which, by: OWNER.to_owned() }).await? {
-        Reply::Many { jobs, more } => Ok(reply::json(&json!({"cancelled": jobs, "more": more}))),
+        Reply::Many { jobs, more } => Ok(reply::json(&Cancelled { cancelled: jobs as u64, more })),
         other => Err(Problem::internal(format!("a cancellation of many was answered with {other:?}"))),
     }
 }
@@ -160,11 +160,9 @@ pub(super) async fn delete(host: Arc<Host>, id: Uuid) -> Answer {
 pub(super) async fn log(host: Arc<Host>, id: Uuid) -> Answer {
     let job = found(&host, JobId(id)).await?;
     let lines = host.files.read_log(job.id).await?;
-    Ok(reply::json(&json!({"lines": lines.iter().map(line).collect::<Vec<_>>()})))
-}
-
-fn line(line: &LogLine) -> Value {
-    json!({"at": time::text(line.at), "attempt": line.attempt, "level": line.level, "message": line.message})
+    let line =
+        |LogLine { at, attempt, level, message }| wire::LogLine { at: Time::from_micros(at), attempt, level, message };
+    Ok(reply::json(&Log { lines: lines.into_iter().map(line).collect() }))
 }
 
 /// The job, or 404.
@@ -195,12 +193,8 @@ async fn ask(host: &Host, command: Command) -> Result<Reply, Problem> {
 }
 
 /// The job with the place that the writer gave it: by now, it may have another.
-pub(super) fn view_as_told(host: &Host, job: &Job, queue_position: u64) -> Value {
-    let mut job = view::job(job, &host.scheduler.state(), host.scheduler.hub());
-    if let Some(fields) = job.as_object_mut() {
-        fields.insert("queue_position".to_owned(), queue_position.into());
-    }
-    job
+pub(super) fn view_as_told(host: &Host, job: &Job, queue_position: u64) -> wire::Job {
+    wire::Job { queue_position, ..view::job(job, &host.scheduler.state(), host.scheduler.hub()) }
 }
 
 /// Does something to its end, even if the client goes away in the middle: files and rows have to agree afterwards.

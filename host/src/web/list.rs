@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use easel_core::{BatchId, Job, JobId, State, Status};
-use serde_json::{Value, json};
+use easel_wire::Jobs;
 use uuid::Uuid;
 
 use super::envelope::moment;
@@ -117,8 +117,8 @@ fn page<'a>(
     jobs: impl Iterator<Item = &'a Job>,
     next: Option<String>,
 ) -> warp::reply::Response {
-    let jobs: Vec<Value> = jobs.map(|job| view::job(job, state, host.scheduler.hub())).collect();
-    reply::json(&json!({"jobs": jobs, "next": next}))
+    let jobs = jobs.map(|job| view::job(job, state, host.scheduler.hub())).collect();
+    reply::json(&Jobs { jobs, next })
 }
 
 async fn filter(host: &Host, query: &Query) -> Result<JobFilter, Problem> {

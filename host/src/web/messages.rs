@@ -5,8 +5,9 @@ use std::sync::Arc;
 use easel_core::command::NewMessage;
 use easel_core::message::JOB_KEYS;
 use easel_core::{Command, Job, JobId, Message, MessageId, Refusal};
+use easel_wire::{self as wire, ConversationPage};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::body::{Body, Opaque, object};
@@ -114,12 +115,12 @@ pub(super) async fn conversation(host: Arc<Host>, name: Segment, query: Query) -
         jobs.sort_by_key(|job| job.ticket);
         jobs.dedup_by_key(|job| job.id);
     }
-    Ok(reply::json(&json!({
-        "messages": messages.iter().map(|message| view::message(message, &state, hub)).collect::<Vec<_>>(),
-        "jobs": jobs.iter().map(|job| view::job(job, &state, hub)).collect::<Vec<_>>(),
-        "cursor": Cursor { log: hub.log(), seq: state.seq }.to_string(),
-        "next": next,
-    })))
+    Ok(reply::json(&ConversationPage {
+        messages: messages.iter().map(|message| view::message(message, &state, hub)).collect(),
+        jobs: jobs.iter().map(|job| view::job(job, &state, hub)).collect(),
+        cursor: Cursor { log: hub.log(), seq: state.seq }.to_string(),
+        next,
+    }))
 }
 
 /// The job that reports to a message.
@@ -128,7 +129,7 @@ fn reporter(message: &Message) -> Option<JobId> {
     serde_json::from_value(id.clone()).ok()
 }
 
-async fn shown(host: &Host, id: MessageId) -> Result<Value, Problem> {
+async fn shown(host: &Host, id: MessageId) -> Result<wire::Message, Problem> {
     let message = host.scheduler.message(id).await?.ok_or(Refusal::NoMessage(id))?;
     Ok(view::message(&message, &host.scheduler.state(), host.scheduler.hub()))
 }
@@ -156,6 +157,8 @@ fn metadata(fields: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

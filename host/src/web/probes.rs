@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use easel_wire::{Health, HealthStatus};
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::backend::{Backend, Ended, EngineInfo, FailureKind, Standing};
@@ -20,10 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What was found about one backend.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
-    /// `{"status": "ok" | "unavailable" | "failed" | "unknown" | "loading" | "broken", "detail"}`.
-    pub(super) health: Value,
+    /// How it is.
+    pub(super) health: Health,
     /// What the engine lists: models, samplers …
-    pub(super) catalog: Value,
+    pub(super) catalog: Option<Value>,
 }
 
 /// A backend's last answer. Locked while the question is out, so that the others wait for the same answer.
@@ -40,8 +41,8 @@ impl Probes {
     pub(super) async fn of(&self, standing: Standing) -> Probe {
         match standing {
             Standing::Ready(backend) => self.ask(backend).await,
-            Standing::Loading => Probe::bad("loading", "its component is still being compiled"),
-            Standing::Broken(reason) => Probe::bad("broken", &reason),
+            Standing::Loading => Probe::bad(HealthStatus::Loading, "its component is still being compiled"),
+            Standing::Broken(reason) => Probe::bad(HealthStatus::Broken, &reason),
         }
     }
 
@@ -61,24 +62,26 @@ impl Probes {
         });
         match timeout(PATIENCE, asking).await {
             Ok(Ok(probe)) => probe,
-            Ok(Err(_)) => Probe::bad("failed", "asking it failed"),
-            Err(_) => Probe::bad("unknown", "the engine has not answered yet"),
+            Ok(Err(_)) => Probe::bad(HealthStatus::Failed, "asking it failed"),
+            Err(_) => Probe::bad(HealthStatus::Unknown, "the engine has not answered yet"),
         }
     }
 }
 
 impl Probe {
-    fn bad(status: &str, detail: &str) -> Self {
-        Self { health: json!({"status": status, "detail": detail}), catalog: Value::Null }
+    fn bad(status: HealthStatus, detail: &str) -> Self {
+        Self { health: Health { status, detail: detail.to_owned() }, catalog: None }
     }
 }
 
 fn told(answer: Result<EngineInfo, Ended>) -> Probe {
     match answer {
-        Ok(info) => Probe { health: json!({"status": "ok", "detail": info.summary}), catalog: info.catalog },
-        Err(Ended::Failed(failure)) if failure.kind == FailureKind::Unavailable => {
-            Probe::bad("unavailable", &failure.message)
+        Ok(info) => {
+            Probe { health: Health { status: HealthStatus::Ok, detail: info.summary }, catalog: Some(info.catalog) }
         }
-        Err(ended) => Probe::bad("failed", &ended.to_string()),
+        Err(Ended::Failed(failure)) if failure.kind == FailureKind::Unavailable => {
+            Probe::bad(HealthStatus::Unavailable, &failure.message)
+        }
+        Err(ended) => Probe::bad(HealthStatus::Failed, &ended.to_string()),
     }
 }

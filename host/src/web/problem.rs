@@ -7,7 +7,6 @@
 use std::convert::Infallible;
 
 use bytesize::ByteSize;
-use serde_json::{Value, json};
 use warp::Rejection;
 use warp::http::header::{
     ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE,
@@ -21,6 +20,7 @@ use crate::artifacts::FilesError;
 use crate::backend::ParamsError;
 use crate::scheduler::Rejected;
 use crate::store::StoreError;
+use crate::view;
 use easel_core::Refusal;
 
 /// The longest detail: it may quote what was sent.
@@ -34,7 +34,7 @@ pub(super) struct Problem {
     detail: String,
     field: Option<String>,
     // Boxed, since every handler's result has room for a problem.
-    job: Option<Box<Value>>,
+    job: Option<Box<easel_wire::Job>>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
     /// What the operator has to know, if it is ours.
     cause: Option<String>,
@@ -70,7 +70,7 @@ impl Problem {
     }
 
     /// The same, showing the job as it is, so that the client need not ask.
-    pub(super) fn with_job(mut self, job: Value) -> Self {
+    pub(super) fn with_job(mut self, job: easel_wire::Job) -> Self {
         self.job = Some(Box::new(job));
         self
     }
@@ -228,18 +228,17 @@ impl Problem {
             .with_header(RETRY_AFTER, 5)
     }
 
-    fn document(&self) -> Value {
+    fn document(&self) -> easel_wire::Problem {
         let kind: String =
             self.title.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-        let mut document = json!({
-            "type": format!("urn:easel:problem:{kind}"), "title": self.title, "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Some(fields) = document.as_object_mut() {
-            fields.extend(self.field.clone().map(|field| ("field".to_owned(), field.into())));
-            fields.extend(self.job.clone().map(|job| ("job".to_owned(), *job)));
+        easel_wire::Problem {
+            kind: format!("urn:easel:problem:{kind}"),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            field: self.field.clone(),
+            job: self.job.clone(),
         }
-        document
     }
 
     /// The answer. This is where what is ours is logged: once.
@@ -247,7 +246,7 @@ impl Problem {
         if let Some(cause) = &self.cause {
             tracing::error!(status = self.status.as_u16(), "{}: {cause}", self.detail);
         }
-        let mut response = Response::new(self.document().to_string().into());
+        let mut response = Response::new(view::text(&self.document()).into());
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response.headers_mut().extend(self.header.map(|header| *header));
@@ -335,13 +334,15 @@ fn chain(error: impl std::error::Error + Send + Sync + 'static) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_problem_names_its_field_and_its_kind() {
         let document = Problem::invalid("params.steps", "params.steps is wrong").document();
         assert_eq!(
-            document,
+            serde_json::to_value(document).unwrap(),
             json!({
                 "type": "urn:easel:problem:wrong-value", "title": "wrong value", "status": 422,
                 "detail": "params.steps is wrong", "field": "params.steps",
@@ -372,7 +373,7 @@ mod tests {
         };
         let problem = Problem::from(error);
         assert!(problem.cause.as_ref().is_some_and(|cause| cause.contains("on fire")), "{problem:?}");
-        assert!(!problem.document().to_string().contains("secret"));
+        assert!(!view::text(&problem.document()).contains("secret"));
     }
 
     #[test]

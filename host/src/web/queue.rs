@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easel_core::{Command, Device};
+use easel_wire::Devices;
 use serde::Deserialize;
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::body::Body;
@@ -35,8 +35,8 @@ pub(super) async fn queue(host: Arc<Host>) -> Answer {
 
 pub(super) async fn devices(host: Arc<Host>) -> Answer {
     let state = host.scheduler.state();
-    let devices: Vec<_> = state.devices().map(|device| view::device(device, &state)).collect();
-    Ok(reply::json(&json!({"devices": devices})))
+    let devices = state.devices().map(|device| view::device(device, &state)).collect();
+    Ok(reply::json(&Devices { devices }))
 }
 
 pub(super) async fn pause(host: Arc<Host>, body: Body) -> Answer {

@@ -1,13 +1,14 @@
 //! Answers that are what was asked for.
 
-use easel_core::json;
-use serde_json::Value;
+use serde::Serialize;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use warp::http::{Response, StatusCode};
 
+use crate::view;
+
 /// 200 and JSON.
-pub(super) fn json(value: &Value) -> warp::reply::Response {
-    let mut response = Response::new(json::text(value).into());
+pub(super) fn json(value: &impl Serialize) -> warp::reply::Response {
+    let mut response = Response::new(view::text(value).into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // What is read changes by itself: a copy of it would be wrong a moment later.
@@ -16,7 +17,7 @@ pub(super) fn json(value: &Value) -> warp::reply::Response {
 }
 
 /// 201, JSON, and where it is from now on.
-pub(super) fn created(location: &str, value: &Value) -> warp::reply::Response {
+pub(super) fn created(location: &str, value: &impl Serialize) -> warp::reply::Response {
     let mut response = made(value);
     // Our own paths are made of letters and ids; there is none that could not be a header.
     response.headers_mut().extend(HeaderValue::from_str(location).ok().map(|location| (LOCATION, location)));
@@ -24,7 +25,7 @@ pub(super) fn created(location: &str, value: &Value) -> warp::reply::Response {
 }
 
 /// 201 and JSON, of what cannot be read back.
-pub(super) fn made(value: &Value) -> warp::reply::Response {
+pub(super) fn made(value: &impl Serialize) -> warp::reply::Response {
     let mut response = json(value);
     *response.status_mut() = StatusCode::CREATED;
     response

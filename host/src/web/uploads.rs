@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
+use easel_wire as wire;
 use futures_util::Stream;
 use headers::{ContentLength, HeaderMapExt as _};
-use serde_json::json;
 use warp::http::HeaderMap;
 use warp::http::header::CONTENT_TYPE;
 
@@ -28,7 +28,7 @@ pub(super) async fn create<B: Buf + Send>(
     match receive(&host, &headers, &mut body).await {
         Ok(upload) => {
             let Upload { id, size, mime, sha256, .. } = upload;
-            Ok(reply::made(&json!({"id": id, "size": size, "mime": mime, "sha256": sha256})))
+            Ok(reply::made(&wire::Upload { id, size, mime, sha256 }))
         }
         Err(problem) => {
             drain(&headers, body).await;

@@ -90,7 +90,12 @@ impl State {
             let (reason, detail) = self.why_queued(first);
             let device = self.device_of(backend).is_some();
             let jobs = line.places().len();
-            (reason == WaitingFor::Backend || !device).then(|| Standing { backend: backend.clone(), jobs, reason, detail })
+            (reason == WaitingFor::Backend || !device).then(|| Standing {
+                backend: backend.clone(),
+                jobs,
+                reason,
+                detail,
+            })
         };
         self.lines.iter().filter_map(standing).collect()
     }

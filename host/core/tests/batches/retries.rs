@@ -198,10 +198,7 @@ fn another_outcome_in_between_begins_the_count_anew() {
 fn a_job_for_later_takes_its_place_when_it_is_due() {
     let mut batch = Batch::after(1);
     batch.submit(NewJob { not_before: Some(20), ..new_job(2) }).unwrap();
-    assert_eq!(
-        (batch.status(2), batch.why(2)),
-        (Status::Pending, "time: it was asked to start later".into())
-    );
+    assert_eq!((batch.status(2), batch.why(2)), (Status::Pending, "time: it was asked to start later".into()));
     batch.submit(new_job(3)).unwrap();
     batch.ask(reprioritise(job_id(2), 1)).unwrap();
     batch.claim();

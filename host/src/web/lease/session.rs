@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use easel_core::Job;
+use easel_wire::{self as wire, LeaseFrame, LeaseReason};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, timeout};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -49,7 +50,7 @@ struct Session {
 
 #[derive(Default)]
 struct Told {
-    waiting: Option<String>,
+    waiting: Option<Box<wire::Job>>,
     granted: bool,
     to_end: bool,
 }
@@ -76,7 +77,7 @@ pub(super) async fn talk(mut socket: WebSocket, host: Arc<Host>, attendance: Att
             }
         };
         // A holder that takes nothing is as good as gone.
-        let texts = frames.iter().map(|frame| Utf8Bytes::from(frame.to_string())).collect();
+        let texts = frames.iter().map(|frame| Utf8Bytes::from(view::text(frame))).collect();
         match timeout(session.terms.grace, socket.say(texts)).await {
             Ok(Ok(())) if over => break close(DONE),
             Ok(Ok(())) => {}
@@ -112,22 +113,20 @@ fn close(code: u16) -> End {
 }
 
 impl Session {
-    fn hello(&self) -> Value {
+    fn hello(&self) -> LeaseFrame {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        json!({
-            "type": "hello", "job_id": self.attendance.job().id, "grace_ms": millis(self.terms.grace),
-            "ending_ms": millis(ENDING),
-        })
+        let (grace_ms, ending_ms) = (millis(self.terms.grace), millis(ENDING));
+        LeaseFrame::Hello { job_id: self.attendance.job().id.0, grace_ms, ending_ms }
     }
 
     /// What the holder does not know yet, and whether that is the last of it.
-    async fn news(&mut self) -> Result<(Vec<Value>, bool), StoreError> {
+    async fn news(&mut self) -> Result<(Vec<LeaseFrame>, bool), StoreError> {
         let id = self.attendance.job().id;
         let Some(job) = self.host.scheduler.job(id).await? else {
             return Ok((vec![error("the job of this lease was deleted")], true));
         };
         if job.status.ended() {
-            return Ok((vec![json!({"type": "ended", "job": self.view(&job)})], true));
+            return Ok((vec![LeaseFrame::Ended { job: Box::new(self.view(&job)) }], true));
         }
         let grant = self.granted.borrow().clone().filter(|grant| job.runs(grant.attempt));
         let Some(Grant { attempt, warning }) = grant else { return Ok((self.waiting(&job), false)) };
@@ -138,45 +137,46 @@ impl Session {
                 let time = Duration::from_secs(time.into());
                 self.attendance.seat().is_to_end_at(Instant::now() + self.terms.grace + time);
             }
-            news.push(json!({
-                "type": "granted", "job_id": id, "attempt": attempt, "device": job.device, "warning": warning,
-            }));
+            let device = job.device.clone();
+            news.push(LeaseFrame::Granted { job_id: id.0, attempt, device, warning });
         }
         if job.cancel_requested && !std::mem::replace(&mut self.told.to_end, true) {
             self.attendance.seat().is_to_end_at(Instant::now());
-            news.push(json!({"type": "end", "reason": "cancelled"}));
+            news.push(LeaseFrame::End { reason: LeaseReason::Cancelled });
         }
         Ok((news, false))
     }
 
     /// The job, if anything that matters to who waits is new.
-    fn waiting(&mut self, job: &Job) -> Vec<Value> {
-        let job = self.view(job);
-        let parts = ["status", "queue_position", "waiting_for", "waiting_detail", "stage", "priority"];
-        let matters = parts.map(|part| job.get(part).map(Value::to_string).unwrap_or_default()).concat();
-        if self.told.waiting.as_ref() == Some(&matters) {
+    fn waiting(&mut self, job: &Job) -> Vec<LeaseFrame> {
+        let job = Box::new(self.view(job));
+        let matters = |job: &wire::Job| {
+            let why = (job.waiting_for, job.waiting_detail.clone());
+            (job.status, job.queue_position, why, job.stage.clone(), job.priority)
+        };
+        if self.told.waiting.as_ref().is_some_and(|told| matters(told) == matters(&job)) {
             return Vec::new();
         }
-        self.told.waiting = Some(matters);
-        vec![json!({"type": "waiting", "job": job})]
+        self.told.waiting = Some(job.clone());
+        vec![LeaseFrame::Waiting { job }]
     }
 
-    fn view(&self, job: &Job) -> Value {
+    fn view(&self, job: &Job) -> wire::Job {
         let scheduler = &self.host.scheduler;
         view::job_without_params(job, &scheduler.state(), scheduler.hub())
     }
 
-    fn hear(&mut self, text: &str) -> Vec<Value> {
+    fn hear(&mut self, text: &str) -> Vec<LeaseFrame> {
         self.attendance.heard();
         match serde_json::from_str(text) {
-            Ok(Said::Ping { reference }) => vec![json!({"type": "pong", "ref": reference})],
+            Ok(Said::Ping { reference }) => vec![LeaseFrame::Pong { reference }],
             Ok(Said::Done(report)) => self.done(report),
             Err(cause) => vec![error(&format!("a holder says ping or done: {cause}"))],
         }
     }
 
     /// Only who was given the device can give it back.
-    fn done(&self, report: Report) -> Vec<Value> {
+    fn done(&self, report: Report) -> Vec<LeaseFrame> {
         let id = self.attendance.job().id;
         let runs = |job: &Arc<Job>| job.runs(report.attempt);
         let granted = self.granted.borrow().as_ref().is_some_and(|grant| grant.attempt == report.attempt);
@@ -188,6 +188,6 @@ impl Session {
     }
 }
 
-fn error(title: &str) -> Value {
-    json!({"type": "error", "title": title})
+fn error(title: &str) -> LeaseFrame {
+    LeaseFrame::Error { title: title.to_owned() }
 }

@@ -1,13 +1,13 @@
 //! The frames that are not events: what clients say, and the small answers.
 
-use easel_core::json::{self, text};
-use easel_core::{JobId, Timestamp};
-use serde_json::{Map, Value, json};
+use easel_core::{JobId, Timestamp, json};
+use easel_wire::{Frame, Place, Positions, Time};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::scope::Filter;
-use crate::time;
+use crate::view;
 
 /// What a client says.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,28 +53,32 @@ impl ClientFrame {
     }
 }
 
-pub(super) fn hello(cursor: &str, now: &str) -> Utf8Bytes {
-    json!({"type": "hello", "protocol": 1, "cursor": cursor, "now": now}).to_string().into()
+fn told(frame: &Frame) -> Utf8Bytes {
+    view::text(frame).into()
+}
+
+pub(super) fn hello(cursor: &str, now: Timestamp) -> Utf8Bytes {
+    told(&Frame::Hello { protocol: 1, cursor: cursor.to_owned(), now: Time::from_micros(now) })
 }
 
 pub(super) fn mark(cursor: &str) -> Utf8Bytes {
-    json!({"type": "mark", "cursor": cursor}).to_string().into()
+    told(&Frame::Mark { cursor: cursor.to_owned() })
 }
 
 pub(super) fn resync() -> Utf8Bytes {
-    json!({"type": "resync"}).to_string().into()
+    told(&Frame::Resync)
 }
 
 pub(super) fn subscribed(reference: &Value) -> Utf8Bytes {
-    text(&json!({"type": "subscribed", "ref": reference})).into()
+    told(&Frame::Subscribed { reference: reference.clone() })
 }
 
 pub(super) fn pong() -> Utf8Bytes {
-    json!({"type": "pong"}).to_string().into()
+    told(&Frame::Pong)
 }
 
 pub(super) fn error(reference: Option<Value>, title: &str) -> Utf8Bytes {
-    text(&json!({"type": "error", "ref": reference, "title": title})).into()
+    told(&Frame::Error { reference, title: title.to_owned() })
 }
 
 /// Places in line, each with when its job is expected to start and to end, as far as that can be told.
@@ -82,21 +86,20 @@ pub(super) type Places = BTreeMap<JobId, (u64, Option<(Timestamp, Timestamp)>)>;
 
 /// Places in line that changed, of one device.
 pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) -> Utf8Bytes {
-    let places: Map<String, Value> = places
-        .iter()
-        .map(|(job, (place, expected))| {
-            let (start, end) = expected.map(|(start, end)| (time::text(start), time::text(end))).unzip();
-            let told = json!({
-                "position": place, "start": start, "end": end,
-                // The same under the names that a job has for it.
-                "queue_position": place, "estimated_start_at": start, "estimated_end_at": end,
-            });
-            (job.to_string(), told)
-        })
-        .collect();
-    json!({"type": "positions", "as_of": as_of, "device": device, "length": length, "positions": places})
-        .to_string()
-        .into()
+    let place = |(job, (position, expected)): (&JobId, &(u64, Option<(Timestamp, Timestamp)>))| {
+        let (start, end) = expected.map(|(start, end)| (Time::from_micros(start), Time::from_micros(end))).unzip();
+        let place = Place {
+            queue_position: *position,
+            estimated_start_at: start,
+            estimated_end_at: end,
+            position: *position,
+            start,
+            end,
+        };
+        (job.0, place)
+    };
+    let positions = places.iter().map(place).collect();
+    told(&Frame::Positions(Positions { as_of, device: device.to_owned(), length, positions }))
 }
 
 #[cfg(test)]
@@ -108,10 +111,10 @@ mod tests {
         for (text, reference) in [
             ("", None),
             ("[]", None),
-            ("{\"ref\": 1}", Some(json!(1))),
-            ("{\"type\": \"dance\", \"ref\": \"x\"}", Some(json!("x"))),
-            ("{\"type\": \"subscribe\", \"ref\": 2}", Some(json!(2))),
-            ("{\"type\": \"subscribe\", \"ref\": 3, \"job_id\": 5}", Some(json!(3))),
+            ("{\"ref\": 1}", Some(1.into())),
+            ("{\"type\": \"dance\", \"ref\": \"x\"}", Some("x".into())),
+            ("{\"type\": \"subscribe\", \"ref\": 2}", Some(2.into())),
+            ("{\"type\": \"subscribe\", \"ref\": 3, \"job_id\": 5}", Some(3.into())),
             ("{\"ref\": 1e400}", Some(json::letters::number("1e400"))),
         ] {
             let ClientFrame::Bad(named, title) = ClientFrame::parse(text) else { panic!("{text} was understood") };
@@ -133,6 +136,6 @@ mod tests {
     fn a_subscription_names_one_thing() {
         let frame = ClientFrame::parse(r#"{"type": "subscribe", "ref": 1, "conversation_id": "c1"}"#);
         let filter = Filter::Conversation("c1".into());
-        assert_eq!(frame, ClientFrame::Follow { reference: json!(1), filter, follow: true });
+        assert_eq!(frame, ClientFrame::Follow { reference: 1.into(), filter, follow: true });
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use easel_core::{BatchId, Body, Event, Job, JobId};
-use serde_json::{Value, json};
+use easel_wire as wire;
 use uuid::Uuid;
 
 /// One filter.
@@ -31,11 +31,11 @@ impl Filter {
         }
     }
 
-    pub(super) fn view(&self) -> Value {
+    pub(super) fn view(&self) -> wire::Filter {
         match self {
-            Self::Conversation(id) => json!({"conversation_id": id}),
-            Self::Job(id) => json!({"job_id": id}),
-            Self::Batch(id) => json!({"batch_id": id}),
+            Self::Conversation(id) => wire::Filter::ConversationId(id.clone()),
+            Self::Job(id) => wire::Filter::JobId(id.0),
+            Self::Batch(id) => wire::Filter::BatchId(id.0),
         }
     }
 

@@ -173,7 +173,7 @@ impl Session {
     async fn begin(&mut self, since: Option<&str>) -> Result<Vec<Utf8Bytes>, StoreError> {
         let state = self.scheduler().state();
         let hub = self.scheduler().hub();
-        let mut frames = vec![frames::hello(&self.cursor(state.seq), &time::text(time::now()))];
+        let mut frames = vec![frames::hello(&self.cursor(state.seq), time::now())];
         if since.is_some_and(|since| Cursor::parse(since).is_none()) {
             frames.push(frames::error(None, "since is not a cursor: a snapshot follows instead"));
         }
@@ -269,7 +269,7 @@ impl Session {
             if let Some(job) = job
                 && self.told_progress.insert(live.job, live.version) != Some(live.version)
             {
-                let make = || view::progress(job, live, &state).to_string().into();
+                let make = || view::text(&view::progress(job, live, &state)).into();
                 frames.push(self.crowds.progress(live, &running, make));
             }
         }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use easel_core::json::text;
 use easel_core::{Job, JobId, State, Status};
-use serde_json::{Value, json};
+use easel_wire as wire;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::places::LOOKED_AT;
@@ -37,18 +36,16 @@ pub(super) async fn frame(
     };
     let cursor = Cursor { log: hub.log(), seq }.to_string();
     let scope = match scope {
-        Scope::Everything => Value::Null,
-        Scope::Only(filters) => match Vec::from_iter(filters).as_slice() {
-            [filter] => filter.view(),
-            filters => Value::Array(filters.iter().map(|filter| filter.view()).collect()),
-        },
+        Scope::Everything => None,
+        Scope::Only(filters) => Some(match Vec::from_iter(filters).as_slice() {
+            [filter] => wire::Scope::One(filter.view()),
+            filters => wire::Scope::Many(filters.iter().map(|filter| filter.view()).collect()),
+        }),
     };
-    let jobs: Vec<Value> = jobs.iter().map(|job| view::job_without_params(job, state, hub)).collect();
+    let jobs = jobs.iter().map(|job| view::job_without_params(job, state, hub)).collect();
     let queue = view::queue(state, hub, view::job_without_params);
-    let frame = json!({
-        "type": "snapshot", "scope": scope, "cursor": cursor, "queue": queue, "jobs": jobs, "truncated": truncated,
-    });
-    Ok(text(&frame).into())
+    let frame = wire::Frame::Snapshot(Box::new(wire::Snapshot { scope, cursor, queue, jobs, truncated }));
+    Ok(view::text(&frame).into())
 }
 
 /// The head of all lines: no more of them is looked at than a snapshot holds.

@@ -1,0 +1,86 @@
+//! A backend: what it is, what it may do, and how it is.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Accuracy;
+
+/// A backend. What only its component can tell is null until that is loaded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    /// The operator's name for it.
+    pub name: String,
+    /// `sha256:HEX` of its component; null if that cannot be read.
+    pub digest: Option<String>,
+    /// The component's name for itself.
+    pub component: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// What it does, in a sentence.
+    pub summary: Option<String>,
+    /// The JSON Schema of a job's params.
+    pub params_schema: Option<Value>,
+    /// The JSON Schema of the operator's `config`.
+    pub config_schema: Option<Value>,
+    /// What it is granted.
+    pub capabilities: Capabilities,
+    /// How it is.
+    pub health: Health,
+    /// What its engine lists: models, samplers; null if nothing is known.
+    pub catalog: Option<Value>,
+    /// Where its jobs run.
+    pub device: String,
+    /// Whether jobs that name no backend are for it.
+    pub default: bool,
+    /// How far off the expected ends of its jobs were; null if none was told.
+    pub estimates: Option<Accuracy>,
+}
+
+/// What a backend is granted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// `HOST:PORT` that it may reach; nothing else.
+    pub allow_hosts: Vec<String>,
+    /// How long an attempt may take, in seconds.
+    pub timeout_s: f64,
+    /// How long one may report nothing, in seconds.
+    pub stall_s: f64,
+    /// How many bytes of files an attempt may write.
+    pub artifact_quota: u64,
+    /// How many attempts of a job may count, unless it says so itself.
+    pub max_attempts: u32,
+}
+
+/// How a backend is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// For programs.
+    pub status: HealthStatus,
+    /// For people.
+    pub detail: String,
+}
+
+/// How a backend is, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthStatus {
+    /// Its engine answers.
+    Ok,
+    /// Its engine is away.
+    Unavailable,
+    /// It could not be asked.
+    Failed,
+    /// Its engine has not answered yet.
+    Unknown,
+    /// It is still being compiled: its jobs wait.
+    Loading,
+    /// It cannot be loaded: its jobs wait.
+    Broken,
+}
+
+/// All backends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backends {
+    /// By name.
+    pub backends: Vec<Backend>,
+}

@@ -1,0 +1,47 @@
+//! A device, and pauses.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Time;
+
+/// A device, one of which runs one job at a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// The operator's name for it.
+    pub name: String,
+    /// A job runs on it.
+    pub busy: bool,
+    /// No job runs on it, and one that was cut short may have left it busy: it is being settled.
+    pub dirty: bool,
+    /// Null unless it is paused.
+    pub paused: Option<Pause>,
+    /// Whose job runs on it, or was cut short on it.
+    pub backend: Option<String>,
+    /// The job that runs on it.
+    pub job: Option<Uuid>,
+    /// Since when that job does.
+    pub since: Option<Time>,
+    /// How many jobs wait for it.
+    pub length: u64,
+}
+
+/// All devices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Devices {
+    /// In the order of the configuration.
+    pub devices: Vec<Device>,
+}
+
+/// Why no job is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// As given by who paused it.
+    pub reason: Option<String>,
+    /// Who paused it: `easel` if the disk is full.
+    pub by: String,
+    /// When.
+    pub since: Time,
+    /// Whether the memory of what it stops is freed as well.
+    pub unload: bool,
+}

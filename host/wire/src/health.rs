@@ -1,0 +1,21 @@
+//! Whether the host lives, and whether it is of use.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /healthz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alive {
+    /// `ok`.
+    pub status: String,
+}
+
+/// `GET /readyz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// `ready`.
+    pub status: String,
+    /// The backends that cannot run, each with its reason.
+    pub broken: BTreeMap<String, String>,
+}

@@ -1,0 +1,301 @@
+//! A job, with what came with it and what came of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Time;
+
+/// A job as it is now. In frames and lists of events it is as it was when the event was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its identity.
+    pub id: Uuid,
+    /// Where it stands.
+    pub status: Status,
+    /// The backend that it is for.
+    pub backend: String,
+    /// The device that it last started on; null until it has started once.
+    pub device: Option<String>,
+    /// `local` for everybody until there are tokens.
+    pub owner: String,
+    /// For whom it was submitted; null if nobody was named.
+    pub user: Option<String>,
+    /// As the backend gets them: defaults filled in, integers written as such, other numbers to the letter. Absent in lists,
+    /// snapshots and events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub params: Option<Value>,
+    /// The files that came with it.
+    pub inputs: Vec<Input>,
+    /// As submitted: echoed, never interpreted.
+    pub metadata: Value,
+    /// The conversation that it belongs to.
+    pub conversation_id: Option<String>,
+    /// The message that it reports to.
+    pub message_id: Option<Uuid>,
+    /// The batch that it came in.
+    pub batch_id: Option<Uuid>,
+    /// It does not start before these have ended.
+    pub depends_on: Vec<Uuid>,
+    /// What becomes of it when one of them does not complete.
+    pub on_dependency_failure: OnDependencyFailure,
+    /// As submitted.
+    pub not_before: Option<Time>,
+    /// How long one attempt may take, in seconds; null: what its backend has.
+    pub timeout_s: Option<u32>,
+    /// -100 to 100.
+    pub priority: i32,
+    /// From 1, the next to start; 0 unless it is `queued`.
+    pub queue_position: u64,
+    /// What it waits for; null unless it is `queued` or `pending`.
+    pub waiting_for: Option<Waiting>,
+    /// The same as a sentence; null in events.
+    pub waiting_detail: Option<String>,
+    /// When that is over; null unless it waits for a time.
+    pub waiting_until: Option<Time>,
+    /// When it is tried again; null unless it waits for that.
+    pub retry_at: Option<Time>,
+    /// Null unless it is `queued` and enough is known; null in events.
+    pub estimated_start_at: Option<Time>,
+    /// The same, also while it is `processing`.
+    pub estimated_end_at: Option<Time>,
+    /// Percent of the last attempt, 0 to 100; 100 only when it is `complete`.
+    pub progress: u8,
+    /// What the backend is doing, in its own words; null unless it is `processing`.
+    pub stage: Option<String>,
+    /// The path of the newest preview, another one for each preview; null unless it is `processing`.
+    pub preview: Option<String>,
+    /// It is `processing` and has been told to stop.
+    pub cancel_requested: bool,
+    /// The number of the last attempt, 0 before the first; never repeats.
+    pub attempt: u32,
+    /// Attempts that count, of this series: a person's retry begins a new one.
+    pub attempts_used: u32,
+    /// How many may count.
+    pub max_attempts: u32,
+    /// The last 20.
+    pub attempts: Vec<Attempt>,
+    /// What it made; empty unless it is `complete`.
+    pub artifacts: Vec<Artifact>,
+    /// What the backend returned; null unless it is `complete`.
+    pub result: Option<Value>,
+    /// Null unless its status is `error`.
+    pub error: Option<JobError>,
+    /// When it was accepted.
+    pub created_at: Time,
+    /// When it last became `queued`.
+    pub queued_at: Option<Time>,
+    /// When its last attempt began.
+    pub started_at: Option<Time>,
+    /// Null until it has ended.
+    pub ended_at: Option<Time>,
+    /// When it last changed.
+    pub updated_at: Time,
+    /// The event that last changed it: of two copies of a job, the one with the greater `seq` is newer.
+    pub seq: u64,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It waits for another job or a time.
+    Pending,
+    /// It waits for its turn.
+    Queued,
+    /// An attempt runs.
+    Processing,
+    /// It has ended: its files are there.
+    Complete,
+    /// It has ended: `error` says why.
+    Error,
+    /// It has ended.
+    Cancelled,
+}
+
+impl Status {
+    /// Whether it has ended. A person's retry can make it `queued` again.
+    pub fn ended(self) -> bool {
+        matches!(self, Self::Complete | Self::Error | Self::Cancelled)
+    }
+}
+
+/// What a job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Waiting {
+    /// The jobs before it.
+    Turn,
+    /// The queue or its device is paused.
+    Paused,
+    /// Its device is not configured, or is being settled.
+    Device,
+    /// Its backend is not loaded, or its engine is away.
+    Backend,
+    /// Another job.
+    Dependency,
+    /// Its `not_before`.
+    Time,
+    /// The pause before its next attempt.
+    Retry,
+}
+
+/// What becomes of a job when one that it depends on does not complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDependencyFailure {
+    /// It fails as well.
+    Fail,
+    /// It runs all the same.
+    Run,
+}
+
+/// A file that came with a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// What the backend calls it.
+    pub name: String,
+    /// The upload that it came from.
+    pub upload: Uuid,
+    /// Its media type, as uploaded.
+    pub mime: String,
+    /// Bytes.
+    pub size: u64,
+    /// Of the bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A file that a job made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its name within the job.
+    pub name: String,
+    /// The media type that the backend gave it.
+    pub mime: String,
+    /// Bytes.
+    pub size: u64,
+    /// Of the bytes, in hexadecimal.
+    pub sha256: String,
+    /// Pixels; null unless it is an image.
+    pub width: Option<u32>,
+    /// Pixels; null unless it is an image.
+    pub height: Option<u32>,
+    /// Its path on the host.
+    pub url: String,
+}
+
+/// One attempt at a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// It counts.
+    pub charged: bool,
+    /// `sha256:HEX` of the component that ran it.
+    pub backend_digest: String,
+    /// When it began.
+    pub started_at: Time,
+    /// Null while it runs.
+    pub ended_at: Option<Time>,
+    /// How long it took, by a clock that nobody can set; null while it runs, and for one that was lost.
+    pub seconds: Option<f64>,
+    /// Null while it runs.
+    pub outcome: Option<Outcome>,
+    /// What went wrong, if something did.
+    pub error: Option<JobError>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The backend returned a result.
+    Complete,
+    /// The backend said that it failed.
+    Error,
+    /// It ran out of time.
+    Timeout,
+    /// It reported nothing for too long.
+    Stalled,
+    /// The backend crashed.
+    Trapped,
+    /// Somebody cancelled the job.
+    Cancelled,
+    /// The host crashed meanwhile.
+    Lost,
+    /// The host stopped meanwhile; it does not count.
+    Interrupted,
+    /// The engine was away; it does not count.
+    Unavailable,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    /// For programs.
+    pub kind: ErrorKind,
+    /// For the user.
+    pub message: String,
+    /// For the operator.
+    pub detail: String,
+    /// Whether another attempt could succeed.
+    pub retryable: bool,
+    /// The job that this one depended on and that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependency_id: Option<Uuid>,
+}
+
+/// The kind of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The params can never work.
+    Invalid,
+    /// The engine was away.
+    Unavailable,
+    /// The device had too little memory.
+    OutOfMemory,
+    /// Anything else.
+    Failed,
+    /// It ran out of time.
+    Timeout,
+    /// It reported nothing for too long.
+    Stalled,
+    /// The backend crashed.
+    Trapped,
+    /// The host crashed meanwhile.
+    Lost,
+    /// A job that this one depended on did not complete.
+    Dependency,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+/// A page of jobs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Jobs {
+    /// Without params.
+    pub jobs: Vec<Job>,
+    /// The `cursor` of the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// What a job's backend logged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    /// In order.
+    pub lines: Vec<LogLine>,
+}
+
+/// A line of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When.
+    pub at: Time,
+    /// Of which attempt.
+    pub attempt: u32,
+    /// `error`, `warn`, `info` or `debug`.
+    pub level: String,
+    /// What.
+    pub message: String,
+}

@@ -1,0 +1,50 @@
+//! The queue as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Device, Job, Pause, Waiting};
+
+/// The queue: what runs, how much waits, and what does not move.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Null unless it stands still, because it is paused or the disk is full.
+    pub paused: Option<Pause>,
+    /// Null unless the disk is full.
+    pub disk_full: Option<Pause>,
+    /// How many jobs are queued.
+    pub length: u64,
+    /// The jobs that run.
+    pub processing: Vec<Job>,
+    /// The devices.
+    pub devices: Vec<Device>,
+    /// How long jobs took of late, in seconds; null if none has ended.
+    pub mean_seconds: Option<f64>,
+    /// How far off the expected ends were; null if none was told.
+    pub estimates: Option<Accuracy>,
+    /// What does not move, and why.
+    pub standing: Vec<Standing>,
+}
+
+/// How far off it was when people were told when their jobs would end.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Of the last so many jobs.
+    pub jobs: u64,
+    /// By how much, on average, in seconds.
+    pub mean_error_seconds: f64,
+    /// How long they took, on average, in seconds.
+    pub mean_seconds: f64,
+}
+
+/// A line that does not move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The backend that its jobs are for.
+    pub backend: String,
+    /// How many they are.
+    pub jobs: u64,
+    /// What they wait for.
+    pub waiting_for: Waiting,
+    /// The same as a sentence.
+    pub waiting_detail: String,
+}
