@@ -86,7 +86,8 @@ pub(super) type Places = BTreeMap<JobId, (u64, Option<(Timestamp, Timestamp)>)>;
 
 /// Places in line that changed, of one device.
 pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) -> Utf8Bytes {
-    let place = |(job, (position, expected)): (&JobId, &(u64, Option<(Timestamp, Timestamp)>))| {
+    let mut positions = BTreeMap::new();
+    for (job, (position, expected)) in places {
         let (start, end) = expected.map(|(start, end)| (Time::from_micros(start), Time::from_micros(end))).unzip();
         let place = Place {
             queue_position: *position,
@@ -96,9 +97,8 @@ pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) 
             start,
             end,
         };
-        (job.0, place)
-    };
-    let positions = places.iter().map(place).collect();
+        positions.insert(job.0, place);
+    }
     told(&Frame::Positions(Positions { as_of, device: device.to_owned(), length, positions }))
 }
 
