@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_mistake_names_its_key_and_never_a_value() {
         let error = of("forge", &backend(json!({ "ulr": "x" }), &[]), &schema()).unwrap_err();
-        assert!(error.to_string().starts_with("backend.forge.config.ulr is not known"), "{error}");
+        assert!(error.to_string().starts_with("backend.forge.config.ulr is unknown"), "{error}");
 
         let error = of("forge", &backend(json!({ "api_auth": "much too long a secret" }), &[]), &schema()).unwrap_err();
         assert!(error.to_string().starts_with("backend.forge.config.api_auth is wrong"), "{error}");
