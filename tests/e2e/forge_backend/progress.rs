@@ -136,7 +136,7 @@ async fn a_job_is_cancelled_although_the_engine_does_not_tell_any_more() {
 
         assert_eq!(forge.runs(), [(Whose::Easels, End::Partial)], "{veil:?}");
         assert_eq!(forge.calls("POST /sdapi/v1/interrupt"), 1, "{veil:?}");
-        assert!(!host.log().iter().any(|line| line.contains("the device is at rest")), "nobody had to settle it");
+        assert!(!host.log().iter().any(|line| line.contains("the device is idle again")), "nobody had to settle it");
     }
 }
 
