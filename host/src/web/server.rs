@@ -60,7 +60,9 @@ struct Threads(Handle, Option<Runtime>);
 
 impl Threads {
     fn begin() -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread().thread_name("websockets").enable_all().build()?;
+        // Connections stay with the runtime that accepted them: a second one to wait for them would cost files that a host with
+        // few of them does not have.
+        let runtime = Builder::new_multi_thread().thread_name("websockets").enable_time().build()?;
         Ok(Self(runtime.handle().clone(), Some(runtime)))
     }
 }
