@@ -95,7 +95,7 @@ async fn a_guest_that_never_settles_its_device_keeps_that_and_nothing_else() {
     let trapped = api.submit_job(&json!({"params": {"hostile": "panic"}, "max_attempts": 1})).await;
     api.until(&trapped["id"], "error").await;
     eventually("settle to be tried twice", async || {
-        let tried = |line: &&String| line.contains("cannot be brought to rest") && line.contains("was stopped");
+        let tried = |line: &&String| line.contains("cannot be settled") && line.contains("was stopped");
         (host.log().iter().filter(tried).count() >= 2).then_some(())
     })
     .await;
