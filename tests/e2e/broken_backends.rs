@@ -174,6 +174,7 @@ async fn a_host_stops_while_a_backend_is_compiled() {
     let api = host.api();
     let compiled = async || (api.get("/v1/backends/fakes").await.expect(200)["health"]["status"] == "ok").then_some(());
     eventually("the other backends to be loaded", compiled).await;
+    assert_eq!(api.get("/v1/backends/other").await.expect(200)["health"]["status"], "loading");
 
     assert_eq!(host.stop().await, Some(0));
 }

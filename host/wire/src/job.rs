@@ -113,13 +113,6 @@ pub enum Status {
     Cancelled,
 }
 
-impl Status {
-    /// Whether it has ended. A person's retry can make it `queued` again.
-    pub fn ended(self) -> bool {
-        matches!(self, Self::Complete | Self::Error | Self::Cancelled)
-    }
-}
-
 /// What a job waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -15,13 +15,7 @@ impl Time {
         Self(micros)
     }
 
-    /// Microseconds since 1970 began.
-    pub fn micros(self) -> i64 {
-        self.0
-    }
-
-    /// The same for a calendar.
-    pub fn utc(self) -> DateTime<Utc> {
+    fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()
     }
 }
