@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Database};
 use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Loading, Memory, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
+use crate::show::Links;
 use crate::store::{Home, Location, Sizes, Store, StoreError};
 use crate::upkeep::{Guard, Pruner, tell_lacking};
 use crate::{open_files, space, web};
@@ -114,8 +115,16 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     let pruner =
         tokio::spawn(Pruner { scheduler: scheduler.clone(), files: files.clone(), retention }.run(stop.clone()));
     let web_stop = CancellationToken::new();
-    let host =
-        web::Host { config, scheduler: scheduler.clone(), registry, files, devices: doors, disk: guard, holders };
+    let host = web::Host {
+        links: Links::new(&config.web),
+        config,
+        scheduler: scheduler.clone(),
+        registry,
+        files,
+        devices: doors,
+        disk: guard,
+        holders,
+    };
     let shares = web::Shares::of(files_limit, open_files::count().unwrap_or(FILES_OPEN));
     tracing::info!("listening on http://{address}");
     let mut web = tokio::spawn(web::serve(listener, Arc::new(host), shares, web_stop.clone()));

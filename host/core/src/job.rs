@@ -203,16 +203,6 @@ pub struct Artifact {
     pub attempt: u32,
 }
 
-impl Artifact {
-    /// What clients see of it.
-    pub fn view(&self, job: JobId) -> serde_json::Value {
-        serde_json::json!({
-            "name": self.name, "mime": self.mime, "size": self.size, "sha256": self.sha256,
-            "width": self.width, "height": self.height, "url": format!("/v1/jobs/{job}/artifacts/{}", self.name),
-        })
-    }
-}
-
 /// A file that was handed to a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::job::{Job, Timestamp};
+use crate::job::{Artifact, Job, Timestamp};
 use crate::json::letters::is_number;
 
 /// The identity of a message: a UUID, of the client's choice.
@@ -61,10 +61,18 @@ pub fn merge(into: &mut Map<String, Value>, patch: Map<String, Value>) {
     }
 }
 
-/// What `job` writes into the `extra_metadata` of its message when it stands at `queue_position`.
+/// What `job` writes into the `extra_metadata` of its message when it stands at `queue_position`. Its files are told by their names:
+/// where they are is for whoever shows them to say.
 pub fn report(job: &Job, queue_position: u64) -> Value {
     serde_json::json!({
         "job_id": job.id, "status": job.status, "progress": job.progress, "queue_position": queue_position,
-        "error": job.error, "artifacts": job.artifacts.iter().map(|a| a.view(job.id)).collect::<Vec<_>>(),
+        "error": job.error, "artifacts": job.artifacts.iter().map(told).collect::<Vec<_>>(),
+    })
+}
+
+fn told(artifact: &Artifact) -> Value {
+    serde_json::json!({
+        "name": artifact.name, "mime": artifact.mime, "size": artifact.size, "sha256": artifact.sha256,
+        "width": artifact.width, "height": artifact.height,
     })
 }

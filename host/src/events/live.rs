@@ -40,10 +40,4 @@ impl Live {
         let for_so_long = Timestamp::try_from(self.since.elapsed().as_micros()).unwrap_or(Timestamp::MAX);
         Progress { percent: self.percent, since: now.saturating_sub(for_so_long) }
     }
-
-    /// Where the newest preview is. No two previews of a job have the same address: whoever keeps copies is never shown an old one.
-    pub fn preview_url(&self) -> Option<String> {
-        let preview = self.preview.as_ref()?;
-        Some(format!("/v1/jobs/{}/preview?n={}.{}", self.job, self.attempt, preview.number))
-    }
 }

@@ -7,8 +7,6 @@ use easel_core::{Body, Event, Job, JobError, Message};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::view;
-
 /// How many events are kept in memory. A follower that is further behind gets a snapshot instead.
 const KEPT: usize = 8192;
 /// How many bytes of messages and of jobs' texts they may hold together: a message can be as large as a request's body.
@@ -41,9 +39,9 @@ impl Logged {
         2 * (message + job)
     }
 
-    /// Its text, made once for all followers, who share it.
-    pub fn frame(&self, log: &str) -> Utf8Bytes {
-        self.frame.get_or_init(|| view::text(&view::event(self, log)).into()).clone()
+    /// Its text, which is made once for all followers, who share it.
+    pub fn frame(&self, make: impl FnOnce(&Self) -> Utf8Bytes) -> Utf8Bytes {
+        self.frame.get_or_init(|| make(self)).clone()
     }
 }
 

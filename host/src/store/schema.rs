@@ -51,6 +51,9 @@ pub(super) const STEPS: &[&str] = &[
 ",
     // What clients write into messages is text from here on, as jobs are.
     "",
+    // What a job reports to its message names its files, and says no more where they are, which a program of schema 6 would show as
+    // it stands. Older rows say it, and are shown as they are.
+    "",
 ];
 
 /// The schema that this program knows.

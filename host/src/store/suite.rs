@@ -217,6 +217,7 @@ macro_rules! suite {
     };
 }
 
+mod addresses;
 mod retained;
 
 suite! {

@@ -9,7 +9,7 @@ use super::probes::{Probe, Probes};
 use super::routes::Segment;
 use super::{Answer, Host, Problem, reply};
 use crate::backend::Entry;
-use crate::view;
+use crate::show::accuracy;
 
 pub(super) async fn list(host: Arc<Host>, probes: Probes) -> Answer {
     let backends = join_all(host.registry.entries().map(|backend| told(&host, backend, &probes))).await;
@@ -48,6 +48,6 @@ async fn told(host: &Host, backend: Entry<'_>, probes: &Probes) -> Backend {
         catalog,
         device: configured.device.clone(),
         default: name == host.config.default_backend,
-        estimates: host.scheduler.state().history(name).and_then(|history| view::accuracy(history.accuracy)),
+        estimates: host.scheduler.state().history(name).and_then(|history| accuracy(history.accuracy)),
     }
 }

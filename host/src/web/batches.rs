@@ -17,7 +17,7 @@ use super::jobs::{cancel_many, to_the_end, view_as_told};
 use super::submit::{adopt, forget_inputs, key, made_before};
 use super::{Answer, Host, Problem, reply};
 use crate::scheduler::Rejected;
-use crate::view;
+use crate::show::status;
 
 /// The most jobs of a batch.
 const JOBS: usize = easel_core::decide::batches::LARGEST;
@@ -49,7 +49,7 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
             let id = jobs.first().and_then(|(job, _)| job.batch_id).unwrap_or(batch);
             let jobs = jobs.iter().map(|(job, place)| view_as_told(&host, job, *place)).collect();
             let view = BatchJobs { id: id.0, jobs };
-            Ok(if made_before { reply::json(&view) } else { reply::created(&format!("/v1/batches/{}", id.0), &view) })
+            Ok(if made_before { reply::json(&view) } else { reply::created(&host.links.batch(id), &view) })
         }
         other => Err(Problem::internal(format!("a batch was answered with {other:?}"))),
     }
@@ -64,7 +64,7 @@ async fn again(host: &Host, key: &str, first: &Job) -> Answer {
     if jobs.len() < ids.len() {
         return Err(reused());
     }
-    let jobs = jobs.iter().map(|job| view::job(job, &state, host.scheduler.hub())).collect();
+    let jobs = jobs.iter().map(|job| host.show(&state).job(job)).collect();
     Ok(reply::json(&BatchJobs { id: batch.0, jobs }))
 }
 
@@ -158,14 +158,14 @@ fn named(rejected: Rejected) -> Problem {
 /// `{"id", "total", "counts": {status: n}, "deleted", "progress", "jobs": [ids]}`; `jobs` without those that were deleted.
 pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     let ids = found(&host, id).await?;
-    let (_, jobs) = host.scheduler.in_one_state(&ids, Vec::new()).await?;
+    let (state, jobs) = host.scheduler.in_one_state(&ids, Vec::new()).await?;
     let jobs: BTreeMap<JobId, _> = jobs.into_iter().map(|job| (job.id, job)).collect();
 
     let mut counts: BTreeMap<wire::Status, u64> = BTreeMap::new();
     let mut percent = 0;
     for job in jobs.values() {
-        *counts.entry(view::status(job.status)).or_default() += 1;
-        percent += if job.status.ended() { 100 } else { u64::from(view::percent(job, host.scheduler.hub())) };
+        *counts.entry(status(job.status)).or_default() += 1;
+        percent += if job.status.ended() { 100 } else { u64::from(host.show(&state).percent(job)) };
     }
     let total = jobs.len() as u64;
     Ok(reply::json(&wire::Batch {

@@ -7,7 +7,7 @@ use easel_wire::Events;
 use super::query::Query;
 use super::{Answer, Host, Problem, reply};
 use crate::events::{Cursor, Logged};
-use crate::view;
+use crate::show;
 
 /// How many events a page has, unless it is told otherwise, and at the most.
 const PAGE: (usize, usize) = (100, 1000);
@@ -31,7 +31,7 @@ pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
     let last = events.last().map_or(after, |logged| logged.event.seq);
     let cursor = Cursor { log: hub.log(), seq: last }.to_string();
     let next = (last < head).then(|| cursor.clone());
-    let events = events.iter().map(|logged| view::event(logged, hub.log())).collect();
+    let events = events.iter().map(|logged| show::event(logged, hub.log(), &host.links)).collect();
     Ok(reply::json(&Events { events, cursor, next }))
 }
 

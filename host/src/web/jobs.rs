@@ -12,7 +12,6 @@ use super::body::Body;
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::artifacts::LogLine;
 use crate::scheduler::Rejected;
-use crate::view;
 
 pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     let id = JobId(id);
@@ -22,7 +21,7 @@ pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
         Some(job) => job.clone(),
         None => found(&host, id).await?,
     };
-    Ok(reply::json(&view::job(&job, &state, host.scheduler.hub())))
+    Ok(reply::json(&host.show(&state).job(&job)))
 }
 
 pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
@@ -194,7 +193,7 @@ async fn ask(host: &Host, command: Command) -> Result<Reply, Problem> {
 
 /// The job with the place that the writer gave it: by now, it may have another.
 pub(super) fn view_as_told(host: &Host, job: &Job, queue_position: u64) -> wire::Job {
-    wire::Job { queue_position, ..view::job(job, &host.scheduler.state(), host.scheduler.hub()) }
+    wire::Job { queue_position, ..host.show(&host.scheduler.state()).job(job) }
 }
 
 /// Does something to its end, even if the client goes away in the middle: files and rows have to agree afterwards.

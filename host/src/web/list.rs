@@ -11,7 +11,6 @@ use super::envelope::moment;
 use super::query::Query;
 use super::{Answer, Host, Problem, reply};
 use crate::store::JobFilter;
-use crate::view;
 
 /// How many jobs a page has, unless it is told otherwise, and at the most: params come along, up to 64 KiB each.
 const PAGE: (usize, usize) = (50, 200);
@@ -117,7 +116,7 @@ fn page<'a>(
     jobs: impl Iterator<Item = &'a Job>,
     next: Option<String>,
 ) -> warp::reply::Response {
-    let jobs = jobs.map(|job| view::job(job, state, host.scheduler.hub())).collect();
+    let jobs = jobs.map(|job| host.show(state).job(job)).collect();
     reply::json(&Jobs { jobs, next })
 }
 

@@ -16,7 +16,6 @@ use super::routes::Segment;
 use super::submit::{name as checked_name, small};
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::events::Cursor;
-use crate::view;
 
 /// How many messages a page has, unless it is told otherwise, and at the most.
 const PAGE: (usize, usize) = (100, 500);
@@ -64,12 +63,12 @@ pub(super) async fn create(host: Arc<Host>, body: Body) -> Answer {
         owner: OWNER.to_owned(),
     };
     host.scheduler.send(Command::CreateMessage(Box::new(new))).await?;
-    let created = shown(&host, id).await?;
-    Ok(reply::created(&format!("/v1/messages/{id}"), &created))
+    let created = read(&host, id).await?;
+    Ok(reply::created(&host.links.message(id), &created))
 }
 
 pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
-    Ok(reply::json(&shown(&host, MessageId(id)).await?))
+    Ok(reply::json(&read(&host, MessageId(id)).await?))
 }
 
 pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
@@ -82,7 +81,7 @@ pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
         extra_metadata: Some(metadata(object(document.value(), "extra_metadata"))?),
     };
     host.scheduler.send(command).await?;
-    Ok(reply::json(&shown(&host, id).await?))
+    Ok(reply::json(&read(&host, id).await?))
 }
 
 pub(super) async fn delete(host: Arc<Host>, id: Uuid) -> Answer {
@@ -115,9 +114,10 @@ pub(super) async fn conversation(host: Arc<Host>, name: Segment, query: Query) -
         jobs.sort_by_key(|job| job.ticket);
         jobs.dedup_by_key(|job| job.id);
     }
+    let shown = host.show(&state);
     Ok(reply::json(&ConversationPage {
-        messages: messages.iter().map(|message| view::message(message, &state, hub)).collect(),
-        jobs: jobs.iter().map(|job| view::job(job, &state, hub)).collect(),
+        messages: messages.iter().map(|message| shown.message(message)).collect(),
+        jobs: jobs.iter().map(|job| shown.job(job)).collect(),
         cursor: Cursor { log: hub.log(), seq: state.seq }.to_string(),
         next,
     }))
@@ -129,9 +129,9 @@ fn reporter(message: &Message) -> Option<JobId> {
     serde_json::from_value(id.clone()).ok()
 }
 
-async fn shown(host: &Host, id: MessageId) -> Result<wire::Message, Problem> {
+async fn read(host: &Host, id: MessageId) -> Result<wire::Message, Problem> {
     let message = host.scheduler.message(id).await?.ok_or(Refusal::NoMessage(id))?;
-    Ok(view::message(&message, &host.scheduler.state(), host.scheduler.hub()))
+    Ok(host.show(&host.scheduler.state()).message(&message))
 }
 
 fn content(text: String) -> Result<String, Problem> {

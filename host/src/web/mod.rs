@@ -45,11 +45,14 @@ mod websocket;
 
 use std::sync::Arc;
 
+use easel_core::State;
+
 use crate::artifacts::Files;
 use crate::backend::Registry;
 use crate::config::Config;
 use crate::dispatch::{Devices, Holders};
 use crate::scheduler::Scheduler;
+use crate::show::{Links, Show};
 use crate::upkeep::Guard;
 
 pub use places::{LEAST_FILES, Shares};
@@ -72,6 +75,15 @@ pub struct Host {
     pub disk: Arc<Guard>,
     /// Those who hold a device for a command that they run.
     pub holders: Holders,
+    /// Where things are.
+    pub links: Links,
+}
+
+impl Host {
+    /// Shows what there is as of this state.
+    fn show<'a>(&'a self, state: &'a State) -> Show<'a> {
+        Show { state, hub: self.scheduler.hub(), links: &self.links }
+    }
 }
 
 /// Until there are tokens, everything belongs to whoever can reach the host.

@@ -19,8 +19,8 @@ use super::routes::WrongMethod;
 use crate::artifacts::FilesError;
 use crate::backend::ParamsError;
 use crate::scheduler::Rejected;
+use crate::show;
 use crate::store::StoreError;
-use crate::view;
 use easel_core::Refusal;
 
 /// The longest detail: it may quote what was sent.
@@ -246,7 +246,7 @@ impl Problem {
         if let Some(cause) = &self.cause {
             tracing::error!(status = self.status.as_u16(), "{}: {cause}", self.detail);
         }
-        let mut response = Response::new(view::text(&self.document()).into());
+        let mut response = Response::new(show::text(&self.document()).into());
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response.headers_mut().extend(self.header.map(|header| *header));
@@ -373,7 +373,7 @@ mod tests {
         };
         let problem = Problem::from(error);
         assert!(problem.cause.as_ref().is_some_and(|cause| cause.contains("on fire")), "{problem:?}");
-        assert!(!view::text(&problem.document()).contains("secret"));
+        assert!(!show::text(&problem.document()).contains("secret"));
     }
 
     #[test]

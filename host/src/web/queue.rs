@@ -12,7 +12,7 @@ use super::body::Body;
 use super::routes::Segment;
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::dispatch::UnloadError;
-use crate::view;
+use crate::show::Show;
 
 /// The longest reason, in characters.
 const REASON: usize = 500;
@@ -30,12 +30,12 @@ struct Pause {
 }
 
 pub(super) async fn queue(host: Arc<Host>) -> Answer {
-    Ok(reply::json(&view::queue(&host.scheduler.state(), host.scheduler.hub(), view::job)))
+    Ok(reply::json(&host.show(&host.scheduler.state()).queue(Show::job)))
 }
 
 pub(super) async fn devices(host: Arc<Host>) -> Answer {
     let state = host.scheduler.state();
-    let devices = state.devices().map(|device| view::device(device, &state)).collect();
+    let devices = state.devices().map(|device| host.show(&state).device(device)).collect();
     Ok(reply::json(&Devices { devices }))
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn unload(host: Arc<Host>, name: Segment) -> Answer {
 fn device(host: &Host, name: &str) -> Answer {
     let state = host.scheduler.state();
     let device = state.device(name).ok_or_else(|| Problem::not_found(format!("there is no device {name}")))?;
-    Ok(reply::json(&view::device(device, &state)))
+    Ok(reply::json(&host.show(&state).device(device)))
 }
 
 /// Why to pause, and whether to free the memory.

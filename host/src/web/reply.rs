@@ -4,11 +4,11 @@ use serde::Serialize;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use warp::http::{Response, StatusCode};
 
-use crate::view;
+use crate::show;
 
 /// 200 and JSON.
 pub(super) fn json(value: &impl Serialize) -> warp::reply::Response {
-    let mut response = Response::new(view::text(value).into());
+    let mut response = Response::new(show::text(value).into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // What is read changes by itself: a copy of it would be wrong a moment later.

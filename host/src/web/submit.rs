@@ -15,7 +15,6 @@ use super::envelope::{self, InputField};
 use super::jobs::{to_the_end, view_as_told};
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::scheduler::Rejected;
-use crate::view;
 
 /// The header that makes a repeated request harmless.
 const KEY: &str = "idempotency-key";
@@ -30,16 +29,13 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
     if let Some(key) = &key
         && let Some(job) = made_before(&host, key, key, &document).await?
     {
-        return Ok(reply::json(&view::job(&job, &host.scheduler.state(), host.scheduler.hub())));
+        return Ok(reply::json(&host.show(&host.scheduler.state()).job(&job)));
     }
     let wish = envelope::read(&host, document.read()?, document.value(), &[])?;
     let key = key.map(|key| (key, document.digest()));
     let new = NewJob { key, ..wish.job };
     match to_the_end(place(host.clone(), new, wish.inputs)).await? {
-        Reply::Job(job, position) => {
-            let location = format!("/v1/jobs/{}", job.id);
-            Ok(reply::created(&location, &view_as_told(&host, &job, position)))
-        }
+        Reply::Job(job, position) => Ok(reply::created(&host.links.job(job.id), &view_as_told(&host, &job, position))),
         Reply::Known(job, position) => Ok(reply::json(&view_as_told(&host, &job, position))),
         other => Err(Problem::internal(format!("a submission was answered with {other:?}"))),
     }

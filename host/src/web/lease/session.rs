@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Host;
 use crate::dispatch::{Attendance, ENDING, Grant, Report, Terms};
+use crate::show;
 use crate::store::StoreError;
-use crate::view;
 use crate::web::websocket::{End, WebSocket};
 
 /// Close codes (RFC 6455 section 7.4, and the registry's 1013).
@@ -77,7 +77,7 @@ pub(super) async fn talk(mut socket: WebSocket, host: Arc<Host>, attendance: Att
             }
         };
         // A holder that takes nothing is as good as gone.
-        let texts = frames.iter().map(|frame| Utf8Bytes::from(view::text(frame))).collect();
+        let texts = frames.iter().map(|frame| Utf8Bytes::from(show::text(frame))).collect();
         match timeout(session.terms.grace, socket.say(texts)).await {
             Ok(Ok(())) if over => break close(DONE),
             Ok(Ok(())) => {}
@@ -162,8 +162,7 @@ impl Session {
     }
 
     fn view(&self, job: &Job) -> wire::Job {
-        let scheduler = &self.host.scheduler;
-        view::job_without_params(job, &scheduler.state(), scheduler.hub())
+        self.host.show(&self.host.scheduler.state()).job_without_params(job)
     }
 
     fn hear(&mut self, text: &str) -> Vec<LeaseFrame> {

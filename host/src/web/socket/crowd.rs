@@ -18,6 +18,7 @@ use super::snapshot;
 use crate::events::{Hub, Live, Logged};
 use crate::scheduler::Scheduler;
 use crate::store::StoreError;
+use crate::web::Host;
 
 /// How many clients read the log from the store at a time: it cannot be flushed before they are done, and what they read is theirs
 /// alone.
@@ -100,22 +101,22 @@ impl Crowd {
 
     /// A snapshot that is no older than this call, and the event to go on from. Only one is made at a time: those who wait
     /// for it meanwhile share the next one.
-    pub(super) async fn snapshot(&self, scheduler: &Scheduler) -> Result<(u64, Utf8Bytes), StoreError> {
+    pub(super) async fn snapshot(&self, host: &Host) -> Result<(u64, Utf8Bytes), StoreError> {
         struct Waits<'a>(&'a AtomicUsize);
         impl Drop for Waits<'_> {
             fn drop(&mut self) {
                 self.0.fetch_sub(1, Ordering::Relaxed);
             }
         }
-        let least = scheduler.state().seq;
+        let least = host.scheduler.state().seq;
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waits = Waits(&self.waiting);
         let mut kept = self.snapshot.lock().await;
         let (seq, frame) = match kept.take().filter(|(seq, _)| *seq >= least) {
             Some(made) => made,
             None => {
-                let state = scheduler.state();
-                (state.seq, snapshot::frame(scheduler, &state, &self.scope, state.seq).await?)
+                let state = host.scheduler.state();
+                (state.seq, snapshot::frame(host, &state, &self.scope, state.seq).await?)
             }
         };
         if self.waiting.load(Ordering::Relaxed) > 1 {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::scope::Filter;
-use crate::view;
+use crate::show;
 
 /// What a client says.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl ClientFrame {
 }
 
 fn told(frame: &Frame) -> Utf8Bytes {
-    view::text(frame).into()
+    show::text(frame).into()
 }
 
 pub(super) fn hello(cursor: &str, now: Timestamp) -> Utf8Bytes {

@@ -20,7 +20,7 @@ use crate::events::{Cursor, Gone};
 use crate::scheduler::Scheduler;
 use crate::store::StoreError;
 use crate::web::Host;
-use crate::{time, view};
+use crate::{show, time};
 
 /// Ten progress frames a second for a job at the most.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -120,7 +120,7 @@ impl Session {
         let mut frames = vec![frames::subscribed(&reference)];
         if follow {
             let (state, scope) = (self.scheduler().state(), Scope::Only([filter.clone()].into()));
-            frames.push(snapshot::frame(self.scheduler(), &state, &scope, self.seq).await?);
+            frames.push(snapshot::frame(&self.host, &state, &scope, self.seq).await?);
             self.scope.add(filter);
         } else {
             self.scope.remove(&filter);
@@ -186,7 +186,7 @@ impl Session {
         match place {
             Some(cursor) if kept => (self.seq, self.replays) = (cursor.seq, true),
             _ => {
-                let (seq, snapshot) = self.crowd.snapshot(self.scheduler()).await?;
+                let (seq, snapshot) = self.crowd.snapshot(&self.host).await?;
                 frames.push(snapshot);
                 self.seq = seq;
             }
@@ -212,14 +212,14 @@ impl Session {
         if events.is_empty() {
             return Ok(None);
         }
-        let log = self.scheduler().hub().log();
+        let (log, links) = (self.scheduler().hub().log(), &self.host.links);
         let (mut frames, mut bytes, mut seq) = (Vec::new(), 0, self.seq);
         for logged in &events {
             if bytes >= AT_ONCE {
                 break;
             }
             if self.scope.holds(&logged.event) {
-                let frame = logged.frame(log);
+                let frame = logged.frame(|logged| show::text(&show::event(logged, log, links)).into());
                 bytes += frame.len();
                 frames.push(frame);
             }
@@ -230,7 +230,7 @@ impl Session {
     }
 
     async fn resync(&mut self) -> Result<Vec<Utf8Bytes>, StoreError> {
-        let (seq, snapshot) = self.crowd.snapshot(self.scheduler()).await?;
+        let (seq, snapshot) = self.crowd.snapshot(&self.host).await?;
         let frames = vec![frames::resync(), snapshot];
         self.seq = seq;
         (self.catching_up, self.replays) = (true, false);
@@ -269,7 +269,7 @@ impl Session {
             if let Some(job) = job
                 && self.told_progress.insert(live.job, live.version) != Some(live.version)
             {
-                let make = || view::text(&view::progress(job, live, &state)).into();
+                let make = || show::text(&self.host.show(&state).progress(job, live)).into();
                 frames.push(self.crowds.progress(live, &running, make));
             }
         }

@@ -10,20 +10,16 @@ use super::places::LOOKED_AT;
 use super::scope::{Filter, Scope};
 use crate::events::Cursor;
 use crate::scheduler::Scheduler;
+use crate::show::{self, Show};
 use crate::store::StoreError;
-use crate::view;
+use crate::web::Host;
 
 /// How many jobs a snapshot holds at the most.
 const LIMIT: usize = 500;
 
 /// The snapshot frame of `scope` as of `state`; `seq` is the event to go on from, which is never later than that.
-pub(super) async fn frame(
-    scheduler: &Scheduler,
-    state: &State,
-    scope: &Scope,
-    seq: u64,
-) -> Result<Utf8Bytes, StoreError> {
-    let hub = scheduler.hub();
+pub(super) async fn frame(host: &Host, state: &State, scope: &Scope, seq: u64) -> Result<Utf8Bytes, StoreError> {
+    let scheduler = &host.scheduler;
     let (jobs, truncated) = match scope {
         Scope::Everything => everything(state),
         Scope::Only(filters) => {
@@ -34,7 +30,7 @@ pub(super) async fn frame(
             in_line_order(state, jobs)
         }
     };
-    let cursor = Cursor { log: hub.log(), seq }.to_string();
+    let cursor = Cursor { log: scheduler.hub().log(), seq }.to_string();
     let scope = match scope {
         Scope::Everything => None,
         Scope::Only(filters) => Some(match Vec::from_iter(filters).as_slice() {
@@ -42,10 +38,11 @@ pub(super) async fn frame(
             filters => wire::Scope::Many(filters.iter().map(|filter| filter.view()).collect()),
         }),
     };
-    let jobs = jobs.iter().map(|job| view::job_without_params(job, state, hub)).collect();
-    let queue = view::queue(state, hub, view::job_without_params);
+    let shown = host.show(state);
+    let jobs = jobs.iter().map(|job| shown.job_without_params(job)).collect();
+    let queue = shown.queue(Show::job_without_params);
     let frame = wire::Frame::Snapshot(Box::new(wire::Snapshot { scope, cursor, queue, jobs, truncated }));
-    Ok(view::text(&frame).into())
+    Ok(show::text(&frame).into())
 }
 
 /// The head of all lines: no more of them is looked at than a snapshot holds.
