@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Remote};
 use super::id::short;
+use super::paging::Paging;
 use super::print::{self, Table};
 use super::show;
 use super::view::{Job, Jobs};
@@ -38,15 +39,8 @@ pub(super) struct ListArgs {
     /// Only those with all of these words in their prompt
     #[arg(long, value_name = "WORDS")]
     search: Option<String>,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "all")]
-    limit: usize,
-    /// All of them
-    #[arg(long)]
-    all: bool,
-    /// Whole ids, all columns, and lines of any length
-    #[arg(long)]
-    wide: bool,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 pub(super) async fn list(remote: &Remote, args: &ListArgs) -> anyhow::Result<()> {
@@ -68,7 +62,7 @@ pub(super) async fn list(remote: &Remote, args: &ListArgs) -> anyhow::Result<()>
     if let Some(words) = &args.search {
         add("q", words);
     }
-    let wanted = if args.all { None } else { Some(args.limit) };
+    let wanted = args.paging.wanted();
     if remote.json {
         let (jobs, next) = read::<Value>(&client, &url, wanted).await?;
         return print::json(&json!({"jobs": jobs, "next": next}).to_string());
@@ -78,10 +72,10 @@ pub(super) async fn list(remote: &Remote, args: &ListArgs) -> anyhow::Result<()>
     if jobs.is_empty() {
         print::line("no jobs")?;
     } else {
-        print::line(table(&jobs, args.wide))?;
+        print::line(table(&jobs, args.paging.wide))?;
     }
     match (next.is_some(), enough) {
-        (true, true) => print::aside(format!("there are more: --limit {} or --all shows them", args.limit * 10)),
+        (true, true) => print::aside(args.paging.more()),
         (true, false) => print::aside("older jobs were not looked at: --all looks at all of them"),
         (false, _) => {}
     }

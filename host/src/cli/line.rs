@@ -2,6 +2,7 @@
 
 use super::client::{Client, Remote};
 use super::id::short;
+use super::paging::Paging;
 use super::print::{self, Table};
 use super::view::Job;
 use super::{jobs, show};
@@ -14,19 +15,12 @@ const PROMPT: usize = 24;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "all")]
-    limit: usize,
-    /// All of them
-    #[arg(long)]
-    all: bool,
-    /// Whole ids, and lines of any length
-    #[arg(long)]
-    wide: bool,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 pub(super) async fn list(remote: &Remote, client: &Client, args: &Args) -> anyhow::Result<()> {
-    let wanted = if args.all { None } else { Some(args.limit) };
+    let wanted = args.paging.wanted();
     let url = url(client);
     if remote.json {
         let (jobs, next) = jobs::read::<serde_json::Value>(client, &url, wanted).await?;
@@ -36,9 +30,9 @@ pub(super) async fn list(remote: &Remote, client: &Client, args: &Args) -> anyho
     if jobs.is_empty() {
         return print::line("nothing runs, and nothing waits");
     }
-    print::line(table(&jobs, args.wide))?;
+    print::line(table(&jobs, args.paging.wide))?;
     if next.is_some() {
-        print::aside(format!("there are more: --limit {} or --all shows them", args.limit * 10));
+        print::aside(args.paging.more());
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod job;
 mod jobs;
 mod line;
 mod logging;
+mod paging;
 mod patience;
 mod place;
 mod print;
