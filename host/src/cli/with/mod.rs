@@ -10,11 +10,15 @@ mod cgroup;
 #[cfg(target_os = "linux")]
 mod confine;
 #[cfg(target_os = "linux")]
+mod farewell;
+#[cfg(target_os = "linux")]
 mod guardian;
 #[cfg(target_os = "linux")]
 mod holder;
 #[cfg(target_os = "linux")]
 mod lease;
+#[cfg(target_os = "linux")]
+mod line;
 #[cfg(target_os = "linux")]
 mod namespace;
 #[cfg(target_os = "linux")]

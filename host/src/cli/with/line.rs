@@ -1,0 +1,175 @@
+//! The holder in line: until the device is its own, or until somebody has had enough.
+
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use rustix::process::Signal;
+use serde_json::json;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::super::bar::Bar;
+use super::super::client::Client;
+use super::super::exit::Ended;
+use super::super::stderr::say;
+use super::super::view::Job;
+use super::farewell::{FAREWELL, told};
+use super::lease::{Lease, News};
+use super::signals::{Heard, Signals};
+
+/// How long the host may be away while the command waits in line.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What comes of waiting in line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The device is ours, as this attempt.
+    Ours(u32),
+    /// It was, as this attempt, and the job was cancelled before the command could begin.
+    Cancelled(u32),
+}
+
+/// Waits for the device.
+pub(super) async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &Client) -> anyhow::Result<Turn> {
+    // None when there is nothing to show.
+    let mut bar = Some(line());
+    let (mut away_since, mut granted, mut expiry) = (None, None, lease.expiry());
+    loop {
+        // What is granted too late is void, until the host answers again: it would have said by now if it were not ours.
+        if let Some((attempt, warning)) = granted.take_if(|_| lease.is_valid()) {
+            if let Some(warning) = warning {
+                say(format!("easel: {warning}"));
+            }
+            return Ok(Turn::Ours(attempt));
+        }
+        let news = tokio::select! {
+            news = lease.next() => news,
+            heard = signals.next() => match heard {
+                Heard::Suspend => continue,
+                Heard::Interrupt => return Err(leave(lease, signals, client, Signal::INT).await),
+                Heard::Quit => return Err(leave(lease, signals, client, Signal::QUIT).await),
+                Heard::End(signal) => return Err(leave(lease, signals, client, signal).await),
+            },
+            () = expiry.renewed(), if granted.is_some() => continue,
+            () = patience(away_since) => bail!("the host was away for too long, and the place in line may be lost"),
+        };
+        match news {
+            News::Waiting(job) => bar.get_or_insert_with(line).job(&job),
+            News::Granted { attempt, warning } => {
+                // A terminal may take its time to clear it, and the lease must be valid after that.
+                bar = None;
+                granted = Some((attempt, warning));
+            }
+            News::Away(error) => {
+                granted = None;
+                away_since = away_since.or(Some(Instant::now()));
+                bar.get_or_insert_with(line).wait(format!("{error}, trying to get it back"));
+            }
+            News::Back => away_since = None,
+            News::Ended(job) => return Err(lost(&job)),
+            News::Failed(error) => return Err(error.into()),
+            News::End => {
+                if let Some((attempt, _)) = granted {
+                    return Ok(Turn::Cancelled(attempt));
+                }
+            }
+        }
+    }
+}
+
+/// How the place in line is shown.
+fn line() -> Bar {
+    Bar::that_says(say)
+}
+
+async fn patience(away_since: Option<Instant>) {
+    match away_since {
+        Some(since) => sleep_until(since + PATIENCE).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Gives up the place in line; and the device, if its turn came at the same moment.
+async fn leave(lease: &mut Lease, signals: &mut Signals, client: &Client, signal: Signal) -> anyhow::Error {
+    if let Some(terms) = lease.terms() {
+        match timeout(FAREWELL, client.post(&["v1", "jobs", &terms.job, "cancel"])).await {
+            Ok(Ok(answer)) => {
+                say(format!("easel: left the line, job {} is cancelled", terms.job));
+                if answer.parse::<Job>().is_ok_and(|job| job.status.to_string() == "processing") {
+                    give_back(lease, signals).await;
+                }
+            }
+            _ => say(format!("easel: left the line; the host cancels job {} when it notices", terms.job)),
+        }
+    }
+    Ended(u8::try_from(128 + signal.as_raw()).unwrap_or(1)).into()
+}
+
+/// Gives the device back as soon as the host says as which attempt it is ours: nothing has begun there.
+async fn give_back(lease: &mut Lease, signals: &mut Signals) {
+    let granted = async {
+        loop {
+            match lease.next().await {
+                News::Granted { attempt, .. } => return Some(attempt),
+                News::Ended(_) | News::Failed(_) => return None,
+                _ => {}
+            }
+        }
+    };
+    if let Ok(Some(attempt)) = timeout(FAREWELL, granted).await {
+        lease.report(json!({"type": "done", "attempt": attempt, "ended_for": "stopped"}));
+        told(lease, signals).await;
+    }
+}
+
+/// The job has ended before its command has begun.
+fn lost(job: &Job) -> anyhow::Error {
+    match &job.error {
+        Some(error) => anyhow!("job {} ended before its command could begin: {error}", job.id),
+        None => anyhow!("job {} was {} before its command could begin", job.id, job.status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::super::fake_host::FakeHost;
+    use super::super::Args;
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    async fn as_attempt(connections: Vec<Vec<&'static str>>) -> Result<Turn, String> {
+        let host = FakeHost::start(connections).await;
+        let Line { args } = Line::parse_from(["with", "gpu0", "--", "true"]);
+        let mut lease = Lease::ask(host.client(), &args, "true").map_err(|error| error.to_string())?;
+        let granted = in_line(&mut lease, &mut Signals::none(), &host.client()).await;
+        granted.map_err(|error| error.to_string())
+    }
+
+    const HELLO: &str = r#"{"type":"hello","job_id":"J","grace_ms":60000,"ending_ms":10}"#;
+    const LATE: &str = r#"{"type":"hello","job_id":"J","grace_ms":0,"ending_ms":10}"#;
+    const GRANTED: &str = r#"{"type":"granted","job_id":"J","attempt":3,"device":"gpu0","warning":null}"#;
+    const END: &str = r#"{"type":"end","reason":"cancelled"}"#;
+    const LOST: &str = r#"{"type":"ended","job":{"id":"J","status":"cancelled"}}"#;
+
+    #[tokio::test]
+    async fn the_device_is_ours_when_it_is_granted_through_a_broken_connection_too() {
+        assert_eq!(as_attempt(vec![vec![HELLO], vec![HELLO, GRANTED]]).await, Ok(Turn::Ours(3)));
+    }
+
+    #[tokio::test]
+    async fn what_is_granted_after_the_lease_has_expired_is_not_ours() {
+        let outcome = as_attempt(vec![vec![LATE, GRANTED], vec![HELLO, LOST]]).await;
+        assert_eq!(outcome, Err("job J was cancelled before its command could begin".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_is_cancelled_before_the_lease_is_valid_is_not_started() {
+        assert_eq!(as_attempt(vec![vec![LATE, GRANTED, END], vec![HELLO]]).await, Ok(Turn::Cancelled(3)));
+    }
+}
