@@ -28,6 +28,7 @@ pub use backend::{BUILTINS, Backend, Component, Retry, Secret, SecretError};
 pub use error::ConfigError;
 pub use load::{DEFAULT_FILE, ForgeUrl, Overrides};
 pub use parse::listen_address;
+pub use rules::LONGEST_GRACE;
 
 /// Everything that an operator decides.
 #[derive(Debug, Clone, Deserialize)]

@@ -11,8 +11,11 @@ use super::{BUILTINS, Backend, Component, Config, ConfigError, Database, Device,
 /// Below, the database would do nothing but flush; above, a flush would take seconds.
 const LOG: RangeInclusive<ByteSize> = ByteSize::kib(256)..=ByteSize::mib(256);
 
-/// Less would end a command at the first hiccup; more would keep the device from everybody for longer than they bear.
-const GRACE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+/// The most that `command_grace` may be: more would keep a device from everybody for longer than they bear.
+pub const LONGEST_GRACE: Duration = Duration::from_hours(1);
+
+/// Less would end a command at the first hiccup.
+const GRACE: RangeInclusive<Duration> = Duration::from_secs(1)..=LONGEST_GRACE;
 
 /// The most that a point of priority may be worth: with 100 points, a million turns.
 const WORTH: u32 = 10_000;

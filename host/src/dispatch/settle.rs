@@ -53,7 +53,7 @@ impl Dispatch {
     /// this host started, has promised it.
     async fn outwait(&self, dirty: &Occupant) -> anyhow::Result<()> {
         let job = self.scheduler.job(dirty.job).await?;
-        let promise = job.map_or(self.holders.usual(), |job| Terms::of(&job)).promise();
+        let promise = job.map_or_else(Terms::unknown, |job| Terms::of(&job)).promise();
         tracing::info!(device = self.device, job = %dirty.job, "a command may still run on the device: waiting {promise:?} for its holder to end it");
         tokio::time::sleep(promise).await;
         Ok(())
