@@ -13,6 +13,7 @@ mod open;
 mod place;
 mod read;
 mod schema;
+mod script;
 mod stamp;
 #[cfg(test)]
 mod suite;

@@ -1,0 +1,296 @@
+//! What a batch changed, as statements.
+//!
+//! Documents, not transactions, are what a batch costs, so a job that changed twice is written once. The events of a commit are
+//! one row, keyed by the last of them; it comes last, and answers with what became of the messages.
+
+use std::collections::{BTreeMap, HashMap};
+
+use easel_core::json::text_of;
+use easel_core::message::report;
+use easel_core::{BatchId, Change, Draft, Event, Job, JobId, Remains, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::read::key_id;
+
+/// Statements and the values that they name.
+#[derive(Default)]
+pub(super) struct Script {
+    pub(super) sql: String,
+    pub(super) values: Vec<(String, Value)>,
+    messages: Vec<String>,
+}
+
+impl Script {
+    /// All that `draft` changed, and its events.
+    pub(super) fn of(draft: &Draft) -> Self {
+        let mut script = Self::default();
+        script.jobs(&draft.changes);
+        script.batches(&draft.changes);
+        script.remains(&draft.changes);
+        script.devices(&draft.changes);
+        for change in &draft.changes {
+            script.change(change, &draft.events);
+        }
+        script.events(&draft.events);
+        script
+    }
+
+    /// A name for `value`, to stand in a statement.
+    fn bind(&mut self, value: Value) -> String {
+        let name = format!("v{}", self.values.len());
+        self.values.push((name.clone(), value));
+        format!("${name}")
+    }
+
+    /// The rows of jobs: each as it is in the end, new ones in one statement.
+    fn jobs(&mut self, changes: &[Change]) {
+        let mut last: HashMap<JobId, Option<&Job>> = HashMap::new();
+        let mut order = Vec::new();
+        for change in changes {
+            let (id, new, job) = match change {
+                Change::NewJob(job) => (job.id, true, Some(job.as_ref())),
+                Change::Job(job) => (job.id, false, Some(job.as_ref())),
+                Change::DeleteJob(id) => (*id, false, None),
+                _ => continue,
+            };
+            if last.insert(id, job).is_none() {
+                order.push((id, new));
+            }
+        }
+        let (mut fresh, mut gone) = (Vec::new(), Vec::new());
+        for (id, new) in order {
+            match (last.get(&id).copied().flatten(), new) {
+                (Some(job), true) => fresh.push(row(job)),
+                (Some(job), false) => {
+                    let (id, row) = (self.bind(json!(id)), row(job));
+                    let row = self.bind(row);
+                    self.sql += &format!("UPDATE type::record('job', {id}) REPLACE {row} RETURN NONE;\n");
+                }
+                // Made and deleted in one batch: there never was a row.
+                (None, true) => {}
+                (None, false) => gone.push(json!(id)),
+            }
+        }
+        if !fresh.is_empty() {
+            let fresh = self.bind(Value::Array(fresh));
+            self.sql += &format!("INSERT INTO job {fresh} RETURN NONE;\n");
+        }
+        self.delete("job", gone);
+    }
+
+    /// Rows of a table that are to go, in one statement.
+    fn delete(&mut self, table: &str, ids: Vec<Value>) {
+        if !ids.is_empty() {
+            let ids = self.bind(Value::Array(ids));
+            self.sql += &format!("DELETE {ids}.map(|$id| type::record('{table}', $id)) RETURN NONE;\n");
+        }
+    }
+
+    /// The rows of batches: which jobs each was made of, and how many of those are left. With the last, it goes.
+    fn batches(&mut self, changes: &[Change]) {
+        let (mut made, mut left): (BTreeMap<BatchId, Vec<JobId>>, BTreeMap<BatchId, usize>) = Default::default();
+        for change in changes {
+            match change {
+                Change::NewJob(job) => {
+                    job.batch_id.into_iter().for_each(|batch| made.entry(batch).or_default().push(job.id));
+                }
+                Change::LeaveBatch(batch) => *left.entry(*batch).or_default() += 1,
+                _ => {}
+            }
+        }
+        for (batch, jobs) in made {
+            let rest = jobs.len() - left.remove(&batch).unwrap_or_default().min(jobs.len());
+            if rest > 0 {
+                let (id, jobs) = (self.bind(json!(batch)), self.bind(json!(jobs)));
+                self.sql += &format!(
+                    "CREATE type::record('batch', {id}) CONTENT {{ jobs: {jobs}, left: {rest} }} RETURN NONE;\n"
+                );
+            }
+        }
+        for (batch, gone) in left {
+            let id = self.bind(json!(batch));
+            self.sql += &format!(
+                "UPDATE type::record('batch', {id}) SET left -= {gone} RETURN NONE;
+                 DELETE type::record('batch', {id}) WHERE left <= 0 RETURN NONE;\n"
+            );
+        }
+    }
+
+    /// What ended jobs leave behind: a job that was run again and ended again has only its last end.
+    fn remains(&mut self, changes: &[Change]) {
+        let mut rows: BTreeMap<(Timestamp, JobId), (bool, Option<&Remains>)> = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::Remains(remains) => {
+                    rows.entry((remains.at, remains.job)).or_default().1 = Some(remains);
+                }
+                // The first that is said of a row tells whether there was one.
+                Change::DropRemains(remains) => {
+                    rows.entry((remains.at, remains.job)).or_insert((true, None)).1 = None;
+                }
+                _ => {}
+            }
+        }
+        let (mut fresh, mut gone) = (Vec::new(), Vec::new());
+        for ((at, job), (old, new)) in rows {
+            if old {
+                gone.push(json!([at, job]));
+            }
+            if let Some(remains) = new {
+                let mut row = document(remains);
+                if let Some(row) = row.as_object_mut() {
+                    row.insert("id".into(), json!([at, job]));
+                }
+                fresh.push(row);
+            }
+        }
+        self.delete("remains", gone);
+        if !fresh.is_empty() {
+            let fresh = self.bind(Value::Array(fresh));
+            self.sql += &format!("INSERT INTO remains {fresh} RETURN NONE;\n");
+        }
+    }
+
+    /// The rows of devices: an outcome and the next claim are one change of the row, and the device waits for it.
+    fn devices(&mut self, changes: &[Change]) {
+        let mut last = BTreeMap::new();
+        for change in changes {
+            if let Change::Device(device) = change {
+                last.insert(&device.name, device);
+            }
+        }
+        for (name, device) in last {
+            let (id, row) = (self.bind(json!(name)), document(device));
+            let row = self.bind(row);
+            self.sql += &format!("UPSERT type::record('device', {id}) REPLACE {row} RETURN NONE;\n");
+        }
+    }
+
+    fn change(&mut self, change: &Change, events: &[Event]) {
+        let at = |seq| events.iter().find(|event| event.seq == seq).map(|event| event.at);
+        match change {
+            Change::NewJob(_) | Change::Job(_) | Change::DeleteJob(_) => {}
+            Change::LeaveBatch(_) | Change::Remains(_) | Change::DropRemains(_) | Change::Device(_) => {}
+            Change::Queue(queue) => {
+                let row = document(queue);
+                let row = self.bind(row);
+                self.sql += &format!("UPSERT meta:queue REPLACE {row} RETURN NONE;\n");
+            }
+            Change::Bindings(bindings) => {
+                let bindings = self.bind(document(bindings));
+                self.sql += &format!("UPSERT meta:bindings REPLACE {{ backends: {bindings} }} RETURN NONE;\n");
+            }
+            Change::History(history) => {
+                let (id, row) = (self.bind(json!(history.backend)), document(history));
+                let row = self.bind(row);
+                self.sql += &format!("UPSERT type::record('history', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::Intent(intent) => {
+                let mut row = document(intent);
+                if let Some(row) = row.as_object_mut() {
+                    // `id` is the record's own name.
+                    row.remove("id");
+                }
+                let (id, row) = (self.bind(json!(intent.id)), self.bind(row));
+                self.sql += &format!("UPSERT type::record('intent', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::DropIntent(id) => {
+                let id = self.bind(json!(id));
+                self.sql += &format!("DELETE type::record('intent', {id}) RETURN NONE;\n");
+            }
+            Change::Key(used) => {
+                let id = self.bind(json!(key_id(&used.owner, &used.key)));
+                let row = self.bind(json!({
+                    "owner": used.owner, "key": used.key, "digest": used.digest, "job": used.job, "at": used.at,
+                }));
+                self.sql += &format!("UPSERT type::record('key', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::Orphan(of) => {
+                let row = json!({"owner": of.owner, "key": of.key, "job": of.job, "at": of.at});
+                let (id, row) = (self.bind(json!([of.at, of.owner, of.key])), self.bind(row));
+                self.sql += &format!("UPSERT type::record('orphan', {id}) REPLACE {row} RETURN NONE;\n");
+            }
+            Change::DropKey(of) => {
+                let (id, job) = (self.bind(json!(key_id(&of.owner, &of.key))), self.bind(json!(of.job)));
+                let orphan = self.bind(json!([of.at, of.owner, of.key]));
+                self.sql += &format!(
+                    "DELETE type::record('key', {id}) WHERE job = {job} RETURN NONE;
+                     DELETE type::record('orphan', {orphan}) RETURN NONE;\n"
+                );
+            }
+            Change::DropEvents { from, before } => {
+                self.sql += &format!("DELETE event:{from}..{before} RETURN NONE;\n");
+            }
+            Change::CreateMessage(new, seq) => {
+                let now = at(*seq);
+                let row = self.bind(json!({
+                    "ticket": seq, "conversation_id": new.conversation_id, "role": new.role, "content": new.content,
+                    "extra_metadata": {}, "text": text_of(&new.extra_metadata), "owner": new.owner, "created_at": now,
+                    "updated_at": now, "seq": seq,
+                }));
+                let id = self.bind(json!(new.id));
+                self.message(&format!("CREATE ONLY type::record('message', {id}) CONTENT {row}"));
+            }
+            Change::PatchMessage { id, content, extra_metadata, seq } => {
+                let mut patch = Map::new();
+                patch.insert("text".into(), json!(text_of(extra_metadata)));
+                patch.insert("updated_at".into(), json!(at(*seq)));
+                patch.insert("seq".into(), json!(seq));
+                if let Some(content) = content {
+                    patch.insert("content".into(), json!(content));
+                }
+                let (id, patch) = (self.bind(json!(id)), self.bind(Value::Object(patch)));
+                self.message(&format!("UPDATE ONLY type::record('message', {id}) MERGE {patch}"));
+            }
+            Change::DeleteMessage(id) => {
+                let id = self.bind(json!(id));
+                self.sql += &format!("DELETE type::record('message', {id}) RETURN NONE;\n");
+            }
+            Change::Report { message, job, queue_position, first } => {
+                let id = self.bind(json!(message));
+                let reporter = self.bind(json!(job.id));
+                let patch = self.bind(json!({
+                    "extra_metadata": report(job, *queue_position), "updated_at": job.updated_at, "seq": job.seq,
+                    "reporter": job.id,
+                }));
+                // Of several jobs of one message only the newest writes: an older one finds another reporter there.
+                let rule = if *first { String::new() } else { format!(" WHERE reporter = {reporter}") };
+                self.sql += &format!("UPDATE type::record('message', {id}) MERGE {patch}{rule} RETURN NONE;\n");
+            }
+        }
+    }
+
+    /// A statement that leaves a message behind which an event will tell of.
+    fn message(&mut self, statement: &str) {
+        let name = format!("m{}", self.messages.len());
+        self.sql += &format!("LET ${name} = ({statement} RETURN *, record::id(id) AS id);\n");
+        self.messages.push(format!("${name}"));
+    }
+
+    fn events(&mut self, events: &[Event]) {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
+        let list = self.bind(json!(document(&events).to_string()));
+        let (first, last) = (self.bind(json!(first.seq)), self.bind(json!(last.seq)));
+        let messages = self.messages.join(", ");
+        self.sql += &format!(
+            "CREATE ONLY type::record('event', {last})
+             CONTENT {{ first: {first}, list: {list}, messages: [{messages}] }} RETURN VALUE {{ messages: messages }};\n"
+        );
+    }
+}
+
+/// A job as a document: what queries ask for, and the whole of it as text. On its way to the disk the database copies a
+/// document several times, and forty fields cost more than all else about a job.
+fn row(job: &Job) -> Value {
+    json!({
+        "id": job.id, "ticket": job.ticket, "status": job.status, "backend": job.backend, "owner": job.owner,
+        "conversation_id": job.conversation_id, "message_id": job.message_id, "text": document(job).to_string(),
+    })
+}
+
+/// A value of the core as a document.
+fn document(value: &impl Serialize) -> Value {
+    // The core's types have string keys and finite numbers: there is nothing that JSON cannot say.
+    serde_json::to_value(value).unwrap_or_default()
+}

@@ -1,0 +1,204 @@
+//! A store under test, with what drives it.
+
+use std::sync::Arc;
+
+use easel_core::command::{Finished, NewJob, NewMessage};
+use easel_core::decide::Limits;
+use easel_core::policy::Backoff;
+use easel_core::state::Binding;
+use easel_core::{
+    Artifact, Cold, Command, Draft, Job, JobId, Json, KeyOf, Message, MessageId, Outcome, Reply, Retention, State,
+    decide,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::store::{Committed, Location, Opened, Sizes, Store};
+
+pub const SIZES: Sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
+pub const LIMITS: Limits = Limits {
+    max_waiting: 1000,
+    max_waiting_per_owner: 1000,
+    priority_worth: 10,
+    slice: 256,
+    retention: Retention::EVERYTHING,
+};
+
+/// A store, the state that goes with it, and what it takes to open both again.
+pub struct Bench {
+    pub location: Location,
+    pub data: tempfile::TempDir,
+    pub store: Store,
+    pub state: State,
+    pub commits: u64,
+    pub limits: Limits,
+    pub now: i64,
+}
+
+impl Bench {
+    pub async fn on(location: impl Fn(&std::path::Path) -> Location) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let location = location(data.path());
+        let opened = Store::open(&location, SIZES, data.path()).await.unwrap();
+        Self::with(location, data, opened)
+    }
+
+    fn with(location: Location, data: tempfile::TempDir, opened: Opened) -> Self {
+        let mut devices: Vec<_> = opened.devices.iter().map(|device| device.name.clone()).collect();
+        if devices.is_empty() {
+            devices.push("gpu0".into());
+        }
+        let (store, state, commits) = opened.rebuild(devices, vec![("stub".into(), binding())]);
+        Self { location, data, store, state, commits, limits: LIMITS, now: 1_000_000 }
+    }
+
+    pub async fn reopened(self) -> Self {
+        self.store.close().await.unwrap();
+        let opened = Store::open(&self.location, SIZES, self.data.path()).await.unwrap();
+        Self::with(self.location, self.data, opened)
+    }
+
+    /// Decides the commands as one batch and commits them; what each was answered.
+    pub async fn batch(&mut self, commands: Vec<Command>) -> Vec<Reply> {
+        let mut names = Default::default();
+        commands.iter().for_each(|command| command.name_into(&mut names));
+        let cold = Cold {
+            jobs: self
+                .store
+                .jobs_by_id(&names.jobs)
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|job| (job.id, Arc::new(job)))
+                .collect(),
+            messages: self.store.message_heads(&names.messages).await.unwrap().into_iter().collect(),
+            keys: self
+                .store
+                .keys(&names.keys)
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|used| ((used.owner.clone(), used.key.clone()), used))
+                .collect(),
+        };
+        let mut draft = Draft::new(self.state.clone(), cold);
+        self.now += 1;
+        let replies =
+            commands.into_iter().map(|command| decide(&mut draft, command, self.limits, self.now).unwrap()).collect();
+        self.commits += 1;
+        let Committed::Yes(logged) = self.store.commit(&draft, self.commits, self.now).await.unwrap() else {
+            panic!("not committed")
+        };
+        assert_eq!(logged.iter().map(|logged| logged.event.clone()).collect::<Vec<_>>(), draft.events);
+        self.state = draft.state;
+        replies
+    }
+
+    pub async fn submit(&mut self, new: NewJob) -> Job {
+        let Some(Reply::Job(job, _)) = self.batch(vec![Command::Submit(Box::new(new))]).await.pop() else { panic!() };
+        Job::clone(&job)
+    }
+
+    /// Claims the next job and completes it.
+    pub async fn run_one(&mut self) -> Job {
+        let turn = |finished, claim| Command::Turn { device: "gpu0".into(), finished, claim };
+        let Some(Reply::Turn(Some(claimed))) = self.batch(vec![turn(None, true)]).await.pop() else { panic!() };
+        let finished = Finished {
+            job: claimed.job.id,
+            attempt: claimed.job.attempt,
+            outcome: Outcome::Complete,
+            clean: true,
+            took: Some(5),
+            progress: 99,
+            result: Some(Json::of(&json!({"seed": 7}))),
+            artifacts: vec![artifact()],
+            error: None,
+            retry_after_ms: None,
+        };
+        self.batch(vec![turn(Some(Box::new(finished)), false)]).await;
+        self.store.job(claimed.job.id).await.unwrap().unwrap()
+    }
+
+    /// Proposes jobs and keys for pruning; the jobs that went.
+    pub async fn prune(&mut self, jobs: Vec<JobId>, keys: Vec<KeyOf>) -> Vec<JobId> {
+        let Some(Reply::Pruned(gone)) = self.batch(vec![Command::Prune { jobs, keys }]).await.pop() else { panic!() };
+        gone
+    }
+
+    /// The jobs that have ended, as they did, with the bytes that they left.
+    pub async fn remains(&self) -> Vec<(JobId, u64)> {
+        let found = self.store.remains((i64::MIN, None), i64::MAX, 100).await.unwrap();
+        found.into_iter().map(|remains| (remains.job, remains.bytes)).collect()
+    }
+
+    pub async fn rows(&self, table: &str) -> usize {
+        let sql = format!("SELECT VALUE id FROM {table}");
+        let found: Vec<surrealdb::types::RecordId> =
+            self.store.db().await.unwrap().query(sql).await.unwrap().take(0).unwrap();
+        found.len()
+    }
+
+    pub async fn message(&mut self, extra: Value) -> MessageId {
+        let id = MessageId(Uuid::now_v7());
+        let new = NewMessage {
+            id,
+            conversation_id: "c1".into(),
+            role: "assistant".into(),
+            content: "…".into(),
+            extra_metadata: extra.as_object().unwrap().clone(),
+            owner: "local".into(),
+        };
+        self.batch(vec![Command::CreateMessage(Box::new(new))]).await;
+        id
+    }
+
+    pub async fn patch(&mut self, id: MessageId, extra: Value) -> Message {
+        let extra_metadata = Some(extra.as_object().unwrap().clone());
+        self.batch(vec![Command::PatchMessage { id, content: None, extra_metadata }]).await;
+        self.store.message(id).await.unwrap().unwrap()
+    }
+}
+
+pub fn artifact() -> Artifact {
+    let (name, mime, sha256) = ("0.txt".into(), "text/plain".into(), "abc".into());
+    Artifact { name, mime, size: 5, sha256, width: None, height: None, attempt: 1 }
+}
+
+pub fn keyed(key: &str) -> NewJob {
+    NewJob { key: Some((key.into(), "digest".into())), ..new_job() }
+}
+
+pub fn binding() -> Binding {
+    Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff: Backoff { base: 0, max: 0 }, commands: false }
+}
+
+pub fn cancel(job: JobId) -> Command {
+    Command::Cancel { job, by: "local".into() }
+}
+
+pub fn delete(job: JobId) -> Command {
+    Command::Delete { job, by: "local".into() }
+}
+
+pub fn new_job() -> NewJob {
+    NewJob {
+        user: None,
+        priority: 0,
+        not_before: None,
+        timeout_s: None,
+        batch_id: None,
+        depends_on: vec![],
+        on_dependency_failure: Default::default(),
+        work: None,
+        id: JobId(Uuid::now_v7()),
+        backend: "stub".into(),
+        owner: "local".into(),
+        params: Json::of(&json!({"prompt": "a red fox", "seed": 18446744073709551615u64, "cfg": 1.0})),
+        inputs: vec![],
+        metadata: Json::of(&json!({"at": "2026-01-01T00:00:00Z", "id": "job:1"})),
+        conversation_id: Some("c1".into()),
+        message_id: None,
+        max_attempts: 3,
+        key: None,
+    }
+}

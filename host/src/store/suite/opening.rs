@@ -1,0 +1,58 @@
+//! What a store on a disk must know when it is opened again, and to whom it must not open.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices() {
+    let mut bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    for _ in 0..3 {
+        bench.submit(new_job()).await;
+    }
+    bench.run_one().await;
+    bench
+        .batch(vec![Command::PauseQueue { reason: Some("maintenance".into()), unload: true, by: "local".into() }])
+        .await;
+    let which = easel_core::Which { owners: vec!["nobody".into()], ..Default::default() };
+    let intent = Intent { id: 7, purpose: easel_core::Purpose::Cancel { which, until: 1 }, by: None, after: 0 };
+    let mut draft = Draft::new(bench.state.clone(), Cold::default());
+    draft.changes.push(easel_core::Change::Intent(intent.clone()));
+    bench.commits += 1;
+    assert!(matches!(bench.store.commit(&draft, bench.commits, 0).await, Ok(Committed::Yes(_))));
+    let history = bench.state.history("stub").cloned();
+    let (seq, ticket, commits) = (bench.state.seq, bench.state.ticket, bench.commits);
+    let waiting: Vec<JobId> = bench.state.jobs().map(|job| job.id).collect();
+
+    let mut bench = bench.reopened().await;
+
+    assert_eq!((bench.state.seq, bench.state.ticket, bench.commits), (seq, ticket, commits));
+    assert_eq!(bench.state.jobs().map(|job| job.id).collect::<Vec<_>>(), waiting);
+    assert!(bench.state.device("gpu0").unwrap().free());
+    let paused = bench.state.queue().paused.clone().unwrap();
+    assert_eq!((paused.reason.as_deref(), paused.by.as_str()), (Some("maintenance"), "local"));
+    assert!(history.is_some() && bench.state.history("stub").cloned() == history);
+    assert_eq!(bench.state.intents().cloned().collect::<Vec<_>>(), [intent]);
+    bench.submit(new_job()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_open_cannot_be_opened_again() {
+    let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    let second = Store::open(&bench.location, SIZES, bench.data.path()).await;
+    assert!(matches!(second.err(), Some(StoreError::Held(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_a_later_version_is_left_alone() {
+    let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    bench.store.db().await.unwrap().query("UPDATE meta:store SET schema = 99").await.unwrap().check().unwrap();
+    bench.store.close().await.unwrap();
+    let opened = Store::open(&bench.location, SIZES, bench.data.path()).await;
+    assert!(matches!(opened.err(), Some(StoreError::Newer { found: 99, .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_data_directory_is_refused_to_another_store() {
+    let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    let other = Location::SurrealKv(bench.data.path().join("other"));
+    assert!(matches!(Store::open(&other, SIZES, bench.data.path()).await.err(), Some(StoreError::Mismatch { .. })));
+}
