@@ -6,6 +6,7 @@
 //! kill/drive.rs     the clients
 //! kill/ledger.rs    what they were told
 //! kill/log.rs       the log as text
+//! kill/evidence.rs  what is judged by
 //! kill/checks.rs    the invariants
 //! kill/proof.rs     that the checks find out what they are there to find out
 //! ```
@@ -15,6 +16,7 @@
 
 mod checks;
 mod drive;
+mod evidence;
 mod ledger;
 mod log;
 mod proof;
@@ -22,8 +24,8 @@ mod proof;
 use crate::harness::api::{ended, text};
 use crate::harness::socket::place;
 use crate::harness::{Api, Config, Home, Host, Random, Seed, Socket, eventually};
-use checks::Evidence;
 use drive::{Memory, Round};
+use evidence::Evidence;
 use log::read_on;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

@@ -31,7 +31,9 @@
 pub mod api;
 pub mod cli;
 pub mod forge;
+pub mod home;
 pub mod host;
+pub mod process;
 pub mod random;
 pub mod raw;
 pub mod socket;
@@ -39,7 +41,8 @@ pub mod socket;
 pub use api::{Api, Reply};
 pub use cli::{Exit, easel};
 pub use forge::Forge;
-pub use host::{Config, Home, Host};
+pub use home::{Config, Home};
+pub use host::Host;
 pub use random::{Random, Seed};
 pub use socket::{Next, Socket, history};
 

@@ -1,6 +1,6 @@
 //! The checks themselves, checked: a small history in order passes, and each way of breaking a promise is found out.
 
-use super::checks::Evidence;
+use super::evidence::Evidence;
 use super::ledger::Ledger;
 use crate::harness::{Reply, Seed};
 use serde_json::{Value, json};
