@@ -175,6 +175,33 @@ async fn queries_that_come_during_a_flush_are_answered_after_it() {
     }
 }
 
+/// Its compaction and a read of several rows may each wait for what the other has, for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_engines_own_tasks_have_their_turn_only_while_it_is_opened_and_closed() {
+    let home = tempfile::tempdir().unwrap();
+    let engine = open(home.path(), Sizes { log: 0, ..ROOMY }).await;
+    let turn = Arc::new(AtomicBool::new(false));
+    let place_a_task = async || {
+        let slot = engine.open.read().await;
+        let runtime = slot.as_ref().unwrap().tasks.0.as_ref().unwrap();
+        assert!(runtime.metrics().num_alive_tasks() > 0, "the engine's tasks are elsewhere");
+        let told = turn.clone();
+        runtime.spawn(async move { told.store(true, Ordering::SeqCst) });
+    };
+    for _ in 0..2 {
+        turn.store(false, Ordering::SeqCst);
+        place_a_task().await;
+
+        write(&engine, 0..100).await;
+        assert_eq!(missing(&engine, 0..100).await, [0u32; 0]);
+        engine.db().await.unwrap().query("DELETE row").await.unwrap().check().unwrap();
+        assert!(!turn.load(Ordering::SeqCst), "while it is used");
+
+        engine.flush_if_due().await.unwrap();
+        assert!(turn.load(Ordering::SeqCst), "when it was closed");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_may_be_called_whatever_an_address_can_carry_and_nothing_else() {
     let home = tempfile::tempdir().unwrap();

@@ -125,3 +125,74 @@ impl Crowd {
         Ok((seq, frame))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use easel_core::command::NewMessage;
+    use easel_core::decide::Limits;
+    use easel_core::{Command, MessageId, Retention};
+    use futures_util::poll;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::scheduler::Setup;
+    use crate::store::{Location, Sizes, Store};
+
+    const LIMITS: Limits = Limits {
+        max_waiting: 9,
+        max_waiting_per_owner: 9,
+        priority_worth: 1,
+        slice: 9,
+        retention: Retention::EVERYTHING,
+    };
+
+    /// A scheduler on this store.
+    async fn begun(data: &std::path::Path) -> (Store, Scheduler, tokio::task::JoinHandle<anyhow::Result<()>>) {
+        let location = Location::SurrealKv(data.join("store"));
+        let opened = Store::open(&location, Sizes { log: 1 << 20, memtable: 64 << 20 }, data).await.unwrap();
+        let store = opened.store.clone();
+        let setup =
+            Setup { devices: vec!["gpu0".into()], backends: Vec::new(), limits: LIMITS, clock: Clock::default() };
+        let (scheduler, writer) = Scheduler::start(opened, setup);
+        (store, scheduler, writer)
+    }
+
+    /// A scheduler whose store has an event that it remembers no more.
+    async fn restarted(data: &std::path::Path) -> Scheduler {
+        let (store, scheduler, writer) = begun(data).await;
+        let message = NewMessage {
+            id: MessageId(Uuid::now_v7()),
+            conversation_id: "c1".into(),
+            role: "user".into(),
+            content: "…".into(),
+            extra_metadata: Default::default(),
+            owner: "local".into(),
+        };
+        scheduler.send(Command::CreateMessage(Box::new(message))).await.unwrap();
+        scheduler.close();
+        writer.await.unwrap().unwrap();
+        drop(scheduler);
+        store.close().await.unwrap();
+        begun(data).await.1
+    }
+
+    /// On one thread: what is asked of the store is not answered before somebody waits.
+    #[tokio::test]
+    async fn four_read_the_log_from_the_store_at_a_time_and_a_fifth_waits_for_one_of_them() {
+        let data = tempfile::tempdir().unwrap();
+        let (scheduler, crowds) = (restarted(data.path()).await, Crowds::default());
+        let mut readers: Vec<_> = (0..5).map(|_| Box::pin(crowds.stored(&scheduler, 0, 10))).collect();
+        for reader in &mut readers {
+            assert!(poll!(reader).is_pending());
+        }
+        let fifth = readers.pop().unwrap();
+        assert_eq!(crowds.reading.available_permits(), 0);
+
+        drop(readers);
+
+        assert_eq!(crowds.reading.available_permits(), 3, "one is the fifth's, who has waited for it");
+        assert_eq!(fifth.await.unwrap().unwrap().len(), 1);
+        assert_eq!(crowds.reading.available_permits(), 4);
+    }
+}
