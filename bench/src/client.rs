@@ -8,7 +8,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 pub struct Client {
@@ -45,11 +46,24 @@ impl Client {
         accepted(path, self.send(Method::POST, path, body).await?)
     }
 
-    /// Gets JSON.
-    pub async fn get(&mut self, path: &str) -> anyhow::Result<Value> {
-        let answer = accepted(path, self.send(Method::GET, path, Bytes::new()).await?)?;
-        serde_json::from_slice(&answer).with_context(|| format!("{path} did not answer with JSON"))
+    /// Posts what must be accepted; what the answer says.
+    pub async fn ask<T: DeserializeOwned>(&mut self, path: &str, body: Bytes) -> anyhow::Result<T> {
+        read(path, &self.post(path, body).await?)
     }
+
+    /// Gets what is there.
+    pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> anyhow::Result<T> {
+        read(path, &accepted(path, self.send(Method::GET, path, Bytes::new()).await?)?)
+    }
+}
+
+/// A request's body.
+pub fn body(of: &impl Serialize) -> anyhow::Result<Bytes> {
+    Ok(serde_json::to_vec(of)?.into())
+}
+
+fn read<T: DeserializeOwned>(path: &str, answer: &Bytes) -> anyhow::Result<T> {
+    serde_json::from_slice(answer).with_context(|| format!("{path} did not answer as it should"))
 }
 
 fn accepted(path: &str, (status, body): (StatusCode, Bytes)) -> anyhow::Result<Bytes> {

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use easel_wire::Queue;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -73,7 +74,7 @@ impl Home {
         let mut process = command.spawn().with_context(|| format!("cannot run {}", self.easel.display()))?;
         let address = timeout(PATIENCE, ready(&mut process)).await.context("the host does not get ready")?;
         let address = address.with_context(|| said(&log))?;
-        Client::connect(address).await?.get("/v1/queue").await?;
+        Client::connect(address).await?.get::<Queue>("/v1/queue").await?;
         Ok((Host { process, address }, begun.elapsed()))
     }
 }

@@ -43,16 +43,15 @@ pub fn id(number: u64) -> JobId {
 /// The job that front ends are taken to submit, of one of many owners.
 pub fn new_job(number: u64) -> NewJob {
     let picture = line::picture(number % 1000);
-    let part = |name: &str| Json::of(picture.get(name).unwrap_or(&serde_json::Value::Null));
     NewJob {
         id: id(number),
         backend: BACKEND.to_owned(),
         owner: format!("owner-{}", number % OWNERS),
         user: None,
         priority: 0,
-        params: part("params"),
+        params: Json::of(&picture.params.into()),
         inputs: Vec::new(),
-        metadata: part("metadata"),
+        metadata: Json::of(&picture.metadata.unwrap_or_default().into()),
         conversation_id: Some(format!("conversation-{}", number % 1000)),
         message_id: None,
         max_attempts: 3,

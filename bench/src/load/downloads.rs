@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bytes::Bytes;
-use serde_json::{Value, json};
+use easel_wire::{Job, Status};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::bench::Bench;
+use crate::client::body;
 use crate::host::Host;
+use crate::line;
 
 pub const ALL: usize = 2_000;
 /// More than the system takes from the host for one connection.
@@ -23,18 +24,17 @@ const OFTEN: Duration = Duration::from_millis(100);
 /// Makes an artifact; where it is.
 pub async fn artifact(host: &Host) -> anyhow::Result<String> {
     let mut client = host.client().await?;
-    let body = json!({"backend": "fakes", "params": {"artifacts": 1, "artifact_bytes": SIZE}});
-    let job: Value = serde_json::from_slice(&client.post("/v1/jobs", Bytes::from(body.to_string())).await?)?;
-    let path = format!("/v1/jobs/{}", job.get("id").and_then(Value::as_str).context("a job without an id")?);
+    let new = line::fake([("artifacts", 1.into()), ("artifact_bytes", SIZE.into())]);
+    let job: Job = client.ask("/v1/jobs", body(&new)?).await?;
+    let path = format!("/v1/jobs/{}", job.id);
     loop {
-        let job = client.get(&path).await?;
-        match job.get("status").and_then(Value::as_str) {
-            Some("complete") => {
-                let url = job.pointer("/artifacts/0/url").and_then(Value::as_str);
-                return Ok(url.context("a job without its artifact")?.to_owned());
+        let job: Job = client.get(&path).await?;
+        match job.status {
+            Status::Complete => {
+                return Ok(job.artifacts.into_iter().next().context("a job without its artifact")?.url);
             }
-            Some("error" | "cancelled") | None => anyhow::bail!("the artifact could not be made: {job}"),
-            Some(_) => sleep(OFTEN).await,
+            Status::Error | Status::Cancelled => anyhow::bail!("the artifact could not be made: {:?}", job.error),
+            _ => sleep(OFTEN).await,
         }
     }
 }

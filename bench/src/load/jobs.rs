@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use bytes::Bytes;
-use serde_json::{Value, json};
+use easel_wire::{NewJob, Queue};
 use tokio::time::sleep;
 
 use crate::bench::Bench;
+use crate::client::body;
 use crate::host::Host;
+use crate::line;
 
 pub const ALL: u64 = 2_400;
 const CLIENTS: u64 = 16;
@@ -20,10 +20,8 @@ const OFTEN: Duration = Duration::from_millis(500);
 
 pub async fn run(host: &Host, bench: &Bench) -> anyhow::Result<()> {
     let bar = bench.bar("large jobs", ALL);
-    let body = json!({
-        "backend": "fakes", "params": {"steps": 0, "echo": "x".repeat(PARAMS)}, "metadata": {"note": "y".repeat(METADATA)},
-    });
-    let body = Bytes::from(body.to_string());
+    let metadata = Some(line::fields([("note", "y".repeat(METADATA).into())]));
+    let body = body(&NewJob { metadata, ..line::fake([("steps", 0.into()), ("echo", "x".repeat(PARAMS).into())]) })?;
     let clients = (0..CLIENTS).map(|_| async {
         let mut client = host.client().await?;
         for _ in 0..ALL / CLIENTS {
@@ -35,11 +33,9 @@ pub async fn run(host: &Host, bench: &Bench) -> anyhow::Result<()> {
     futures_util::future::try_join_all(clients).await?;
     let mut client = host.client().await?;
     loop {
-        let queue = client.get("/v1/queue").await?;
-        let waiting = queue.get("length").and_then(Value::as_u64).context("a queue without a length")?;
-        let running = queue.get("processing").and_then(Value::as_array).map_or(0, Vec::len);
-        bar.set_position(ALL - waiting);
-        if waiting == 0 && running == 0 {
+        let queue: Queue = client.get("/v1/queue").await?;
+        bar.set_position(ALL - queue.length);
+        if queue.length == 0 && queue.processing.is_empty() {
             break;
         }
         sleep(OFTEN).await;

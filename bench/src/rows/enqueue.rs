@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::bench::Bench;
-use crate::client::Client;
+use crate::client::{Client, body};
 use crate::commits;
 use crate::host::{Home, Host, processor};
 use crate::limits::Limits;
@@ -65,7 +65,7 @@ async fn run(host: &Host, time: Duration) -> anyhow::Result<(f64, Vec<f64>)> {
     let begun = Instant::now();
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
-        let body = Bytes::from(line::picture(number).to_string());
+        let body = body(&line::picture(number))?;
         clients.push(tokio::spawn(submit(host.client().await?, body, begun + time)));
     }
     let mut latencies = Vec::new();

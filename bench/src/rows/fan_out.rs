@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use easel_wire::ConversationPage;
 use futures_util::StreamExt as _;
-use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -16,7 +16,7 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::bench::Bench;
-use crate::client::Client;
+use crate::client::{Client, body};
 use crate::files;
 use crate::host::Home;
 use crate::line;
@@ -50,9 +50,8 @@ pub async fn measure(bench: &Bench) -> anyhow::Result<Section> {
     let mut waiting = line::submit(&mut client, (0..line::BATCH).map(line::picture)).await?.into_iter();
 
     // They come back after a while, as it were: two thousand snapshots of the line would be another measurement.
-    let conversation = client.get("/v1/conversations/none/messages").await?;
-    let cursor = conversation.get("cursor").and_then(Value::as_str).context("a conversation without a cursor")?;
-    let url = format!("ws://{}/v1/ws?since={cursor}", host.address);
+    let conversation: ConversationPage = client.get("/v1/conversations/none/messages").await?;
+    let url = format!("ws://{}/v1/ws?since={}", host.address, conversation.cursor);
     let (news, mut inbox) = mpsc::unbounded_channel();
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
@@ -68,7 +67,7 @@ pub async fn measure(bench: &Bench) -> anyhow::Result<Section> {
         let (mut arrived, mut left) = (Vec::new(), Vec::new());
         for _ in 0..EVENTS {
             let job = waiting.next().context("no job waits")?;
-            let body = Bytes::from(line::picture(0).to_string());
+            let body = body(&line::picture(0))?;
             arrived.extend(event(&mut client, "/v1/jobs", body, &mut inbox).await?);
             left.extend(event(&mut client, &format!("/v1/jobs/{job}/cancel"), Bytes::new(), &mut inbox).await?);
             bar.inc(2);

@@ -4,7 +4,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use easel_wire::{Jobs, Queue};
+use uuid::Uuid;
 
 use crate::bench::Bench;
 use crate::client::Client;
@@ -27,7 +28,7 @@ pub async fn measure(bench: &Bench, limits: &Limits) -> anyhow::Result<Section> 
     let (host, _) = home.start().await?;
     let mut client = host.client().await?;
     line::pause(&mut client).await?;
-    let job = |_| json!({"backend": "fakes", "params": {"steps": 0}});
+    let job = |_| line::fake([("steps", 0.into())]);
     let batches = line::fill(&mut client, WAITING + RUNS * RUN, job, &bar).await?;
 
     bar.set_position(0);
@@ -44,7 +45,7 @@ pub async fn measure(bench: &Bench, limits: &Limits) -> anyhow::Result<Section> 
     }
     let mut times = Vec::new();
     // A few more than asked for have run by the time that each pause is heard.
-    for batch in batches.iter().take(RUNS as usize + 1) {
+    for batch in batches.into_iter().take(RUNS as usize + 1) {
         times.extend(completed(&mut client, batch).await?);
     }
     times.sort_unstable();
@@ -78,19 +79,19 @@ pub async fn measure(bench: &Bench, limits: &Limits) -> anyhow::Result<Section> 
 }
 
 async fn waiting(client: &mut Client) -> anyhow::Result<u64> {
-    client.get("/v1/queue").await?.get("length").and_then(Value::as_u64).context("a queue without a length")
+    Ok(client.get::<Queue>("/v1/queue").await?.length)
 }
 
 /// When the jobs of a batch began and ended, in microseconds, as far as they have.
-async fn completed(client: &mut Client, batch: &str) -> anyhow::Result<Vec<(u64, u64)>> {
+async fn completed(client: &mut Client, batch: Uuid) -> anyhow::Result<Vec<(u64, u64)>> {
     let (mut times, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = client.get(&format!("/v1/jobs?batch_id={batch}&status=complete&limit=200{cursor}")).await?;
-        for job in page.get("jobs").and_then(Value::as_array).into_iter().flatten() {
-            let at = |name: &str| job.get("result").and_then(|result| result.get(name)).and_then(Value::as_u64);
+        let page: Jobs = client.get(&format!("/v1/jobs?batch_id={batch}&status=complete&limit=200{cursor}")).await?;
+        for job in page.jobs {
+            let at = |name: &str| job.result.as_ref()?.get(name)?.as_u64();
             times.push(at("began_us").zip(at("ended_us")).context("a job that does not say when it ran")?);
         }
-        match page.get("next").and_then(Value::as_str) {
+        match page.next {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return Ok(times),
         }

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use bytesize::ByteSize;
 use clap::Subcommand;
 use console::style;
-use serde_json::{Value, json};
+use easel_wire::{Backends, Health, HealthStatus};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::client::{Client, Remote};
 use super::print::{self, Table};
 use super::show::short;
-use super::text::Text;
-use super::view::Backends;
-use crate::backend::{Inspected, Inspector};
+use super::text::{one_line, safe};
+use crate::backend::{Description, Inspected, Inspector};
 use crate::config::Component;
 
 #[derive(Debug, Subcommand)]
@@ -37,6 +38,19 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
     }
 }
 
+/// A component that a host could run.
+#[derive(Debug, Serialize)]
+struct Verdict {
+    digest: String,
+    size: usize,
+    wants_network: bool,
+    name: String,
+    version: String,
+    summary: String,
+    params_schema: Value,
+    config_schema: Value,
+}
+
 async fn check(remote: &Remote, file: &Path) -> anyhow::Result<()> {
     let component = match file.to_str().and_then(|text| text.strip_prefix("builtin:")) {
         Some(name) => Component::Builtin(name.to_owned()),
@@ -47,21 +61,22 @@ async fn check(remote: &Remote, file: &Path) -> anyhow::Result<()> {
     let Inspected { digest, size, wants_network, description } =
         Inspector::open(directory.path())?.component(&component).await?;
     if remote.json {
-        return print::line(json!({
-            "digest": digest,
-            "size": size,
-            "wants_network": wants_network,
-            "name": description.name,
-            "version": description.version,
-            "summary": description.summary,
-            "params_schema": description.params_schema,
-            "config_schema": description.config_schema,
-        }));
+        let Description { name, version, summary, params_schema, config_schema } = description;
+        return print::shape(&Verdict {
+            digest,
+            size,
+            wants_network,
+            name,
+            version,
+            summary,
+            params_schema,
+            config_schema,
+        });
     }
     let properties = |schema: &Value| {
         let names = schema.get("properties").and_then(Value::as_object).map(|known| known.keys().cloned().collect());
         let names: Vec<String> = names.unwrap_or_default();
-        if names.is_empty() { "none".to_owned() } else { Text::of(&names.join(", ")).one_line() }
+        if names.is_empty() { "none".to_owned() } else { one_line(&safe(&names.join(", "))) }
     };
     let network = if wants_network { "needed: name the hosts in allow_hosts" } else { "not needed" };
     print::line(format!(
@@ -69,8 +84,8 @@ async fn check(remote: &Remote, file: &Path) -> anyhow::Result<()> {
          params   {}\n  config   {}",
         file.display(),
         description.name,
-        Text::of(&description.version).one_line(),
-        Text::of(&description.summary).one_line(),
+        one_line(&safe(&description.version)),
+        one_line(&safe(&description.summary)),
         ByteSize(size as u64),
         properties(&description.params_schema),
         properties(&description.config_schema),
@@ -88,29 +103,24 @@ async fn list(remote: &Remote) -> anyhow::Result<()> {
                     backend.name,
                     if backend.default { style(" (default)").dim().to_string() } else { String::new() }
                 ),
-                backend.version.as_ref().map(Text::to_string).unwrap_or_default(),
-                backend.device.as_ref().map(Text::to_string).unwrap_or_default(),
+                backend.version.clone().unwrap_or_default(),
+                backend.device.clone(),
                 health(&backend.health),
                 backend.digest.as_deref().map(short).unwrap_or_default(),
-                backend.summary.as_ref().map(Text::one_line).unwrap_or_default(),
+                backend.summary.as_deref().map(one_line).unwrap_or_default(),
             ]);
         }
         table.to_string()
     })
 }
 
-/// Health in a word, and in a sentence where the host has one.
-fn health(health: &Value) -> String {
-    let text = |value: &Value| value.as_str().map(|text| Text::of(text).one_line());
-    let part = |names: [&str; 3]| names.iter().find_map(|name| health.get(name).and_then(text));
-    let word = text(health).or_else(|| part(["status", "state", "health"])).unwrap_or_else(|| "unknown".to_owned());
-    let coloured = match word.as_str() {
-        "ok" | "healthy" | "ready" | "up" => style(word).green(),
-        "unknown" => style(word).dim(),
-        _ => style(word).red(),
+/// Health in a word, and in a sentence.
+fn health(health: &Health) -> String {
+    let word = style(health.status);
+    let coloured = match health.status {
+        HealthStatus::Ok => word.green(),
+        HealthStatus::Unknown => word.dim(),
+        _ => word.red(),
     };
-    match part(["detail", "message", "error"]) {
-        Some(detail) => format!("{coloured}: {detail}"),
-        None => coloured.to_string(),
-    }
+    format!("{coloured}: {}", one_line(&health.detail))
 }

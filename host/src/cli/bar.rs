@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use easel_wire::{Job, Status};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::print;
-use super::view::Job;
+use super::{print, show};
 
 /// The job as it was last shown.
 pub(super) struct Bar {
@@ -32,12 +32,12 @@ impl Bar {
     }
 
     pub(super) fn job(&mut self, job: &Job) {
-        self.why = job.why_waiting();
-        match (&*job.status, &self.why) {
-            ("processing", _) => self.progress(job.progress, job.stage.as_deref().unwrap_or("started")),
-            ("queued", _) => self.place(job.queue_position, None),
+        self.why = show::why_waiting(job);
+        match (job.status, &self.why) {
+            (Status::Processing, _) => self.progress(job.progress, job.stage.as_deref().unwrap_or("started")),
+            (Status::Queued, _) => self.place(job.queue_position, None),
             (_, Some(why)) => self.wait(why.clone()),
-            (status, None) => self.wait(status.to_owned()),
+            (status, None) => self.wait(status.to_string()),
         }
     }
 
@@ -53,10 +53,10 @@ impl Bar {
         self.last_place = Some(place).filter(|_| self.why.is_none());
     }
 
-    pub(super) fn progress(&mut self, percent: f64, stage: &str) {
+    pub(super) fn progress(&mut self, percent: u8, stage: &str) {
         self.last_place = None;
         self.bar.set_style(running());
-        self.bar.set_position(percent.clamp(0.0, 100.0) as u64);
+        self.bar.set_position(percent.min(100).into());
         self.bar.set_message(stage.to_owned());
         self.tell("processing".to_owned());
     }
@@ -99,29 +99,28 @@ fn style(template: &str) -> ProgressStyle {
 mod tests {
     use std::cell::RefCell;
 
+    use easel_wire::Waiting;
     use indicatif::ProgressDrawTarget;
 
+    use super::super::sample;
     use super::*;
 
     thread_local! {
         static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     }
 
-    fn job(text: &str) -> Job {
-        serde_json::from_str(text).expect("a job")
+    fn queued(queue_position: u64, waiting_for: Waiting, detail: &str) -> Job {
+        let (waiting_for, waiting_detail) = (Some(waiting_for), Some(detail.to_owned()));
+        Job { queue_position, waiting_for, waiting_detail, ..sample::job(1, Status::Queued) }
     }
 
     #[test]
     fn what_a_job_waits_for_stays_beside_its_place() {
         let mut bar = Bar::that_says(|text| SAID.with_borrow_mut(|said| said.push(text)));
         bar.bar.set_draw_target(ProgressDrawTarget::hidden());
-        bar.job(&job(
-            r#"{"id":"J","status":"queued","queue_position":2,"waiting_for":"paused","waiting_detail":"the queue was paused"}"#,
-        ));
+        bar.job(&queued(2, Waiting::Paused, "the queue was paused"));
         bar.place(1, Some(3));
-        bar.job(&job(
-            r#"{"id":"J","status":"queued","queue_position":1,"waiting_for":"turn","waiting_detail":"next"}"#,
-        ));
+        bar.job(&queued(1, Waiting::Turn, "next"));
         bar.place(1, Some(2));
         let said =
             ["place 2 in line: the queue was paused", "place 1 of 3 in line: the queue was paused", "place 1 in line"];

@@ -9,8 +9,8 @@ use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
 use super::Usage;
-use super::print;
 use super::problem::{ClientError, Refusal};
+use super::{print, text};
 
 /// Which host, as whom, and for whom the output is. Every command takes these.
 #[derive(Debug, clap::Args)]
@@ -145,8 +145,18 @@ impl Client {
 }
 
 impl Body {
+    /// What the host said, safe to print.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        json::parse(&self.text).map_err(|cause| ClientError::Garbled { server: self.server.clone(), cause })
+        text::read(&self.text).map_err(|cause| self.garbled(cause))
+    }
+
+    /// What the host said to the letter, to be passed on.
+    pub(super) fn as_sent<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        json::parse(&self.text).map_err(|cause| self.garbled(cause))
+    }
+
+    fn garbled(&self, cause: String) -> ClientError {
+        ClientError::Garbled { server: self.server.clone(), cause }
     }
 
     /// Prints the answer: as it came for `--json`, else as `human` tells it.

@@ -1,10 +1,11 @@
 //! `easel config check`: is the configuration one that a host would start with?
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use serde_json::json;
+use serde::Serialize;
 
 use super::client::Remote;
 use super::print;
@@ -34,17 +35,33 @@ fn lines(errors: &[LoadError]) -> String {
     errors.iter().map(chain).collect::<Vec<_>>().join("\n  ")
 }
 
+/// A configuration that a host would start with.
+#[derive(Serialize)]
+struct Checked {
+    ok: bool,
+    source: String,
+    listen: SocketAddr,
+    data: PathBuf,
+    default_backend: String,
+    backends: Vec<String>,
+    warnings: Vec<String>,
+}
+
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
     let Command::Check { config: file } = command;
     let config = Config::load(file.as_deref(), &Overrides::default())?;
     load(&config).await?;
     let warnings = out_of_reach(&config);
     if remote.json {
-        let backends: Vec<_> = config.backends.keys().collect();
-        return print::line(json!({
-            "ok": true, "source": source(file.as_deref()), "listen": config.listen, "data": config.data,
-            "default_backend": config.default_backend, "backends": backends, "warnings": warnings,
-        }));
+        return print::shape(&Checked {
+            ok: true,
+            source: source(file.as_deref()),
+            listen: config.listen,
+            data: config.data,
+            default_backend: config.default_backend,
+            backends: config.backends.into_keys().collect(),
+            warnings,
+        });
     }
     print::line(format_args!("{}: valid", source(file.as_deref())))?;
     print::line(print::fields([

@@ -2,15 +2,13 @@
 
 use clap::Subcommand;
 use console::style;
+use easel_wire::{Device, Devices};
 use reqwest::Method;
-use serde_json::Value;
 
 use super::client::{Client, Remote};
 use super::id::short;
 use super::print::Table;
-use super::queue::{self, Pausing};
-use super::text::Text;
-use super::view::{Device, Devices, holds};
+use super::queue::{self, PauseArgs};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -21,7 +19,7 @@ pub(super) enum Command {
         /// The device
         name: String,
         #[command(flatten)]
-        pausing: Pausing,
+        pausing: PauseArgs,
     },
     /// Free the memory of an idle device
     Unload {
@@ -43,7 +41,7 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
             let answer = client.get(&["v1", "devices"]).await?;
             return answer.print(remote.json, |Devices { devices }: Devices| table(&devices));
         }
-        Command::Pause { name, pausing } => client.ask(request(name, "pause").json(pausing)).await?,
+        Command::Pause { name, pausing } => client.ask(request(name, "pause").json(&pausing.asked())).await?,
         Command::Unload { name } => {
             let url = client.url(["v1", "devices", name, "unload"]);
             client.ask(client.long_request(Method::POST, url)).await?
@@ -57,15 +55,11 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
 pub(super) fn table(devices: &[Device]) -> String {
     let mut table = Table::new(["DEVICE", "STATE", "BACKEND", "JOB"]);
     for device in devices {
-        let job = match &device.job {
-            Value::String(id) => Text::of(id),
-            job => job.get("id").and_then(Value::as_str).map(Text::of).unwrap_or_default(),
-        };
         table.row([
-            device.name.to_string(),
+            device.name.clone(),
             state(device),
-            device.backend.as_ref().map(Text::to_string).unwrap_or_default(),
-            short(&job).to_owned(),
+            device.backend.clone().unwrap_or_default(),
+            device.job.map(short).unwrap_or_default(),
         ]);
     }
     table.to_string()
@@ -74,13 +68,10 @@ pub(super) fn table(devices: &[Device]) -> String {
 /// All that holds of the device, since a paused one may still be finishing its job.
 fn state(device: &Device) -> String {
     let states = [
-        holds(&device.busy).then(|| style("busy").cyan()),
-        holds(&device.dirty).then(|| style("dirty").red()),
-        holds(&device.paused).then(|| style("paused").yellow()),
+        device.busy.then(|| style("busy".to_owned()).cyan()),
+        device.dirty.then(|| style("dirty".to_owned()).red()),
+        device.paused.as_ref().map(|pause| style(queue::paused(pause)).yellow()),
     ];
-    let mut states: Vec<_> = states.into_iter().flatten().map(|state| state.to_string()).collect();
-    if let (Ok(pause), Some(last)) = (serde_json::from_value(device.paused.clone()), states.last_mut()) {
-        *last = style(queue::paused(&pause)).yellow().to_string();
-    }
+    let states: Vec<_> = states.into_iter().flatten().map(|state| state.to_string()).collect();
     if states.is_empty() { style("idle").green().to_string() } else { states.join(", ") }
 }

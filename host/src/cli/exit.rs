@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
-use serde_json::Value;
+use easel_wire::Problem;
+use serde::Serialize;
 
 use super::config::Unloadable;
-use super::id::Ambiguous;
+use super::id::{Ambiguous, Candidate};
 use super::print::{self, OutputClosed};
-use super::problem::{ClientError, document};
+use super::problem::ClientError;
 use super::stderr;
 use crate::backend::LoadError;
 use crate::config::ConfigError;
+use crate::show;
 
 /// A command line that clap cannot know to be wrong.
 #[derive(Debug, thiserror::Error)]
@@ -72,19 +74,29 @@ fn is_users(error: &anyhow::Error) -> bool {
     })
 }
 
+/// A problem document of our own.
+fn document(kind: &str, title: &str, detail: &str) -> String {
+    show::text(&Problem::new(kind, title, detail))
+}
+
+/// An ambiguous name, with what it could mean.
+#[derive(Serialize)]
+struct Several {
+    #[serde(flatten)]
+    problem: Problem,
+    candidates: Vec<Candidate>,
+}
+
 /// The error as a problem document.
-fn problem(error: &anyhow::Error) -> Value {
+fn problem(error: &anyhow::Error) -> String {
     let told = format!("{error:#}");
     if let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>()) {
         return error.document();
     }
     if let Some(several) = error.chain().find_map(|cause| cause.downcast_ref::<Ambiguous>()) {
         let first = told.lines().next().unwrap_or_default();
-        let mut problem = document("ambiguous", "ambiguous job id", first);
-        if let Some(fields) = problem.as_object_mut() {
-            fields.insert("candidates".to_owned(), several.candidates());
-        }
-        return problem;
+        let problem = Problem::new("ambiguous", "ambiguous job id", first);
+        return show::text(&Several { problem, candidates: several.candidates() });
     }
     let configuration =
         error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<LoadError>() || cause.is::<Unloadable>());
@@ -98,7 +110,7 @@ fn problem(error: &anyhow::Error) -> Value {
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -130,7 +142,7 @@ mod tests {
             (unreachable.into(), "unreachable"),
         ] {
             let told = error.to_string();
-            let problem = problem(&error);
+            let problem: Value = serde_json::from_str(&problem(&error)).expect("JSON");
             assert_eq!(problem["type"], json!(format!("urn:easel:problem:{kind}")));
             assert_eq!(problem["detail"], json!(told));
         }

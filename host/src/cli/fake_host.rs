@@ -18,7 +18,7 @@ pub(super) struct FakeHost {
 
 impl FakeHost {
     /// Each entry is what one connection gets to hear before it breaks.
-    pub(super) async fn start(connections: Vec<Vec<&'static str>>) -> Self {
+    pub(super) async fn start(connections: Vec<Vec<String>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(Vec::new()));

@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use easel_wire::{Frame, Heard};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::client::Client;
-use super::frame::Frame;
 use super::patience::Patience;
 use super::problem::ClientError;
 use super::socket::Socket;
+use super::text;
 
 /// How long a host may be away before its reader gives up. A restart with a long queue takes seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -20,11 +22,11 @@ const SILENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) enum News {
     /// The host said something.
-    Frame {
+    Heard {
         /// As it came.
         raw: String,
         /// What it means.
-        frame: Frame,
+        heard: Heard,
     },
     /// The connection broke; the next call tries to get it back.
     Lost(ClientError),
@@ -33,7 +35,7 @@ pub(super) enum News {
 /// A subscription to the host's events.
 pub(super) struct Feed<'a> {
     client: &'a Client,
-    job: Option<&'a str>,
+    job: Option<Uuid>,
     cursor: Option<String>,
     socket: Option<Socket>,
     patience: Patience,
@@ -41,7 +43,7 @@ pub(super) struct Feed<'a> {
 
 impl<'a> Feed<'a> {
     /// Events of one job, or of everything.
-    pub(super) fn new(client: &'a Client, job: Option<&'a str>) -> Self {
+    pub(super) fn new(client: &'a Client, job: Option<Uuid>) -> Self {
         Self { client, job, cursor: None, socket: None, patience: Patience::new(PATIENCE) }
     }
 
@@ -57,16 +59,16 @@ impl<'a> Feed<'a> {
             };
             match read(socket).await {
                 Ok(Some(raw)) => {
-                    let frame: Frame = easel_core::json::parse(&raw)
+                    let heard: Heard = text::read(&raw)
                         .map_err(|cause| ClientError::Garbled { server: self.client.server().to_owned(), cause })?;
                     // A host that takes connections only to drop them has not come back: this one has.
-                    if matches!(frame, Frame::Mark { .. }) {
+                    if matches!(heard, Heard::Frame(Frame::Mark { .. })) {
                         self.patience = Patience::new(PATIENCE);
                     }
-                    if let Some(cursor) = frame.cursor() {
+                    if let Some(cursor) = heard.cursor() {
                         self.cursor = Some(cursor.to_owned());
                     }
-                    return Ok(News::Frame { raw, frame });
+                    return Ok(News::Heard { raw, heard });
                 }
                 Ok(None) => {}
                 Err(error) if error.is_of_connection() && self.patience.wait().await => {
@@ -82,7 +84,7 @@ impl<'a> Feed<'a> {
     pub(super) async fn connect(&mut self) -> Result<(), ClientError> {
         let mut url = self.client.url(["v1", "ws"]);
         if let Some(job) = self.job {
-            url.query_pairs_mut().append_pair("job_id", job);
+            url.query_pairs_mut().append_pair("job_id", &job.to_string());
         }
         if let Some(cursor) = &self.cursor {
             url.query_pairs_mut().append_pair("since", cursor);
@@ -103,16 +105,16 @@ async fn read(socket: &mut Socket) -> Result<Option<String>, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::super::fake_host::FakeHost;
+    use super::super::sample;
     use super::*;
 
     #[tokio::test]
     async fn a_new_connection_asks_for_what_came_since_the_last_frame_of_the_old_one() {
-        let snapshot = r#"{"type":"snapshot","cursor":"L:1","jobs":[]}"#;
-        let mark = r#"{"type":"mark","cursor":"L:7"}"#;
-        let hello = r#"{"type":"hello","cursor":"L:9"}"#;
-        let host = FakeHost::start(vec![vec![snapshot, mark], vec![hello], vec![mark]]).await;
+        let (snapshot, mark) = (sample::snapshot("L:1", Vec::new()), sample::mark("L:7"));
+        let hello = r#"{"type":"hello","protocol":1,"cursor":"L:9","now":"2026-01-01T00:00:00Z"}"#.to_owned();
+        let host = FakeHost::start(vec![vec![snapshot, mark.clone()], vec![hello], vec![mark]]).await;
         let client = host.client();
-        let mut feed = Feed::new(&client, Some("a/b"));
+        let mut feed = Feed::new(&client, Some(Uuid::nil()));
         let mut lost = 0;
         while lost < 3 {
             if let News::Lost(_) = feed.next().await.expect("news") {
@@ -120,10 +122,9 @@ mod tests {
             }
         }
         let asked = host.asked();
-        assert_eq!(
-            asked,
-            ["/v1/ws?job_id=a%2Fb", "/v1/ws?job_id=a%2Fb&since=L%3A7", "/v1/ws?job_id=a%2Fb&since=L%3A7"]
-        );
+        let first = format!("/v1/ws?job_id={}", Uuid::nil());
+        let again = format!("{first}&since=L%3A7");
+        assert_eq!(asked, [first, again.clone(), again]);
     }
 
     #[tokio::test]

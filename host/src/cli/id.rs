@@ -4,14 +4,15 @@
 use std::str::FromStr;
 
 use anyhow::bail;
+use easel_wire::{Job, Jobs, Status};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::client::Client;
 use super::print::Table;
 use super::show;
-use super::view::{Job, Jobs};
+use super::text::one_line;
 
 /// How many characters tell jobs apart.
 const SHORT: usize = 8;
@@ -37,23 +38,23 @@ impl FromStr for JobRef {
 
 impl JobRef {
     /// The whole id.
-    pub(super) async fn resolve(&self, client: &Client) -> anyhow::Result<String> {
+    pub(super) async fn resolve(&self, client: &Client) -> anyhow::Result<Uuid> {
         let Self(part) = self;
-        if Uuid::try_parse(part).is_ok() {
-            return Ok(part.clone());
+        if let Ok(id) = Uuid::try_parse(part) {
+            return Ok(id);
         }
         let mut url = client.url(["v1", "jobs"]);
         url.query_pairs_mut().append_pair("id", part);
-        let Jobs::<Job> { jobs, .. } = client.ask(client.request(Method::GET, url)).await?.parse()?;
+        let Jobs { jobs, .. }: Jobs = client.ask(client.request(Method::GET, url)).await?.parse()?;
         match jobs.as_slice() {
-            [job] => Ok(job.id.to_string()),
+            [job] => Ok(job.id),
             [] => bail!("no job id begins or ends with \"{part}\"; `easel jobs` lists jobs"),
             _ => Err(Ambiguous { part: part.clone(), jobs }.into()),
         }
     }
 
     /// The whole ids of several, each once.
-    pub(super) async fn resolve_all(refs: &[Self], client: &Client) -> anyhow::Result<Vec<String>> {
+    pub(super) async fn resolve_all(refs: &[Self], client: &Client) -> anyhow::Result<Vec<Uuid>> {
         let mut ids = Vec::with_capacity(refs.len());
         for one in refs {
             let id = one.resolve(client).await?;
@@ -66,10 +67,16 @@ impl JobRef {
 }
 
 /// The part of an id that tells jobs apart.
-pub(super) fn short(id: &str) -> &str {
-    let at = id.len().saturating_sub(SHORT);
-    // An id is ASCII; whatever else a host sends is shown whole.
-    id.get(at..).unwrap_or(id)
+pub(super) fn short(id: Uuid) -> String {
+    id.to_string().split_off(36 - SHORT)
+}
+
+/// One of several jobs that could be meant.
+#[derive(Debug, Serialize)]
+pub(super) struct Candidate {
+    id: Uuid,
+    status: Status,
+    prompt: String,
 }
 
 /// Several jobs could be meant.
@@ -81,8 +88,8 @@ pub(super) struct Ambiguous {
 
 impl Ambiguous {
     /// The jobs, for programs.
-    pub(super) fn candidates(&self) -> Value {
-        self.jobs.iter().map(|job| json!({"id": &*job.id, "status": &*job.status, "prompt": &*job.prompt()})).collect()
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
+        self.jobs.iter().map(|job| Candidate { id: job.id, status: job.status, prompt: show::prompt(job) }).collect()
     }
 }
 
@@ -92,7 +99,7 @@ impl std::fmt::Display for Ambiguous {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut table = Table::new(["ID", "STATUS", "PROMPT"]);
         for job in &self.jobs {
-            table.row([job.id.to_string(), show::status(job), job.prompt().one_line()]);
+            table.row([job.id.to_string(), show::status(job), one_line(&show::prompt(job))]);
         }
         write!(f, "several job ids begin or end with \"{}\": give more of the one you mean\n{table}", self.part)
     }
@@ -116,7 +123,6 @@ mod tests {
 
     #[test]
     fn the_end_of_an_id_stands_for_it() {
-        assert_eq!(short("0199aaaa-bbbb-7ccc-8ddd-eeee12345678"), "12345678");
-        assert_eq!((short("J"), short("ä漢漢漢")), ("J", "ä漢漢漢"));
+        assert_eq!(short(Uuid::from_u128(0x0199_aaaa_bbbb_7ccc_8ddd_eeee_1234_5678)), "12345678");
     }
 }

@@ -5,12 +5,15 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 use console::style;
+use easel_wire::{Job, Log, LogLine, Status};
 use reqwest::Method;
+use serde::Serialize;
+use serde_json::Value;
 use tokio::time::{Duration, sleep};
+use uuid::Uuid;
 
 use super::client::{Client, Remote};
 use super::id::{JobRef, short};
-use super::view::{Job, Log, LogLine};
 use super::{print, save, show};
 
 /// How often the log of a job that runs is read again.
@@ -50,16 +53,16 @@ pub(super) struct SaveArgs {
 pub(super) async fn show(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let id = args.id.resolve(&client).await?;
-    client.get(&["v1", "jobs", &id]).await?.print(remote.json, |job: Job| show::details(&job, &client))
+    client.get(&["v1", "jobs", &id.to_string()]).await?.print(remote.json, |job: Job| show::details(&job, &client))
 }
 
 pub(super) async fn log(remote: &Remote, args: &LogArgs) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let id = args.job.id.resolve(&client).await?;
     if args.follow {
-        return follow_log(remote, &client, &id).await;
+        return follow_log(remote, &client, id).await;
     }
-    client.get(&["v1", "jobs", &id, "log"]).await?.print(remote.json, |Log { lines }: Log| {
+    client.get(&["v1", "jobs", &id.to_string(), "log"]).await?.print(remote.json, |Log { lines }: Log| {
         if lines.is_empty() {
             return "the backend logged nothing".to_owned();
         }
@@ -68,21 +71,20 @@ pub(super) async fn log(remote: &Remote, args: &LogArgs) -> anyhow::Result<()> {
 }
 
 /// Prints what is logged until the job has ended; with `--json`, one line of JSON for each.
-async fn follow_log(remote: &Remote, client: &Client, id: &str) -> anyhow::Result<()> {
-    let mut seen = 0;
+async fn follow_log(remote: &Remote, client: &Client, id: Uuid) -> anyhow::Result<()> {
+    let (mut seen, id) = (0, id.to_string());
     loop {
         // Asked before the log is read: what a job logs before its end is in the log that is read after it.
-        let ended = client.get(&["v1", "jobs", id]).await?.parse::<Job>()?.has_ended();
-        let answer = client.get(&["v1", "jobs", id, "log"]).await?;
+        let ended = client.get(&["v1", "jobs", &id]).await?.parse::<Job>()?.has_ended();
+        let answer = client.get(&["v1", "jobs", &id, "log"]).await?;
         if remote.json {
-            let lines: serde_json::Value = answer.parse()?;
-            let lines = lines.get("lines").and_then(|lines| lines.as_array()).map(Vec::as_slice).unwrap_or_default();
+            let Log { lines } = answer.as_sent::<Log<Value>>()?;
             for line in lines.iter().skip(seen) {
-                print::json(&line.to_string())?;
+                print::shape(line)?;
             }
             seen = seen.max(lines.len());
         } else {
-            let Log { lines } = answer.parse()?;
+            let Log { lines }: Log = answer.parse()?;
             for line in lines.iter().skip(seen) {
                 print::line(log_line(line))?;
             }
@@ -105,8 +107,7 @@ fn log_line(line: &LogLine) -> String {
         "info" => style("info ").green(),
         other => style(other).dim(),
     };
-    let time = line.at.map(print::clock).unwrap_or_default();
-    let attempt = line.attempt.map(|attempt| format!("#{attempt}")).unwrap_or_default();
+    let (time, attempt) = (print::clock(line.at.utc()), format!("#{}", line.attempt));
     // A line of the log that has several must not look like several of the log.
     let message = line.message.replace('\n', "\n    ");
     format!("{} {} {level:<5} {message}", style(time).dim(), style(attempt).dim())
@@ -115,10 +116,16 @@ fn log_line(line: &LogLine) -> String {
 pub(super) async fn retry(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let id = args.id.resolve(&client).await?;
-    client.post(&["v1", "jobs", &id, "retry"]).await?.print(remote.json, |job: Job| match &*job.status {
-        "queued" => format!("job {} is queued again, at place {}", short(&job.id), job.queue_position),
-        status => format!("job {} is {status} again", short(&job.id)),
+    client.post(&["v1", "jobs", &id.to_string(), "retry"]).await?.print(remote.json, |job: Job| match job.status {
+        Status::Queued => format!("job {} is queued again, at place {}", short(job.id), job.queue_position),
+        status => format!("job {} is {status} again", short(job.id)),
     })
+}
+
+/// A job that is gone.
+#[derive(Serialize)]
+struct Deleted {
+    deleted: Uuid,
 }
 
 /// Each that can be deleted is; what cannot is said, and is a failure.
@@ -126,10 +133,10 @@ pub(super) async fn delete(remote: &Remote, args: &JobsArgs) -> anyhow::Result<(
     let client = Client::new(remote)?;
     let ids = JobRef::resolve_all(&args.ids, &client).await?;
     let (last, mut failed) = (ids.len() == 1, 0);
-    for id in &ids {
-        let request = client.request(Method::DELETE, client.url(["v1", "jobs", id]));
+    for id in ids.iter().copied() {
+        let request = client.request(Method::DELETE, client.url(["v1", "jobs", &id.to_string()]));
         match client.send(request).await {
-            Ok(_) if remote.json => print::json(&serde_json::json!({"deleted": id}).to_string())?,
+            Ok(_) if remote.json => print::shape(&Deleted { deleted: id })?,
             Ok(_) => print::line(format_args!("job {} is deleted", short(id)))?,
             Err(error) if last => return Err(error.into()),
             Err(error) => {
@@ -144,7 +151,7 @@ pub(super) async fn delete(remote: &Remote, args: &JobsArgs) -> anyhow::Result<(
 pub(super) async fn save(remote: &Remote, args: &SaveArgs) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let id = args.job.id.resolve(&client).await?;
-    let answer = client.get(&["v1", "jobs", &id]).await?;
+    let answer = client.get(&["v1", "jobs", &id.to_string()]).await?;
     let job = with_files(answer.parse()?)?;
     let paths = save::artifacts(&client, &job, &args.out).await?;
     if remote.json {
@@ -157,7 +164,7 @@ pub(super) async fn save(remote: &Remote, args: &SaveArgs) -> anyhow::Result<()>
 pub(super) async fn open(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let id = args.id.resolve(&client).await?;
-    let answer = client.get(&["v1", "jobs", &id]).await?;
+    let answer = client.get(&["v1", "jobs", &id.to_string()]).await?;
     let job = with_files(answer.parse()?)?;
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     for artifact in &job.artifacts {
@@ -170,10 +177,10 @@ pub(super) async fn open(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> 
             .status()
             .await
             .with_context(|| {
-                format!("cannot run {opener}: open {url} in a browser, or use `easel save {}`", short(&id))
+                format!("cannot run {opener}: open {url} in a browser, or use `easel save {}`", short(id))
             })?;
         if !outcome.success() {
-            bail!("{opener} cannot open {url} ({outcome}): use `easel save {}`", short(&id));
+            bail!("{opener} cannot open {url} ({outcome}): use `easel save {}`", short(id));
         }
         if !remote.json {
             print::line(&url)?;
@@ -183,14 +190,14 @@ pub(super) async fn open(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> 
 }
 
 fn with_files(job: Job) -> anyhow::Result<Job> {
-    match (&*job.status, job.artifacts.is_empty()) {
+    match (job.status, job.artifacts.is_empty()) {
         (_, false) => Ok(job),
-        ("complete", true) => bail!("job {} made no files", short(&job.id)),
+        (Status::Complete, true) => bail!("job {} made no files", short(job.id)),
         (status, true) if job.has_ended() => {
-            bail!("job {} has no files: it ended with status {status}", short(&job.id))
+            bail!("job {} has no files: it ended with status {status}", short(job.id))
         }
         (status, true) => {
-            bail!("job {id} has no files yet: it is {status}; `easel wait {id}` waits for its end", id = short(&job.id))
+            bail!("job {id} has no files yet: it is {status}; `easel wait {id}` waits for its end", id = short(job.id))
         }
     }
 }

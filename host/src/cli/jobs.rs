@@ -1,14 +1,16 @@
 //! `easel jobs`: the newest jobs, as many as asked for, over as many pages as that takes.
 
+use easel_wire::{Job, Jobs};
 use reqwest::{Method, Url};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::client::{Client, Remote};
+use super::client::{Body, Client, Remote};
 use super::id::short;
 use super::paging::Paging;
 use super::print::{self, Table};
+use super::problem::ClientError;
 use super::show;
-use super::view::{Job, Jobs};
+use super::text::one_line;
 use super::when::When;
 
 /// The most jobs that a page has.
@@ -64,10 +66,9 @@ pub(super) async fn list(remote: &Remote, args: &ListArgs) -> anyhow::Result<()>
     }
     let wanted = args.paging.wanted();
     if remote.json {
-        let (jobs, next) = read::<Value>(&client, &url, wanted).await?;
-        return print::json(&json!({"jobs": jobs, "next": next}).to_string());
+        return pass_on(&client, &url, wanted).await;
     }
-    let (jobs, next) = read::<Job>(&client, &url, wanted).await?;
+    let Jobs { jobs, next } = read(&client, &url, wanted, Body::parse::<Jobs>).await?;
     let enough = wanted.is_some_and(|wanted| jobs.len() >= wanted);
     if jobs.is_empty() {
         print::line("no jobs")?;
@@ -82,29 +83,35 @@ pub(super) async fn list(remote: &Remote, args: &ListArgs) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Prints as many jobs as wanted, or all, as the host sends them.
+pub(super) async fn pass_on(client: &Client, url: &Url, wanted: Option<usize>) -> anyhow::Result<()> {
+    print::shape(&read(client, url, wanted, Body::as_sent::<Jobs<Value>>).await?)
+}
+
 /// As many jobs as wanted, or all, and where to go on.
-pub(super) async fn read<T: serde::de::DeserializeOwned>(
+pub(super) async fn read<J>(
     client: &Client,
     url: &Url,
     wanted: Option<usize>,
-) -> anyhow::Result<(Vec<T>, Option<String>)> {
+    of: impl Fn(&Body) -> Result<Jobs<J>, ClientError>,
+) -> anyhow::Result<Jobs<J>> {
     let (mut jobs, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
     loop {
         let missing = wanted.map_or(PAGE, |wanted| wanted.saturating_sub(jobs.len()));
         if missing == 0 || (wanted.is_some() && pages == PAGES) {
-            return Ok((jobs, cursor));
+            return Ok(Jobs { jobs, next: cursor });
         }
         let mut page = url.clone();
         page.query_pairs_mut().append_pair("limit", &missing.min(PAGE).to_string());
         if let Some(cursor) = &cursor {
             page.query_pairs_mut().append_pair("cursor", cursor);
         }
-        let Jobs::<T> { jobs: more, next } = client.ask(client.request(Method::GET, page)).await?.parse()?;
+        let Jobs { jobs: more, next } = of(&client.ask(client.request(Method::GET, page)).await?)?;
         pages = if more.is_empty() { pages + 1 } else { 0 };
         jobs.extend(more);
-        cursor = next.map(|next| next.to_string());
+        cursor = next;
         if cursor.is_none() {
-            return Ok((jobs, None));
+            return Ok(Jobs { jobs, next: None });
         }
     }
 }
@@ -117,13 +124,13 @@ pub(super) fn table(jobs: &[Job], wide: bool) -> String {
     let mut table = Table::new(["ID", "STATUS", "OWNER", "USER", "BACKEND", "AGE", "PROMPT"]).uncut(wide);
     for job in jobs {
         table.row([
-            if wide { job.id.to_string() } else { short(&job.id).to_owned() },
+            if wide { job.id.to_string() } else { short(job.id) },
             show::status(job),
             shown(owners, &job.owner),
-            job.user.as_ref().map(|user| user.one_line()).unwrap_or_default(),
+            job.user.as_deref().map(one_line).unwrap_or_default(),
             shown(backends, &job.backend),
-            job.created_at.map(print::age).unwrap_or_default(),
-            job.prompt().one_line(),
+            print::age(job.created_at.utc()),
+            one_line(&show::prompt(job)),
         ]);
     }
     table.to_string()
@@ -131,28 +138,29 @@ pub(super) fn table(jobs: &[Job], wide: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use easel_wire::Status;
+
+    use super::super::sample;
     use super::*;
 
-    fn job(id: &str, more: &Value) -> Job {
-        let mut job = json!({"id": id, "status": "complete", "backend": "forge", "owner": "local", "params": {"prompt": "a fox"}});
-        if let (Some(job), Some(more)) = (job.as_object_mut(), more.as_object()) {
-            job.extend(more.clone());
-        }
-        serde_json::from_value(job).expect("a job")
-    }
+    const ID: u128 = 0x0199_aaaa_bbbb_7ccc_8ddd_eeee_1234_5678;
 
     #[test]
     fn a_list_names_jobs_by_the_end_of_their_ids_and_leaves_the_room_to_the_prompt() {
-        let jobs = [job("0199aaaa-bbbb-7ccc-8ddd-eeee12345678", &json!({}))];
+        let jobs = [sample::job(ID, Status::Complete)];
         let text = table(&jobs, false);
-        assert_eq!(console::strip_ansi_codes(&text), "ID        STATUS    PROMPT\n12345678  complete  a fox");
+        assert_eq!(console::strip_ansi_codes(&text), "ID        STATUS    AGE  PROMPT\n12345678  complete  0s   a fox");
     }
 
     #[test]
     fn what_differs_between_jobs_has_a_column() {
-        let jobs = [job("A", &json!({"user": "ann"})), job("B", &json!({"backend": "stub"}))];
-        let text = table(&jobs, false);
-        let expected = "ID  STATUS    USER  BACKEND  PROMPT\nA   complete  ann   forge    a fox\nB   complete        stub     a fox";
+        let ann = Job { user: Some("ann".to_owned()), ..sample::job(10, Status::Complete) };
+        let stub = Job { backend: "stub".to_owned(), ..sample::job(11, Status::Complete) };
+        let text = table(&[ann, stub], false);
+        let expected = "\
+            ID        STATUS    USER  BACKEND  AGE  PROMPT\n\
+            0000000a  complete  ann   forge    0s   a fox\n\
+            0000000b  complete        stub     0s   a fox";
         assert_eq!(console::strip_ansi_codes(&text), expected);
     }
 }

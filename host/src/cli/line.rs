@@ -1,10 +1,12 @@
 //! `easel queue list`: the line in its order; and what keeps it from moving.
 
-use super::client::{Client, Remote};
+use easel_wire::{Job, Jobs};
+
+use super::client::{Body, Client, Remote};
 use super::id::short;
 use super::paging::Paging;
 use super::print::{self, Table};
-use super::view::Job;
+use super::text::one_line;
 use super::{jobs, show};
 
 /// How many jobs are asked why they wait, and how many answers are shown.
@@ -23,10 +25,9 @@ pub(super) async fn list(remote: &Remote, client: &Client, args: &Args) -> anyho
     let wanted = args.paging.wanted();
     let url = url(client);
     if remote.json {
-        let (jobs, next) = jobs::read::<serde_json::Value>(client, &url, wanted).await?;
-        return print::json(&serde_json::json!({"jobs": jobs, "next": next}).to_string());
+        return jobs::pass_on(client, &url, wanted).await;
     }
-    let (jobs, next) = jobs::read::<Job>(client, &url, wanted).await?;
+    let Jobs { jobs, next } = jobs::read(client, &url, wanted, Body::parse::<Jobs>).await?;
     if jobs.is_empty() {
         return print::line("nothing runs, and nothing waits");
     }
@@ -44,18 +45,18 @@ fn url(client: &Client) -> reqwest::Url {
 }
 
 fn table(jobs: &[Job], wide: bool) -> String {
-    let reasons = jobs.iter().any(|job| job.why_waiting().is_some());
+    let reasons = jobs.iter().any(|job| show::why_waiting(job).is_some());
     let mut table = Table::new(["ID", "STATUS", "BACKEND", "USER", "START", "PROMPT", "WAITS FOR"]).uncut(wide);
     for job in jobs {
-        let prompt = job.prompt().one_line();
+        let prompt = one_line(&show::prompt(job));
         table.row([
-            if wide { job.id.to_string() } else { short(&job.id).to_owned() },
+            if wide { job.id.to_string() } else { short(job.id) },
             show::status(job),
-            job.backend.to_string(),
-            job.user.as_ref().map(|user| user.one_line()).unwrap_or_default(),
-            job.estimated_start_at.map(print::clock).unwrap_or_default(),
+            job.backend.clone(),
+            job.user.as_deref().map(one_line).unwrap_or_default(),
+            job.estimated_start_at.map(|time| print::clock(time.utc())).unwrap_or_default(),
             if reasons && !wide { console::truncate_str(&prompt, PROMPT, "…").into_owned() } else { prompt },
-            job.why_waiting().unwrap_or_default(),
+            show::why_waiting(job).unwrap_or_default(),
         ]);
     }
     table.to_string()
@@ -63,9 +64,9 @@ fn table(jobs: &[Job], wide: bool) -> String {
 
 /// What keeps jobs from starting besides their turn, and how many of those at the head of the line.
 pub(super) async fn reasons(client: &Client) -> anyhow::Result<Vec<String>> {
-    let (jobs, next) = jobs::read::<Job>(client, &url(client), Some(ASKED)).await?;
+    let Jobs { jobs, next } = jobs::read(client, &url(client), Some(ASKED), Body::parse::<Jobs>).await?;
     let mut told: Vec<(String, usize)> = Vec::new();
-    for why in jobs.iter().filter_map(Job::why_waiting) {
+    for why in jobs.iter().filter_map(show::why_waiting) {
         match told.iter_mut().find(|(known, _)| *known == why) {
             Some((_, jobs)) => *jobs += 1,
             None => told.push((why, 1)),
@@ -84,18 +85,29 @@ pub(super) async fn reasons(client: &Client) -> anyhow::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use easel_wire::{Status, Waiting};
+
+    use super::super::sample;
     use super::*;
 
     #[test]
     fn the_line_says_why_a_job_waits_unless_it_is_its_turn() {
-        let jobs: Vec<Job> = serde_json::from_value(serde_json::json!([
-            {"id": "A", "status": "queued", "backend": "forge", "queue_position": 1, "waiting_for": "turn", "waiting_detail": "next on gpu0"},
-            {"id": "B", "status": "pending", "backend": "forge", "waiting_for": "dependency", "waiting_detail": "job A has not ended"},
-        ]))
-        .expect("jobs");
+        let waiting = |job: Job, reason, detail: &str| Job {
+            waiting_for: Some(reason),
+            waiting_detail: Some(detail.to_owned()),
+            params: None,
+            ..job
+        };
+        let next = Job { queue_position: 1, ..sample::job(10, Status::Queued) };
+        let jobs = [
+            waiting(next, Waiting::Turn, "next on gpu0"),
+            waiting(sample::job(11, Status::Pending), Waiting::Dependency, "job A has not ended"),
+        ];
         let text = table(&jobs, false);
-        let expected =
-            "ID  STATUS     BACKEND  WAITS FOR\nA   queued #1  forge\nB   pending    forge    job A has not ended";
+        let expected = "\
+            ID        STATUS     BACKEND  WAITS FOR\n\
+            0000000a  queued #1  forge\n\
+            0000000b  pending    forge    job A has not ended";
         assert_eq!(console::strip_ansi_codes(&text), expected);
     }
 }

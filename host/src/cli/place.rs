@@ -1,11 +1,10 @@
 //! `easel move`, `easel prioritise`: another place in line.
 
+use easel_wire::{End, Job, JobPatch, Move, Status};
 use reqwest::Method;
-use serde_json::json;
 
 use super::client::{Client, Remote};
 use super::id::{JobRef, short};
-use super::view::Job;
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("place").required(true))]
@@ -36,23 +35,23 @@ pub(super) async fn to(remote: &Remote, args: &Args) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let id = args.id.resolve(&client).await?;
     let place = match &args.before {
-        Some(other) => json!({ "before": other.resolve(&client).await? }),
-        None => json!({"to": if args.front { "front" } else { "back" }}),
+        Some(other) => Move { before: Some(other.resolve(&client).await?), to: None },
+        None => Move { to: Some(if args.front { End::Front } else { End::Back }), before: None },
     };
-    let request = client.request(Method::POST, client.url(["v1", "jobs", &id, "move"])).json(&place);
+    let request = client.request(Method::POST, client.url(["v1", "jobs", &id.to_string(), "move"])).json(&place);
     client.ask(request).await?.print(remote.json, stands)
 }
 
 pub(super) async fn prioritise(remote: &Remote, args: &Priority) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let id = args.id.resolve(&client).await?;
-    let request = client.request(Method::PATCH, client.url(["v1", "jobs", &id]));
-    client.ask(request.json(&json!({"priority": args.priority}))).await?.print(remote.json, stands)
+    let request = client.request(Method::PATCH, client.url(["v1", "jobs", &id.to_string()]));
+    client.ask(request.json(&JobPatch { priority: args.priority })).await?.print(remote.json, stands)
 }
 
 fn stands(job: Job) -> String {
-    match &*job.status {
-        "queued" => format!("job {} is now at place {}", short(&job.id), job.queue_position),
-        status => format!("job {} is {status}", short(&job.id)),
+    match job.status {
+        Status::Queued => format!("job {} is now at place {}", short(job.id), job.queue_position),
+        status => format!("job {} is {status}", short(job.id)),
     }
 }

@@ -6,9 +6,11 @@ use std::io::{self, ErrorKind, Write as _};
 
 use chrono::{DateTime, Local, Utc};
 use console::{Term, measure_text_width, style, truncate_str};
+use serde::Serialize;
 
 use super::stderr;
 use super::text::steers;
+use crate::show;
 
 /// The reader of the output has gone, as `head` does.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,11 @@ pub(super) fn aside(text: impl Display) {
 /// them, such characters are written as escapes.
 pub(super) fn json(text: &str) -> anyhow::Result<()> {
     line(escaped(text))
+}
+
+/// Prints a shape of ours as JSON.
+pub(super) fn shape(shape: &impl Serialize) -> anyhow::Result<()> {
+    json(&show::text(shape))
 }
 
 fn escaped(text: &str) -> Cow<'_, str> {
@@ -117,7 +124,8 @@ pub(super) fn fields<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) ->
 }
 
 /// `1 job`, `2 jobs`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(super) fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

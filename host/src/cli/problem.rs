@@ -2,12 +2,12 @@
 
 use std::error::Error as _;
 
+use easel_core::json;
+use easel_wire::{Job, Problem};
 use reqwest::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::text::Text;
-use super::view::Job;
+use super::text;
+use crate::show;
 
 /// Why a request has no answer that could be used.
 #[derive(Debug, thiserror::Error)]
@@ -58,25 +58,20 @@ impl ClientError {
     }
 
     /// The same as a problem document, for programs.
-    pub(super) fn document(&self) -> Value {
+    pub(super) fn document(&self) -> String {
         let (kind, title) = match self {
             Self::Refused(refusal) => return refusal.document(),
             Self::Unreachable { .. } => ("unreachable", "no host there"),
             Self::Lost { .. } => ("connection-lost", "connection lost"),
             Self::Garbled { .. } => ("garbled", "not an answer of Easel's"),
         };
-        document(kind, title, &self.to_string())
+        show::text(&Problem::new(kind, title, self.to_string()))
     }
 
     /// Whether the same request could succeed once the host is back.
     pub(super) fn is_of_connection(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Lost { .. })
     }
-}
-
-/// A problem document (RFC 9457) of our own.
-pub(super) fn document(kind: &str, title: &str, detail: &str) -> Value {
-    json!({"type": format!("urn:easel:problem:{kind}"), "title": title, "detail": detail})
 }
 
 /// A refusal: a problem document (RFC 9457), or what another server says instead.
@@ -87,14 +82,6 @@ pub(super) struct Refusal {
     /// The answer as it came; some refusals carry the job that they are about.
     pub(super) body: String,
     retry_after: Option<String>,
-}
-
-/// The parts of a problem document that people read.
-#[derive(Debug, Deserialize)]
-struct Problem {
-    title: Text,
-    detail: Option<Text>,
-    field: Option<Text>,
 }
 
 impl Refusal {
@@ -109,23 +96,16 @@ impl Refusal {
 
     /// The job that a conflict is about, as it is.
     pub(super) fn job(&self) -> Option<Job> {
-        #[derive(Deserialize)]
-        struct About {
-            job: Job,
-        }
-        Some(serde_json::from_str::<About>(&self.body).ok()?.job)
+        text::read::<Problem>(&self.body).ok()?.job.map(|job| *job)
     }
 
     /// As it came, if it is a problem document.
-    fn document(&self) -> Value {
-        let sent: Option<Value> = serde_json::from_str(&self.body).ok();
-        sent.filter(|sent| sent.get("title").is_some_and(Value::is_string)).unwrap_or_else(|| {
-            let mut made = document("answer", "the server refused", &self.to_string());
-            if let Some(made) = made.as_object_mut() {
-                made.insert("status".to_owned(), self.status.as_u16().into());
-            }
-            made
-        })
+    fn document(&self) -> String {
+        if json::parse::<Problem>(&self.body).is_ok() {
+            return self.body.clone();
+        }
+        let made = Problem::new("answer", "the server refused", self.to_string());
+        show::text(&Problem { status: Some(self.status.as_u16()), ..made })
     }
 
     /// The refusal of a WebSocket, which comes without a stream to read from.
@@ -137,11 +117,11 @@ impl Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match serde_json::from_str::<Problem>(&self.body) {
+        match text::read::<Problem>(&self.body) {
             Ok(problem) => {
                 write!(f, "{}", problem.title)?;
-                if let Some(detail) = problem.detail.filter(|detail| !detail.is_empty()) {
-                    write!(f, ": {detail}")?;
+                if !problem.detail.is_empty() {
+                    write!(f, ": {}", problem.detail)?;
                 }
                 if let Some(field) = problem.field {
                     write!(f, " ({field})")?;

@@ -1,12 +1,11 @@
 //! `easel queue`: is it open, how long is it, who is being served, who is next; and stopping it.
 
 use clap::Subcommand;
+use easel_wire::{Accuracy, Pause, Pausing, Queue};
 use reqwest::Method;
-use serde::Serialize;
 
 use super::client::{Client, Remote};
-use super::text::Text;
-use super::view::{Estimates, Pause, Queue};
+use super::text::one_line;
 use super::{device, jobs, line, print};
 
 #[derive(Debug, Subcommand)]
@@ -16,14 +15,14 @@ pub(super) enum Command {
     /// List the line in its order, and why each job waits
     List(line::Args),
     /// Start no more jobs on any device; running ones finish
-    Pause(Pausing),
+    Pause(PauseArgs),
     /// Start jobs again
     Resume,
 }
 
 /// Why, for everybody who waits, and what else.
-#[derive(Debug, clap::Args, Serialize)]
-pub(super) struct Pausing {
+#[derive(Debug, clap::Args)]
+pub(super) struct PauseArgs {
     /// Why; everybody who waits is told
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -32,13 +31,22 @@ pub(super) struct Pausing {
     unload: bool,
 }
 
+impl PauseArgs {
+    /// The same for the host.
+    pub(super) fn asked(&self) -> Pausing {
+        Pausing { reason: self.reason.clone(), unload: Some(self.unload) }
+    }
+}
+
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let answer = match command {
         Command::Status => client.get(&["v1", "queue"]).await?,
         Command::List(args) => return line::list(remote, &client, args).await,
         Command::Pause(pausing) => {
-            client.ask(client.request(Method::POST, client.url(["v1", "queue", "pause"])).json(pausing)).await?
+            client
+                .ask(client.request(Method::POST, client.url(["v1", "queue", "pause"])).json(&pausing.asked()))
+                .await?
         }
         Command::Resume => client.ask(client.request(Method::POST, client.url(["v1", "queue", "resume"]))).await?,
     };
@@ -64,7 +72,7 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
 }
 
 /// How far one can trust what jobs say about their ends.
-fn off(Estimates { jobs, mean_error_seconds, mean_seconds }: &Estimates) -> String {
+fn off(Accuracy { jobs, mean_error_seconds, mean_seconds }: &Accuracy) -> String {
     let [error, mean] = [mean_error_seconds, mean_seconds].map(|seconds| print::seconds(*seconds));
     format!("of the last {}: off by {error} on average, when they took {mean}", print::count(*jobs, "job"))
 }
@@ -72,15 +80,10 @@ fn off(Estimates { jobs, mean_error_seconds, mean_seconds }: &Estimates) -> Stri
 /// That something is paused, and all that is known of it.
 pub(super) fn paused(pause: &Pause) -> String {
     let mut text = "paused".to_owned();
-    if let Some(reason) = pause.reason.as_ref().map(Text::one_line) {
+    if let Some(reason) = pause.reason.as_deref().map(one_line) {
         text += &format!(": {reason}");
     }
-    if let Some(by) = pause.by.as_ref().map(Text::one_line) {
-        text += &format!(", by {by}");
-    }
-    if let Some(since) = pause.since {
-        text += &format!(", {}", print::ago(since));
-    }
+    text += &format!(", by {}, {}", one_line(&pause.by), print::ago(pause.since.utc()));
     if pause.unload {
         text += ", memory freed when idle";
     }

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use easel_wire::{Artifact, Job};
 use reqwest::Method;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
+use uuid::Uuid;
 
 use super::client::{Client, Remote};
 use super::id::short;
 use super::patience::outlast;
 use super::print;
 use super::problem::ClientError;
-use super::view::{Artifact, Job};
 
 /// How long the host may be away in the middle of a download.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +27,7 @@ pub(super) async fn artifacts(client: &Client, job: &Job, directory: &Path) -> a
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
     let mut paths = Vec::with_capacity(job.artifacts.len());
     for artifact in &job.artifacts {
-        let saved = save(client, artifact, directory, &file_name(&job.id, &artifact.name)).await;
+        let saved = save(client, artifact, directory, &file_name(job.id, &artifact.name)).await;
         paths.push(saved.with_context(|| format!("artifact {}", artifact.name))?);
     }
     Ok(paths)
@@ -42,7 +43,7 @@ pub(super) fn tell(remote: &Remote, paths: &[PathBuf]) -> anyhow::Result<()> {
 
 /// The job's short id, and the name of the artifact. That name is the host's word, so nothing in it may lead out of the
 /// directory.
-fn file_name(job: &str, artifact: &str) -> String {
+fn file_name(job: Uuid, artifact: &str) -> String {
     let leads_out = |character: char| matches!(character, '/' | '\\' | ':') || character.is_control();
     format!("{}-{artifact}", short(job)).replace(leads_out, "_")
 }
@@ -110,10 +111,10 @@ mod tests {
 
     #[test]
     fn a_file_is_named_after_the_short_id_of_its_job_and_stays_in_its_directory() {
-        let id = "0199aaaa-bbbb-7ccc-8ddd-eeee12345678";
+        let id = Uuid::from_u128(0x0199_aaaa_bbbb_7ccc_8ddd_eeee_1234_5678);
         assert_eq!(file_name(id, "0.png"), "12345678-0.png");
         assert_eq!(file_name(id, "../../x"), "12345678-.._.._x");
-        assert_eq!(file_name("", "/etc/passwd"), "-_etc_passwd");
+        assert_eq!(file_name(id, "/etc/passwd"), "12345678-_etc_passwd");
     }
 
     #[test]

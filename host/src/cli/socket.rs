@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use easel_wire::Problem;
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -15,6 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::client::Client;
 use super::problem::{ClientError, Refusal};
+use crate::show;
 
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -72,8 +74,9 @@ fn lost(server: &str, cause: impl Into<String>) -> ClientError {
 fn of_close(server: &str, close: Option<CloseFrame>) -> ClientError {
     match close {
         Some(frame) if frame.code == CloseCode::Policy => {
-            let problem = serde_json::json!({ "title": "not allowed", "detail": frame.reason.as_str() }).to_string();
             let status = tungstenite::http::StatusCode::FORBIDDEN;
+            let problem = Problem::new("not-allowed", "not allowed", frame.reason.as_str());
+            let problem = show::text(&Problem { status: Some(status.as_u16()), ..problem });
             ClientError::Refused(Refusal::of_parts(status, Some(problem.as_bytes())))
         }
         Some(frame) if !frame.reason.is_empty() => lost(server, frame.reason.as_str()),

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use easel_core::json;
+use easel_wire::{Job, NewJob, Status};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::client::{Body, Client, Remote};
@@ -14,7 +15,6 @@ use super::id::{JobRef, short};
 use super::patience::Patience;
 use super::problem::ClientError;
 use super::upload::{Input, upload};
-use super::view::Job;
 use super::wait::{self, PATIENCE};
 use super::{Usage, print, save};
 
@@ -66,24 +66,24 @@ fn params(text: &str) -> Result<Map<String, Value>, String> {
 
 pub(super) async fn run(remote: &Remote, args: Args) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
-    let body = envelope(&client, &args).await?;
-    let accepted = hand_over(&client, &body).await?;
+    let new = new_job(&client, &args).await?;
+    let accepted = hand_over(&client, &new).await?;
     let job: Job = accepted.parse()?;
     if !args.wait {
         return accepted.print(remote.json, |job: Job| in_line(&job));
     }
     // Its place is said in a moment, and again whenever it changes.
-    print::aside(format!("job {} is submitted to {}", short(&job.id), job.backend));
+    print::aside(format!("job {} is submitted to {}", short(job.id), job.backend));
     tokio::select! {
-        outcome = collect(remote, &client, &job.id, &args) => outcome,
+        outcome = collect(remote, &client, job.id, &args) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow!(
             "stopped waiting; job {id} goes on: `easel wait {id}`, `easel save {id}`, `easel cancel {id}`",
-            id = short(&job.id)
+            id = short(job.id)
         )),
     }
 }
 
-async fn envelope(client: &Client, args: &Args) -> anyhow::Result<Value> {
+async fn new_job(client: &Client, args: &Args) -> anyhow::Result<NewJob> {
     let mut params = args.params.clone().unwrap_or_default();
     if let Some(prompt) = &args.prompt
         && params.insert("prompt".to_owned(), prompt.as_str().into()).is_some()
@@ -95,27 +95,25 @@ async fn envelope(client: &Client, args: &Args) -> anyhow::Result<Value> {
         inputs.push(upload(client, input).await?);
     }
     let depends_on = JobRef::resolve_all(&args.depends_on, client).await?;
-    let mut envelope = json!({ "params": params, "inputs": inputs });
-    if let Some(fields) = envelope.as_object_mut() {
-        let given = [
-            ("backend", args.backend.as_deref().map(Value::from)),
-            ("priority", args.priority.map(Value::from)),
-            ("user", args.user.as_deref().map(Value::from)),
-            ("depends_on", (!depends_on.is_empty()).then(|| depends_on.into())),
-            ("not_before", args.not_before.as_deref().map(Value::from)),
-        ];
-        fields.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    }
-    Ok(envelope)
+    Ok(NewJob {
+        params,
+        inputs: Some(inputs),
+        backend: args.backend.clone(),
+        priority: args.priority,
+        user: args.user.clone(),
+        depends_on: Some(depends_on.iter().map(Uuid::to_string).collect()),
+        not_before: args.not_before.clone(),
+        ..NewJob::default()
+    })
 }
 
 /// Posts the job until an answer comes back: the key makes a repetition safe, however much of the last try arrived. A
 /// host that was never there is another matter: nothing is lost by saying so at once.
-async fn hand_over(client: &Client, envelope: &Value) -> Result<Body, ClientError> {
+async fn hand_over(client: &Client, new: &NewJob) -> Result<Body, ClientError> {
     let key = Uuid::now_v7().to_string();
     let mut patience = Patience::new(PATIENCE);
     let mut reached = false;
-    let body = json::text(envelope);
+    let body = crate::show::text(new);
     loop {
         let request = client.request(Method::POST, client.url(["v1", "jobs"]));
         match client
@@ -130,17 +128,19 @@ async fn hand_over(client: &Client, envelope: &Value) -> Result<Body, ClientErro
 }
 
 fn in_line(job: &Job) -> String {
-    match &*job.status {
-        "queued" => format!("job {} is queued for {}, at place {}", short(&job.id), job.backend, job.queue_position),
-        status => format!("job {} for {} is {status}", short(&job.id), job.backend),
+    match job.status {
+        Status::Queued => {
+            format!("job {} is queued for {}, at place {}", short(job.id), job.backend, job.queue_position)
+        }
+        status => format!("job {} for {} is {status}", short(job.id), job.backend),
     }
 }
 
 /// Waits for the end and brings home what there is.
-async fn collect(remote: &Remote, client: &Client, id: &str, args: &Args) -> anyhow::Result<()> {
+async fn collect(remote: &Remote, client: &Client, id: Uuid, args: &Args) -> anyhow::Result<()> {
     let (answer, job) = wait::ended(client, id).await?;
-    let paths = match &*job.status {
-        "complete" => save::artifacts(client, &job, &args.out).await.with_context(|| {
+    let paths = match job.status {
+        Status::Complete => save::artifacts(client, &job, &args.out).await.with_context(|| {
             format!("job {id} is complete, but its files could not be saved; try `easel save {id}`", id = short(id))
         })?,
         _ => Vec::new(),
@@ -149,7 +149,7 @@ async fn collect(remote: &Remote, client: &Client, id: &str, args: &Args) -> any
         answer.print(true, |_: Job| String::new())?;
     }
     save::tell(remote, &paths)?;
-    if &*job.status == "complete" && paths.is_empty() {
+    if job.status == Status::Complete && paths.is_empty() {
         print::aside(format!("job {} is complete and made no files", short(id)));
     }
     wait::outcome(&job)

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Context as _;
+use easel_wire::{NewInput, Upload};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method};
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio::fs::File;
 
 use super::client::Client;
@@ -32,14 +31,8 @@ impl FromStr for Input {
     }
 }
 
-/// What the host says about an upload.
-#[derive(Debug, Deserialize)]
-struct Upload {
-    id: String,
-}
-
 /// Uploads the file and returns the entry that names it in a job's `inputs`.
-pub(super) async fn upload(client: &Client, input: &Input) -> anyhow::Result<Value> {
+pub(super) async fn upload(client: &Client, input: &Input) -> anyhow::Result<NewInput> {
     let Input { name, path } = input;
     let told = || format!("--input {name}: {}", path.display());
     let file = File::open(path).await.with_context(told)?;
@@ -52,5 +45,5 @@ pub(super) async fn upload(client: &Client, input: &Input) -> anyhow::Result<Val
         .header(CONTENT_LENGTH, metadata.len())
         .body(Body::from(file));
     let upload: Upload = client.ask(request).await.with_context(told)?.parse()?;
-    Ok(json!({ "name": name, "upload": upload.id }))
+    Ok(NewInput { name: name.clone(), upload: upload.id })
 }

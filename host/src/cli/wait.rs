@@ -1,13 +1,14 @@
 //! `easel wait`: until jobs have ended; and how an end is told.
 
 use anyhow::{anyhow, bail};
+use easel_wire::{Job, Status};
+use uuid::Uuid;
 
 use super::client::{Body, Client, Remote};
 use super::id::{JobRef, short};
 use super::job::JobsArgs;
 use super::patience::outlast;
-use super::view::Job;
-use super::{follow, print};
+use super::{follow, print, show};
 
 /// How long the host may be away while it is asked how a job ended.
 pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
@@ -17,7 +18,7 @@ pub(super) async fn run(remote: &Remote, args: &JobsArgs) -> anyhow::Result<()> 
     let ids = JobRef::resolve_all(&args.ids, &client).await?;
     let waiting = async {
         let mut failed: Vec<anyhow::Error> = Vec::new();
-        for id in &ids {
+        for id in ids.iter().copied() {
             let (answer, job) = ended(&client, id).await?;
             if remote.json {
                 answer.print(true, |_: Job| String::new())?;
@@ -45,20 +46,20 @@ pub(super) async fn run(remote: &Remote, args: &JobsArgs) -> anyhow::Result<()> 
 }
 
 /// The job when it has ended: as the host sends it, and what that means.
-pub(super) async fn ended(client: &Client, id: &str) -> anyhow::Result<(Body, Job)> {
+pub(super) async fn ended(client: &Client, id: Uuid) -> anyhow::Result<(Body, Job)> {
     follow::until_ended(client, id).await?;
-    let answer = outlast(PATIENCE, async || client.get(&["v1", "jobs", id]).await).await?;
+    let answer = outlast(PATIENCE, async || client.get(&["v1", "jobs", &id.to_string()]).await).await?;
     let job = answer.parse()?;
     Ok((answer, job))
 }
 
 /// An error unless the job has completed.
 pub(super) fn outcome(job: &Job) -> anyhow::Result<()> {
-    let id = short(&job.id);
-    match (&*job.status, &job.error) {
-        ("complete", _) => Ok(()),
-        ("cancelled", _) => Err(anyhow!("job {id} was cancelled")),
-        (_, Some(error)) => Err(anyhow!("job {id} failed: {error}")),
+    let id = short(job.id);
+    match (job.status, &job.error) {
+        (Status::Complete, _) => Ok(()),
+        (Status::Cancelled, _) => Err(anyhow!("job {id} was cancelled")),
+        (_, Some(error)) => Err(anyhow!("job {id} failed: {}", show::error(error))),
         (status, None) => Err(anyhow!("job {id} ended with status {status}")),
     }
 }

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::Utc;
 use console::style;
+use easel_wire::{BackendEvent, Event, Frame, Heard, Job, JobEvent, Progress, Status, Told, ToldMessage};
 use indicatif::{MultiProgress, ProgressBar};
+use uuid::Uuid;
 
 use super::bar;
 use super::client::{Client, Remote};
 use super::feed::{Feed, News};
-use super::frame::{Frame, Line, Progress};
 use super::id::short;
-use super::text::Text;
-use super::view::Job;
-use super::{print, queue};
+use super::text::one_line;
+use super::{print, queue, show};
 
 pub(super) async fn run(remote: &Remote) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
@@ -27,8 +26,8 @@ pub(super) async fn run(remote: &Remote) -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
         match news {
-            News::Frame { raw, .. } if remote.json => print::json(&raw)?,
-            News::Frame { frame, .. } => screen.show(frame)?,
+            News::Heard { raw, .. } if remote.json => print::json(&raw)?,
+            News::Heard { heard, .. } => screen.show(heard)?,
             News::Lost(error) => screen.aside(&format!("{error}, trying to get it back")),
         }
     }
@@ -37,62 +36,71 @@ pub(super) async fn run(remote: &Remote) -> anyhow::Result<()> {
 #[derive(Default)]
 struct Screen {
     bars: MultiProgress,
-    running: BTreeMap<Text, ProgressBar>,
+    running: BTreeMap<Uuid, ProgressBar>,
 }
 
 impl Screen {
-    fn show(&mut self, frame: Frame) -> anyhow::Result<()> {
-        match frame {
-            Frame::Snapshot { queue, jobs, .. } => {
+    fn show(&mut self, heard: Heard) -> anyhow::Result<()> {
+        match heard {
+            Heard::Event(event) => self.event(&event),
+            Heard::Frame(Frame::Snapshot(snapshot)) => {
                 self.clear();
-                let running = jobs.iter().filter(|job| &*job.status == "processing").count();
-                let waiting = queue.map_or(jobs.len() - running, |queue| queue.length);
-                self.aside(&format!("{} waiting, {running} running", print::count(waiting, "job")));
-                for job in jobs.iter().filter(|job| &*job.status == "processing") {
-                    self.bar(&job.id, job.progress, job.stage.as_ref());
+                let running: Vec<&Job> = snapshot.jobs.iter().filter(|job| job.status == Status::Processing).collect();
+                let waiting = print::count(snapshot.queue.length, "job");
+                self.aside(&format!("{waiting} waiting, {} running", running.len()));
+                for job in running {
+                    self.bar(job.id, job.progress, job.stage.as_deref());
                 }
                 Ok(())
             }
-            Frame::Job { line, event, job } => {
-                if &*job.status == "processing" {
-                    self.bar(&job.id, job.progress, job.stage.as_ref());
+            Heard::Frame(Frame::Progress(Progress { job_id, progress, stage, .. })) => {
+                self.bar(job_id, progress, stage.as_deref());
+                Ok(())
+            }
+            Heard::Frame(Frame::Error { title, .. }) => anyhow::bail!("the host refuses to be followed: {title}"),
+            Heard::Frame(_) => Ok(()),
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> anyhow::Result<()> {
+        let what = match &event.told {
+            Told::Job { event, job } => {
+                if job.status == Status::Processing {
+                    self.bar(job.id, job.progress, job.stage.as_deref());
                 } else if let Some(bar) = self.running.remove(&job.id) {
                     bar.finish_and_clear();
                     self.bars.remove(&bar);
                 }
-                self.line(&told(&line, &event_line(&event, &job)))
+                job_line(*event, job)
             }
-            Frame::Progress(Progress { job_id, progress, stage }) => {
-                self.bar(&job_id, progress, stage.as_ref());
-                Ok(())
-            }
-            Frame::Queue { line, paused, length } => {
+            Told::Queue { paused, length } => {
                 let state = paused.as_ref().map_or_else(|| "open".to_owned(), queue::paused);
-                self.line(&told(&line, &format!("queue {state}, {} waiting", print::count(length, "job"))))
+                format!("queue {state}, {} waiting", print::count(*length, "job"))
             }
-            Frame::Device { line, name, paused } => {
+            Told::Device { name, paused } => {
                 let state = paused.as_ref().map_or_else(|| "in use".to_owned(), queue::paused);
-                self.line(&told(&line, &format!("device {name} {state}")))
+                format!("device {name} {state}")
             }
-            Frame::Backend { line, event, name, held } => {
-                let why = held.map(|held| format!(": {}", held.one_line())).unwrap_or_default();
-                self.line(&told(&line, &format!("backend {name} {event}{why}")))
+            Told::Backend { name, event } => format!("backend {name} {}", backend_event(event)),
+            Told::Message { event, message } => {
+                let (id, conversation) = match message {
+                    ToldMessage::Whole(message) => (message.id, &message.conversation_id),
+                    ToldMessage::Gone { id, conversation_id, .. } => (*id, conversation_id),
+                };
+                format!("message {event}  {id}  in {conversation}")
             }
-            Frame::Message { line, event, message } => {
-                self.line(&told(&line, &format!("message {event}  {}  in {}", message.id, message.conversation_id)))
-            }
-            Frame::Error { title } => anyhow::bail!("the host refuses to be followed: {title}"),
-            Frame::Positions { .. } | Frame::Mark { .. } | Frame::Other => Ok(()),
-        }
+            Told::Unknown => return Ok(()),
+        };
+        self.line(&told(event, &what))
     }
 
-    fn bar(&mut self, id: &Text, percent: f64, stage: Option<&Text>) {
-        let message = format!("{}  {}", short(id), stage.map(Text::one_line).unwrap_or_default());
-        let bar = self.running.entry(id.clone()).or_insert_with(|| {
+    fn bar(&mut self, id: Uuid, percent: u8, stage: Option<&str>) {
+        let message = format!("{}  {}", short(id), stage.map(one_line).unwrap_or_default());
+        let bar = self.running.entry(id).or_insert_with(|| {
             let bar = ProgressBar::new(100).with_style(bar::running()).with_message(message.clone());
             self.bars.add(bar)
         });
-        bar.set_position(percent.clamp(0.0, 100.0) as u64);
+        bar.set_position(percent.min(100).into());
         bar.set_message(message);
     }
 
@@ -115,46 +123,65 @@ impl Screen {
 }
 
 /// A line of the log: its number, its time, what happened, and by whom where it was not the job's own submitter.
-fn told(line: &Line, what: &str) -> String {
-    let time = print::clock(line.at.unwrap_or_else(Utc::now));
-    let by = line.by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
-    format!("{}  {what}{}", style(format!("{:>5}  {time}", line.seq)).dim(), style(by).dim())
+fn told(event: &Event, what: &str) -> String {
+    let time = print::clock(event.at.utc());
+    let by = event.by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
+    format!("{}  {what}{}", style(format!("{:>5}  {time}", event.seq)).dim(), style(by).dim())
 }
 
-fn event_line(event: &Text, job: &Job) -> String {
-    let padding = " ".repeat(12_usize.saturating_sub(event.len()));
-    let colour = match &**event {
-        "completed" => style(event).green(),
-        "failed" => style(event).red(),
-        "started" => style(event).cyan(),
-        "cancelled" | "deleted" => style(event).dim(),
-        _ => style(event).yellow(),
+fn job_line(event: JobEvent, job: &Job) -> String {
+    let word = event.to_string();
+    let padding = " ".repeat(12_usize.saturating_sub(word.len()));
+    let colour = match event {
+        JobEvent::Completed => style(word).green(),
+        JobEvent::Failed => style(word).red(),
+        JobEvent::Started => style(word).cyan(),
+        JobEvent::Cancelled | JobEvent::Deleted => style(word).dim(),
+        _ => style(word).yellow(),
     };
-    let mut told = vec![short(&job.id).to_owned(), job.backend.to_string()];
-    told.extend(job.user.as_ref().map(|user| format!("for {}", user.one_line())));
-    match &*job.status {
-        "processing" => told.extend(job.device.as_ref().map(|device| format!("on {device}"))),
-        "queued" => told.push(format!("place {}", job.queue_position)),
-        "complete" => told.push(print::count(job.artifacts.len(), "artifact")),
+    let mut told = vec![short(job.id), job.backend.clone()];
+    told.extend(job.user.as_ref().map(|user| format!("for {}", one_line(user))));
+    match job.status {
+        Status::Processing => told.extend(job.device.as_ref().map(|device| format!("on {device}"))),
+        Status::Queued => told.push(format!("place {}", job.queue_position)),
+        Status::Complete => told.push(print::count(job.artifacts.len(), "artifact")),
         _ => {}
     }
-    told.extend(job.error.as_ref().map(|error| Text::of(&error.to_string()).one_line()));
-    told.extend(job.why_waiting());
+    told.extend(job.error.as_ref().map(|error| one_line(&show::error(error))));
+    told.extend(show::why_waiting(job));
     format!("{colour}{padding}{}", told.join("  "))
+}
+
+/// What happened to a backend, and why where that is told.
+fn backend_event(event: &BackendEvent) -> String {
+    match event {
+        BackendEvent::Held { held: Some(why) } => format!("held: {}", one_line(why)),
+        BackendEvent::Held { held: None } => "held".to_owned(),
+        BackendEvent::Released { .. } => "released".to_owned(),
+        BackendEvent::Added { .. } => "added".to_owned(),
+        BackendEvent::Changed { .. } => "changed".to_owned(),
+        BackendEvent::Removed { .. } => "removed".to_owned(),
+        BackendEvent::Unknown => "is not as it was".to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use easel_wire::Waiting;
+
+    use super::super::sample;
     use super::*;
 
     #[test]
     fn an_event_is_one_line_with_what_matters_about_its_status() {
-        let job: Job = serde_json::from_value(serde_json::json!({
-            "id": "J", "status": "queued", "backend": "forge", "queue_position": 3, "updated_at": "2026-01-01T00:00:00Z",
-            "waiting_for": "paused", "waiting_detail": "maintenance", "user": "ann"
-        }))
-        .expect("a job");
-        let line = console::strip_ansi_codes(&event_line(&Text::of("queued"), &job)).into_owned();
-        assert!(line.ends_with("queued      J  forge  for ann  place 3  maintenance"), "{line}");
+        let job = Job {
+            queue_position: 3,
+            waiting_for: Some(Waiting::Paused),
+            waiting_detail: Some("maintenance".to_owned()),
+            user: Some("ann".to_owned()),
+            ..sample::job(1, Status::Queued)
+        };
+        let line = console::strip_ansi_codes(&job_line(JobEvent::Queued, &job)).into_owned();
+        assert_eq!(line, "queued      00000001  forge  for ann  place 3  maintenance");
     }
 }

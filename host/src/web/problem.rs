@@ -234,7 +234,7 @@ impl Problem {
         easel_wire::Problem {
             kind: format!("urn:easel:problem:{kind}"),
             title: self.title.to_owned(),
-            status: self.status.as_u16(),
+            status: Some(self.status.as_u16()),
             detail: self.detail.clone(),
             field: self.field.clone(),
             job: self.job.clone(),

@@ -70,12 +70,13 @@ pub enum HealthStatus {
     Unavailable,
     /// It could not be asked.
     Failed,
-    /// Its engine has not answered yet.
-    Unknown,
     /// It is still being compiled: its jobs wait.
     Loading,
     /// It cannot be loaded: its jobs wait.
     Broken,
+    /// Its engine has not answered yet; or it is as only a later version can say.
+    #[serde(other)]
+    Unknown,
 }
 
 /// All backends.
@@ -84,3 +85,5 @@ pub struct Backends {
     /// By name.
     pub backends: Vec<Backend>,
 }
+
+crate::words!(HealthStatus);

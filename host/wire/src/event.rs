@@ -61,6 +61,9 @@ pub enum Told {
         #[serde(flatten)]
         event: BackendEvent,
     },
+    /// Something of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What has just happened to a job. An event is no status: `completed` leads to the status `complete`.
@@ -89,6 +92,9 @@ pub enum JobEvent {
     Moved,
     /// It is gone.
     Deleted,
+    /// A word of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a client did to a message.
@@ -101,6 +107,9 @@ pub enum MessageEvent {
     Changed,
     /// It is gone.
     Deleted,
+    /// A word of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A message in an event.
@@ -155,6 +164,9 @@ pub enum BackendEvent {
         /// What ran its jobs before.
         ran: Option<Runs>,
     },
+    /// Something of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What runs the jobs of a backend.
@@ -176,3 +188,5 @@ pub struct Events {
     /// The `since` of the next page; null on the last one.
     pub next: Option<String>,
 }
+
+crate::words!(JobEvent, MessageEvent);

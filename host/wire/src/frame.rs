@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Job, Queue, Status, Time};
+use crate::{Event, Job, Queue, Status, Time};
 
 /// A frame that the host sends and that is no [`crate::Event`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,66 @@ pub enum Frame {
     Progress(Progress),
     /// Places in line that have changed.
     Positions(Positions),
+    /// Something of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a client says on the WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ClientFrame {
+    /// It wants to follow what this names, besides what it follows already.
+    Subscribe(Following),
+    /// It does not want to any more.
+    Unsubscribe(Following),
+    /// Is the host there?
+    Ping,
+}
+
+/// What a client follows, or does no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Following {
+    /// Comes back with the answer.
+    #[serde(rename = "ref", default)]
+    pub reference: Value,
+    /// What.
+    #[serde(flatten)]
+    pub filter: Filter,
+}
+
+/// What a follower hears: any frame of the WebSocket.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// Something has happened.
+    Event(Box<Event>),
+    /// Something is, or is answered.
+    Frame(Frame),
+}
+
+impl Heard {
+    /// The place in the log up to which the reader has everything once it has read this. What `hello` says is the log's head,
+    /// which a reader of a replay has not reached.
+    pub fn cursor(&self) -> Option<&str> {
+        match self {
+            Self::Event(event) => Some(&event.cursor),
+            Self::Frame(Frame::Snapshot(snapshot)) => Some(&snapshot.cursor),
+            Self::Frame(Frame::Mark { cursor }) => Some(cursor),
+            Self::Frame(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Heard {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let said = Value::deserialize(deserializer)?;
+        // What happened has a number, also what only a later version knows.
+        let heard = match said.get("seq") {
+            Some(_) => Event::deserialize(said).map(|event| Self::Event(Box::new(event))),
+            None => Frame::deserialize(said).map(Self::Frame),
+        };
+        heard.map_err(de::Error::custom)
+    }
 }
 
 /// What matches and has not ended, in line order; and jobs that a filter names, also when they have ended.
@@ -142,4 +202,37 @@ pub struct Place {
     pub start: Option<Time>,
     /// The same as `estimated_end_at`, under an older name.
     pub end: Option<Time>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Told;
+
+    fn heard(text: &str) -> Heard {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn what_a_later_version_says_is_passed_over_and_its_events_are_not_asked_for_again() {
+        assert_eq!(heard(r#"{"type":"weather","cursor":"x","sun":1}"#), Heard::Frame(Frame::Unknown));
+        let later = heard(r#"{"type":"pool","seq":7,"cursor":"L:7","at":"2026-01-01T00:00:00Z","pool":{}}"#);
+        assert_eq!(later.cursor(), Some("L:7"));
+        assert!(matches!(later, Heard::Event(event) if event.told == Told::Unknown));
+        let word =
+            r#"{"type":"backend","name":"forge","event":"moved","seq":8,"cursor":"L:8","at":"2026-01-01T00:00:00Z"}"#;
+        assert_eq!(heard(word).cursor(), Some("L:8"));
+    }
+
+    #[test]
+    fn where_the_log_ends_is_not_where_the_reader_is() {
+        let hello = heard(r#"{"type":"hello","protocol":1,"cursor":"L:9","now":"2026-01-01T00:00:00Z"}"#);
+        assert_eq!(hello.cursor(), None);
+    }
+
+    #[test]
+    fn what_is_no_event_although_it_has_a_number_is_an_error_that_names_what_is_missing() {
+        let error = serde_json::from_str::<Heard>(r#"{"type":"queue","seq":1}"#).unwrap_err();
+        assert!(error.to_string().contains("missing field"), "{error}");
+    }
 }

@@ -21,8 +21,8 @@ pub struct Job {
     pub owner: String,
     /// For whom it was submitted; null if nobody was named.
     pub user: Option<String>,
-    /// As the backend gets them: defaults filled in, integers written as such, other numbers to the letter. Absent in lists,
-    /// snapshots and events.
+    /// As the backend gets them: defaults filled in, integers written as such, other numbers to the letter. Absent in
+    /// snapshots, leases and events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Value>,
     /// The files that came with it.
@@ -95,6 +95,13 @@ pub struct Job {
     pub seq: u64,
 }
 
+impl Job {
+    /// Whether it is over, unless a person retries it.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status, Status::Complete | Status::Error | Status::Cancelled)
+    }
+}
+
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -131,6 +138,9 @@ pub enum Waiting {
     Time,
     /// The pause before its next attempt.
     Retry,
+    /// A word of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What becomes of a job when one that it depends on does not complete.
@@ -220,6 +230,9 @@ pub enum Outcome {
     Interrupted,
     /// The engine was away; it does not count.
     Unavailable,
+    /// A word of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What went wrong.
@@ -262,22 +275,25 @@ pub enum ErrorKind {
     Dependency,
     /// Somebody cancelled it.
     Cancelled,
+    /// A word of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
 }
 
-/// A page of jobs.
+/// A page of jobs. Who only passes them on reads them as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Jobs {
-    /// Without params.
-    pub jobs: Vec<Job>,
+pub struct Jobs<J = Job> {
+    /// In the order that was asked for, the newest first unless another was.
+    pub jobs: Vec<J>,
     /// The `cursor` of the next page; null on the last one.
     pub next: Option<String>,
 }
 
-/// What a job's backend logged.
+/// What a job's backend logged. Who only passes it on reads its lines as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Log {
+pub struct Log<L = LogLine> {
     /// In order.
-    pub lines: Vec<LogLine>,
+    pub lines: Vec<L>,
 }
 
 /// A line of it.
@@ -292,3 +308,5 @@ pub struct LogLine {
     /// What.
     pub message: String,
 }
+
+crate::words!(Status, Waiting, Outcome, ErrorKind);

@@ -1,4 +1,4 @@
-//! What the host says to who holds a device, or waits for one.
+//! What the host and who holds a device, or waits for one, say to each other.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,6 +56,51 @@ pub enum LeaseFrame {
         /// Why.
         title: String,
     },
+    /// Something of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What who holds a device, or waits for one, says to the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum HolderFrame {
+    /// Is the host still there? The lease lasts from the moment at which this was asked.
+    Ping {
+        /// Comes back with the answer.
+        #[serde(rename = "ref", default)]
+        reference: Value,
+    },
+    /// The command is over: the device is given back.
+    Done(Report),
+}
+
+/// How a command ended, in its holder's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The attempt that this is about.
+    pub attempt: u32,
+    /// What it exited with; null if it did not.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it; null if none did.
+    pub signal: Option<i32>,
+    /// Why it could not be started; null if it could.
+    pub not_started: Option<String>,
+    /// Why its holder ended it; null if it ended by itself.
+    pub ended_for: Option<EndedFor>,
+}
+
+/// Why a holder ends its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndedFor {
+    /// It took longer than it was given.
+    Timeout,
+    /// The holder itself was told to stop.
+    Stopped,
+    /// The host did not answer for too long.
+    Lost,
 }
 
 /// Why a holder is to end.
@@ -64,4 +109,7 @@ pub enum LeaseFrame {
 pub enum LeaseReason {
     /// Somebody cancelled the job.
     Cancelled,
+    /// A word of a later version. No host of this one says it.
+    #[serde(other)]
+    Unknown,
 }

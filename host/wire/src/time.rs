@@ -15,7 +15,8 @@ impl Time {
         Self(micros)
     }
 
-    fn utc(self) -> DateTime<Utc> {
+    /// The same for those who calculate with it.
+    pub fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()
     }
 }

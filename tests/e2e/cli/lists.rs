@@ -3,6 +3,7 @@
 use super::{ask, ask_json};
 use crate::harness::Host;
 use crate::harness::api::text;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 fn ids(list: &Value) -> Vec<&str> {
@@ -117,4 +118,16 @@ async fn jobs_are_cancelled_by_their_user_and_nothing_that_matches_is_a_failure(
         (&json!("cancelled"), &json!("queued"))
     );
     api.release(&holder).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_for_programs_have_numbers_to_the_letter() {
+    let host = Host::start().await;
+    let request = host.api().request(Method::POST, "/v1/jobs").header("content-type", "application/json");
+    let metadata = r#""metadata":{"a":1.10,"b":12345678901234567890123}"#;
+    host.api().send(request.body(format!(r#"{{"params":{{}},{metadata}}}"#))).await.expect(201);
+
+    let told = ask(&host, &["jobs", "--json"]).await.stdout;
+
+    assert!(told.contains(metadata), "{told}");
 }

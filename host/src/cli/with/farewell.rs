@@ -6,12 +6,11 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::bail;
-use serde_json::{Value, json};
+use easel_wire::{EndedFor, Job, Report, Status};
 use tokio::time::timeout;
 
 use super::super::exit::Ended;
 use super::super::stderr::say;
-use super::super::view::Job;
 use super::Args;
 use super::lease::{Lease, News};
 use super::program::not_run;
@@ -47,19 +46,26 @@ impl Why {
 }
 
 /// What the host is told.
-pub(super) fn report(attempt: u32, ended: &io::Result<ExitStatus>, why: Option<Why>) -> Value {
+pub(super) fn report(attempt: u32, ended: &io::Result<ExitStatus>, why: Option<Why>) -> Report {
     let ended_for = match why {
         None | Some(Why::Cancelled) => None,
-        Some(Why::Timeout) => Some("timeout"),
-        Some(Why::Stopped) => Some("stopped"),
-        Some(Why::Lost) => Some("lost"),
+        Some(Why::Timeout) => Some(EndedFor::Timeout),
+        Some(Why::Stopped) => Some(EndedFor::Stopped),
+        Some(Why::Lost) => Some(EndedFor::Lost),
     };
     let status = ended.as_ref().ok();
-    json!({
-        "type": "done", "attempt": attempt, "exit_code": status.and_then(ExitStatus::code),
-        "signal": status.and_then(|status| status.signal()),
-        "not_started": ended.as_ref().err().map(io::Error::to_string), "ended_for": ended_for,
-    })
+    Report {
+        attempt,
+        exit_code: status.and_then(ExitStatus::code),
+        signal: status.and_then(|status| status.signal()),
+        not_started: ended.as_ref().err().map(io::Error::to_string),
+        ended_for,
+    }
+}
+
+/// The same of a command that was not started, since nobody wants it any more.
+pub(super) fn not_begun(attempt: u32) -> Report {
+    Report { attempt, ended_for: Some(EndedFor::Stopped), ..Report::default() }
 }
 
 /// Waits until the host knows, if it comes to know; the job then.
@@ -100,7 +106,7 @@ pub(super) fn outcome(
             return Err(ended.into());
         }
     };
-    let cancelled = why.is_none() && job.is_some_and(|job| &*job.status == "cancelled");
+    let cancelled = why.is_none() && job.is_some_and(|job| job.status == Status::Cancelled);
     match why {
         Some(Why::Cancelled) => bail!("the job was cancelled"),
         _ if cancelled => bail!("the job was cancelled"),

@@ -6,14 +6,13 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::client::{Client, Remote};
 use super::super::stderr::{self, say};
 use super::Args;
 use super::confine::Confinement;
-use super::farewell::{Why, outcome, report, told};
+use super::farewell::{Why, not_begun, outcome, report, told};
 use super::guardian::Guardian;
 use super::lease::{Lease, News};
 use super::line::{Turn, in_line};
@@ -61,14 +60,14 @@ async fn hold_lease(
     let attempt = match in_line(lease, signals, client).await? {
         Turn::Ours(attempt) => attempt,
         Turn::Cancelled(attempt) => {
-            lease.report(json!({"type": "done", "attempt": attempt, "ended_for": "stopped"}));
+            lease.report(not_begun(attempt));
             told(lease, signals).await;
             bail!("the job was cancelled before its command could begin");
         }
     };
     let terms = lease.terms().context("the host has not said for how long the device is lent")?;
     say(format!("easel: {} is yours, as job {}", args.device, terms.job));
-    let (ended, why) = match Running::start(&args.command, &terms.job, &args.device, confinement) {
+    let (ended, why) = match Running::start(&args.command, terms.job, &args.device, confinement) {
         Ok(running) => {
             let (ended, why) = run(running, lease, signals, args, terms.ending).await?;
             (Ok(ended), why)

@@ -7,10 +7,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use easel_wire::{HolderFrame, Job, LeaseFrame, Report};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use uuid::Uuid;
@@ -19,9 +18,9 @@ use super::super::client::Client;
 use super::super::patience::Patience;
 use super::super::problem::ClientError;
 use super::super::socket::Socket;
-use super::super::text::Text;
-use super::super::view::Job;
+use super::super::text;
 use super::Args;
+use crate::show;
 
 /// How often the host is asked whether it is still there, at the least.
 const ASK: Duration = Duration::from_secs(5);
@@ -43,7 +42,7 @@ pub(super) enum News {
         /// As this attempt.
         attempt: u32,
         /// What did not go as it was asked to.
-        warning: Option<Text>,
+        warning: Option<String>,
     },
     /// The command is to end: somebody cancelled it.
     End,
@@ -57,42 +56,11 @@ pub(super) enum News {
     Failed(ClientError),
 }
 
-/// What the host says.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Frame {
-    Hello {
-        job_id: Text,
-        grace_ms: u64,
-        ending_ms: u64,
-    },
-    Waiting {
-        job: Box<Job>,
-    },
-    Granted {
-        attempt: u32,
-        warning: Option<Text>,
-    },
-    End,
-    Ended {
-        job: Box<Job>,
-    },
-    Pong {
-        #[serde(rename = "ref")]
-        number: u64,
-    },
-    Error {
-        title: Text,
-    },
-    #[serde(other)]
-    Other,
-}
-
 /// What the host said when it took the command into the line.
 #[derive(Clone)]
 pub(super) struct Terms {
     /// The job that the command is.
-    pub(super) job: Text,
+    pub(super) job: Uuid,
     /// What the command gets to end in.
     pub(super) ending: Duration,
     grace: Duration,
@@ -101,7 +69,7 @@ pub(super) struct Terms {
 /// A lease, or the wish for one.
 pub(super) struct Lease {
     news: mpsc::Receiver<News>,
-    report: watch::Sender<Option<Value>>,
+    report: watch::Sender<Option<HolderFrame>>,
     terms: watch::Receiver<Option<Terms>>,
     expires: watch::Receiver<Option<Instant>>,
 }
@@ -168,8 +136,8 @@ impl Lease {
     }
 
     /// Gives the device back.
-    pub(super) fn report(&self, report: Value) {
-        self.report.send_replace(Some(report));
+    pub(super) fn report(&self, report: Report) {
+        self.report.send_replace(Some(HolderFrame::Done(report)));
     }
 }
 
@@ -205,7 +173,7 @@ impl Expiry {
 /// Holds the connection.
 struct Keeper {
     tell: mpsc::Sender<News>,
-    reports: watch::Receiver<Option<Value>>,
+    reports: watch::Receiver<Option<HolderFrame>>,
     terms: watch::Sender<Option<Terms>>,
     renew: watch::Sender<Option<Instant>>,
     patience: Patience,
@@ -237,7 +205,7 @@ impl Keeper {
         let mut url = url.clone();
         // Whatever the host has forgotten by now, it does not take the command for a new one.
         if let Some(terms) = &*self.terms.borrow() {
-            url.query_pairs_mut().append_pair("job_id", &terms.job);
+            url.query_pairs_mut().append_pair("job_id", &terms.job.to_string());
         }
         let mut socket = Socket::connect(client, url, Some(header)).await?;
         // To be let in is the first answer.
@@ -253,14 +221,14 @@ impl Keeper {
                 _ = asking.tick() => {
                     self.number += 1;
                     self.asked.push_back((self.number, Instant::now()));
-                    socket.send(json!({"type": "ping", "ref": self.number}).to_string()).await?;
+                    socket.send(show::text(&HolderFrame::Ping { reference: self.number.into() })).await?;
                     continue;
                 }
                 changed = self.reports.changed() => {
                     if changed.is_err() {
                         return Ok(());
                     }
-                    let report = self.reports.borrow().as_ref().map(Value::to_string);
+                    let report = self.reports.borrow().as_ref().map(show::text);
                     if let Some(report) = report {
                         socket.send(report).await?;
                     }
@@ -270,8 +238,8 @@ impl Keeper {
             heard = Instant::now();
             let Some(text) = text else { continue };
             let garbled = |cause: String| ClientError::Garbled { server: client.server().to_owned(), cause };
-            let news = match serde_json::from_str(&text).map_err(|error| garbled(error.to_string()))? {
-                Frame::Hello { job_id, grace_ms, ending_ms } => {
+            let news = match text::read(&text).map_err(garbled)? {
+                LeaseFrame::Hello { job_id, grace_ms, ending_ms } => {
                     let (grace, ending) = (Duration::from_millis(grace_ms), Duration::from_millis(ending_ms));
                     (silence, asking) = ((grace / 2).max(SILENCE), interval(ASK.min(grace / 6).max(SHORTEST)));
                     asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -282,20 +250,20 @@ impl Keeper {
                     }
                     News::Back
                 }
-                Frame::Pong { number } => {
-                    self.answered(number);
+                LeaseFrame::Pong { reference } => {
+                    reference.as_u64().into_iter().for_each(|number| self.answered(number));
                     self.patience = Patience::new(ENDLESS);
                     continue;
                 }
-                Frame::Waiting { job } => News::Waiting(job),
-                Frame::Granted { attempt, warning } => News::Granted { attempt, warning },
-                Frame::End => News::End,
-                Frame::Ended { job } => {
+                LeaseFrame::Waiting { job } => News::Waiting(job),
+                LeaseFrame::Granted { attempt, warning, .. } => News::Granted { attempt, warning },
+                LeaseFrame::End { .. } => News::End,
+                LeaseFrame::Ended { job } => {
                     self.tell(News::Ended(job)).await;
                     return Ok(());
                 }
-                Frame::Error { title } => return Err(garbled(title.to_string())),
-                Frame::Other => continue,
+                LeaseFrame::Error { title } => return Err(garbled(title)),
+                LeaseFrame::Unknown => continue,
             };
             if !self.tell(news).await {
                 return Ok(());
@@ -325,7 +293,7 @@ mod tests {
     fn a_lease_lasts_from_when_it_was_asked_for_and_not_from_when_the_answer_came() {
         let (lease, mut keeper) = Lease::new();
         let (grace, ending, now) = (Duration::from_secs(30), Duration::ZERO, Instant::now());
-        keeper.terms.send_replace(Some(Terms { job: Text::of("J"), ending, grace }));
+        keeper.terms.send_replace(Some(Terms { job: Uuid::nil(), ending, grace }));
         assert!(!lease.is_valid(), "nothing was answered");
         keeper.asked = VecDeque::from([(1, now - Duration::from_secs(31)), (2, now - Duration::from_secs(20))]);
         keeper.answered(1);

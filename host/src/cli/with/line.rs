@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
+use easel_wire::{Job, Status};
 use rustix::process::Signal;
-use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::bar::Bar;
 use super::super::client::Client;
 use super::super::exit::Ended;
+use super::super::show;
 use super::super::stderr::say;
-use super::super::view::Job;
-use super::farewell::{FAREWELL, told};
+use super::farewell::{FAREWELL, not_begun, told};
 use super::lease::{Lease, News};
 use super::signals::{Heard, Signals};
 
@@ -91,10 +91,10 @@ async fn patience(away_since: Option<Instant>) {
 /// Gives up the place in line; and the device, if its turn came at the same moment.
 async fn leave(lease: &mut Lease, signals: &mut Signals, client: &Client, signal: Signal) -> anyhow::Error {
     if let Some(terms) = lease.terms() {
-        match timeout(FAREWELL, client.post(&["v1", "jobs", &terms.job, "cancel"])).await {
+        match timeout(FAREWELL, client.post(&["v1", "jobs", &terms.job.to_string(), "cancel"])).await {
             Ok(Ok(answer)) => {
                 say(format!("easel: left the line, job {} is cancelled", terms.job));
-                if answer.parse::<Job>().is_ok_and(|job| job.status.to_string() == "processing") {
+                if answer.parse::<Job>().is_ok_and(|job| job.status == Status::Processing) {
                     give_back(lease, signals).await;
                 }
             }
@@ -116,7 +116,7 @@ async fn give_back(lease: &mut Lease, signals: &mut Signals) {
         }
     };
     if let Ok(Some(attempt)) = timeout(FAREWELL, granted).await {
-        lease.report(json!({"type": "done", "attempt": attempt, "ended_for": "stopped"}));
+        lease.report(not_begun(attempt));
         told(lease, signals).await;
     }
 }
@@ -124,7 +124,7 @@ async fn give_back(lease: &mut Lease, signals: &mut Signals) {
 /// The job has ended before its command has begun.
 fn lost(job: &Job) -> anyhow::Error {
     match &job.error {
-        Some(error) => anyhow!("job {} ended before its command could begin: {error}", job.id),
+        Some(error) => anyhow!("job {} ended before its command could begin: {}", job.id, show::error(error)),
         None => anyhow!("job {} was {} before its command could begin", job.id, job.status),
     }
 }
@@ -132,8 +132,11 @@ fn lost(job: &Job) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use easel_wire::{LeaseFrame, LeaseReason};
+    use uuid::Uuid;
 
     use super::super::super::fake_host::FakeHost;
+    use super::super::super::sample;
     use super::super::Args;
     use super::*;
 
@@ -143,7 +146,7 @@ mod tests {
         args: Args,
     }
 
-    async fn as_attempt(connections: Vec<Vec<&'static str>>) -> Result<Turn, String> {
+    async fn as_attempt(connections: Vec<Vec<String>>) -> Result<Turn, String> {
         let host = FakeHost::start(connections).await;
         let Line { args } = Line::parse_from(["with", "gpu0", "--", "true"]);
         let mut lease = Lease::ask(host.client(), &args, "true").map_err(|error| error.to_string())?;
@@ -151,25 +154,47 @@ mod tests {
         granted.map_err(|error| error.to_string())
     }
 
-    const HELLO: &str = r#"{"type":"hello","job_id":"J","grace_ms":60000,"ending_ms":10}"#;
-    const LATE: &str = r#"{"type":"hello","job_id":"J","grace_ms":0,"ending_ms":10}"#;
-    const GRANTED: &str = r#"{"type":"granted","job_id":"J","attempt":3,"device":"gpu0","warning":null}"#;
-    const END: &str = r#"{"type":"end","reason":"cancelled"}"#;
-    const LOST: &str = r#"{"type":"ended","job":{"id":"J","status":"cancelled"}}"#;
+    const JOB: u128 = 1;
+
+    fn hello(grace_ms: u64) -> String {
+        sample::text(&LeaseFrame::Hello { job_id: Uuid::from_u128(JOB), grace_ms, ending_ms: 10 })
+    }
+
+    /// One of a lease that can be used, and one of a lease that has expired by then.
+    fn in_time() -> String {
+        hello(60_000)
+    }
+
+    fn late() -> String {
+        hello(0)
+    }
+
+    fn granted() -> String {
+        let (job_id, device, warning) = (Uuid::from_u128(JOB), Some("gpu0".to_owned()), None);
+        sample::text(&LeaseFrame::Granted { job_id, attempt: 3, device, warning })
+    }
+
+    fn end() -> String {
+        sample::text(&LeaseFrame::End { reason: LeaseReason::Cancelled })
+    }
+
+    fn ended() -> String {
+        sample::text(&LeaseFrame::Ended { job: Box::new(sample::job(JOB, Status::Cancelled)) })
+    }
 
     #[tokio::test]
     async fn the_device_is_ours_when_it_is_granted_through_a_broken_connection_too() {
-        assert_eq!(as_attempt(vec![vec![HELLO], vec![HELLO, GRANTED]]).await, Ok(Turn::Ours(3)));
+        assert_eq!(as_attempt(vec![vec![in_time()], vec![in_time(), granted()]]).await, Ok(Turn::Ours(3)));
     }
 
     #[tokio::test]
     async fn what_is_granted_after_the_lease_has_expired_is_not_ours() {
-        let outcome = as_attempt(vec![vec![LATE, GRANTED], vec![HELLO, LOST]]).await;
-        assert_eq!(outcome, Err("job J was cancelled before its command could begin".to_owned()));
+        let outcome = as_attempt(vec![vec![late(), granted()], vec![in_time(), ended()]]).await;
+        assert_eq!(outcome, Err(format!("job {} was cancelled before its command could begin", Uuid::from_u128(JOB))));
     }
 
     #[tokio::test]
     async fn what_is_cancelled_before_the_lease_is_valid_is_not_started() {
-        assert_eq!(as_attempt(vec![vec![LATE, GRANTED, END], vec![HELLO]]).await, Ok(Turn::Cancelled(3)));
+        assert_eq!(as_attempt(vec![vec![late(), granted(), end()], vec![in_time()]]).await, Ok(Turn::Cancelled(3)));
     }
 }

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::super::stderr::say;
 use super::confine::{CONFINEMENT, Confinement};
@@ -34,14 +35,14 @@ impl<'a> Running<'a> {
     /// Starts a command that knows which job it is, and on which device.
     pub(super) fn start(
         command: &[OsString],
-        job: &str,
+        job: Uuid,
         device: &str,
         confinement: &'a Confinement,
     ) -> io::Result<Self> {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command.args(arguments).env_remove(GUARDIAN).env_remove(CONFINEMENT);
-        command.env("EASEL_JOB_ID", job).env("EASEL_DEVICE", device);
+        command.env("EASEL_JOB_ID", job.to_string()).env("EASEL_DEVICE", device);
         let ended = signal(SignalKind::child())?;
         let child = confinement.start(|| command.spawn())?;
         Ok(Self { child, confinement, status: None, kill_at: None, told: HashSet::new(), ended })
