@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easel_core::{ErrorKind, Finished, Job, Json, Outcome};
+use easel_wire::{EndedFor, Report};
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Dispatch;
 use super::attempt::micros;
-use super::holders::{EndedFor, Grant, Report, Terms};
+use super::holders::{Grant, Terms};
 use super::outcome::{Verdict, error};
 use crate::lasting::Deadline;
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use breaker::Breaker;
 use easel_core::{Command, Finished, JobId, Outcome, Reply};
-pub use holders::{Attendance, ENDING, Grant, Holders, Report, Terms, backend_of_commands};
+pub use holders::{Attendance, ENDING, Grant, Holders, Terms, backend_of_commands};
 pub use loading::Loading;
 pub use memory::Memory;
 use tokio::sync::mpsc;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use easel_core::command::NewJob;
 use easel_core::{BatchId, Command, Job, JobId, Refusal, Reply, Which};
-use easel_wire::{self as wire, BatchJobs};
-use serde::Deserialize;
+use easel_wire::{self as wire, BatchJobs, NewBatch, NewInput};
 use serde_json::Value;
 use uuid::Uuid;
 use warp::http::HeaderMap;
 
-use super::body::{Body, Document};
-use super::envelope::{self, Envelope, InputField};
+use super::body::{Body, Document, Opaque};
+use super::envelope;
 use super::jobs::{cancel_many, to_the_end, view_as_told};
 use super::submit::{adopt, forget_inputs, key, made_before};
 use super::{Answer, Host, Problem, reply};
@@ -23,14 +22,6 @@ use crate::show::status;
 const JOBS: usize = easel_core::decide::batches::LARGEST;
 /// The most that they may depend on, all together: each is in its job's row and in each event of it.
 const DEPENDENCIES: usize = 10_000;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form {
-    jobs: Vec<Envelope>,
-    /// There is no other way.
-    atomic: Option<bool>,
-}
 
 pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> Answer {
     let key = key(&headers)?;
@@ -74,8 +65,8 @@ fn key_of_entry(key: &str, index: usize) -> String {
 }
 
 /// The jobs that are asked for. The key of a batch becomes a key of each of its entries.
-fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(NewJob, Vec<InputField>)>, Problem> {
-    let form: Form = document.read()?;
+fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(NewJob, Vec<NewInput>)>, Problem> {
+    let form: NewBatch<Opaque> = document.read()?;
     if form.atomic == Some(false) {
         return Err(Problem::invalid("atomic", "a batch is always atomic: leave atomic out, or set it to true"));
     }
@@ -105,7 +96,7 @@ fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(Ne
     Ok(wishes)
 }
 
-async fn place(host: Arc<Host>, batch: BatchId, wishes: Vec<(NewJob, Vec<InputField>)>) -> Result<Reply, Problem> {
+async fn place(host: Arc<Host>, batch: BatchId, wishes: Vec<(NewJob, Vec<NewInput>)>) -> Result<Reply, Problem> {
     let with_files: Vec<JobId> =
         wishes.iter().filter(|(_, inputs)| !inputs.is_empty()).map(|(job, _)| job.id).collect();
     let reply = match adopted(&host, wishes).await {
@@ -127,7 +118,7 @@ async fn place(host: Arc<Host>, batch: BatchId, wishes: Vec<(NewJob, Vec<InputFi
     reply
 }
 
-async fn adopted(host: &Host, wishes: Vec<(NewJob, Vec<InputField>)>) -> Result<Vec<NewJob>, Problem> {
+async fn adopted(host: &Host, wishes: Vec<(NewJob, Vec<NewInput>)>) -> Result<Vec<NewJob>, Problem> {
     let mut jobs = Vec::with_capacity(wishes.len());
     for (index, (mut job, inputs)) in wishes.into_iter().enumerate() {
         adopt(host, &mut job, inputs).await.map_err(|problem| problem.under(&format!("jobs.{index}")))?;

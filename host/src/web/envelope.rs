@@ -7,7 +7,7 @@ use easel_core::command::NewJob;
 use easel_core::job::OnDependencyFailure;
 use easel_core::order::PRIORITIES;
 use easel_core::{JobId, Json, MessageId, Timestamp};
-use serde::Deserialize;
+use easel_wire::{self as wire, NewInput};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -27,45 +27,19 @@ const DEPENDENCIES: usize = 1_000;
 /// The longest time that a job may ask for, in seconds: a week.
 const LONGEST: u32 = 7 * 24 * 3600;
 
-/// What a client sends. `null` is the same as absent.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Envelope {
-    #[serde(rename = "params")]
-    _params: Opaque,
-    backend: Option<String>,
-    inputs: Option<Vec<InputField>>,
-    #[serde(rename = "metadata")]
-    _metadata: Option<Opaque>,
-    conversation_id: Option<String>,
-    message_id: Option<Uuid>,
-    max_attempts: Option<u32>,
-    priority: Option<i32>,
-    /// Ids; in a batch also `#N`, its N-th entry, from 0.
-    depends_on: Option<Vec<String>>,
-    on_dependency_failure: Option<OnDependencyFailure>,
-    not_before: Option<String>,
-    timeout_s: Option<u32>,
-    /// For whom it is asked. Without tokens, whoever is let in may do everything, and so speak for others as well.
-    user: Option<String>,
-}
-
-/// An upload under the name by which the backend knows it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct InputField {
-    pub(super) name: String,
-    pub(super) upload: Uuid,
-}
-
 /// The job that is wished for, and the uploads that it is to have.
 pub(super) struct Wish {
     pub(super) job: NewJob,
-    pub(super) inputs: Vec<InputField>,
+    pub(super) inputs: Vec<NewInput>,
 }
 
 /// Reads an envelope, which is also given as it was sent. `before` are the jobs of the batch that it may name.
-pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobId]) -> Result<Wish, Problem> {
+pub(super) fn read(
+    host: &Host,
+    envelope: wire::NewJob<Opaque>,
+    sent: &Value,
+    before: &[JobId],
+) -> Result<Wish, Problem> {
     let backend = backend(host, envelope.backend.as_deref())?;
     let params = small("params", Value::Object(object(sent, "params")), host.config.web.max_params.as_u64())?;
     let params = match backend.standing {
@@ -86,6 +60,7 @@ pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobI
         id: JobId(Uuid::now_v7()),
         backend: backend.name.to_owned(),
         owner: OWNER.to_owned(),
+        // Without tokens, whoever is let in may do everything, and so speak for others as well.
         user: envelope.user.map(|user| name("user", user)).transpose()?,
         priority,
         work: work(&params),
@@ -99,7 +74,10 @@ pub(super) fn read(host: &Host, envelope: Envelope, sent: &Value, before: &[JobI
         timeout_s: envelope.timeout_s,
         batch_id: None,
         depends_on: depends_on(&envelope.depends_on.unwrap_or_default(), before)?,
-        on_dependency_failure: envelope.on_dependency_failure.unwrap_or_default(),
+        on_dependency_failure: match envelope.on_dependency_failure {
+            None | Some(wire::OnDependencyFailure::Fail) => OnDependencyFailure::Fail,
+            Some(wire::OnDependencyFailure::Run) => OnDependencyFailure::Run,
+        },
         key: None,
     };
     Ok(Wish { job, inputs: inputs(sent, envelope.inputs.unwrap_or_default())? })
@@ -160,7 +138,7 @@ fn backend<'a>(host: &'a Host, name: Option<&str>) -> Result<Entry<'a>, Problem>
     })
 }
 
-fn inputs(sent: &Value, inputs: Vec<InputField>) -> Result<Vec<InputField>, Problem> {
+fn inputs(sent: &Value, inputs: Vec<NewInput>) -> Result<Vec<NewInput>, Problem> {
     // serde also takes a struct from an array of its fields, which nobody promised to anybody.
     let listed = sent.get("inputs").and_then(Value::as_array);
     if listed.is_some_and(|listed| !listed.iter().all(Value::is_object)) {

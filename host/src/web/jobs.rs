@@ -4,8 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use easel_core::{BatchId, Command, Job, JobId, MessageId, MoveTo, Refusal, Reply, Status, Which};
-use easel_wire::{self as wire, Cancelled, Log, Time};
-use serde::{Deserialize, Deserializer};
+use easel_wire::{self as wire, CancelMany, Cancelled, End, JobPatch, Log, Move, OneOrMany, Time};
 use uuid::Uuid;
 
 use super::body::Body;
@@ -28,41 +27,6 @@ pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
     changed(host, Command::Cancel { job: JobId(id), by: OWNER.to_owned() }).await
 }
 
-/// What `POST /v1/jobs/cancel` takes: each a value or a list; of each that is there, one has to fit. A `null` is neither:
-/// a client that has lost what it meant to name must not cancel everybody's.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Many {
-    #[serde(deserialize_with = "present")]
-    ids: Option<OneOrMany<Uuid>>,
-    #[serde(deserialize_with = "present")]
-    batch_id: Option<OneOrMany<Uuid>>,
-    #[serde(deserialize_with = "present")]
-    conversation_id: Option<OneOrMany<String>>,
-    #[serde(deserialize_with = "present")]
-    message_id: Option<OneOrMany<Uuid>>,
-    #[serde(deserialize_with = "present")]
-    backend: Option<OneOrMany<String>>,
-    #[serde(deserialize_with = "present")]
-    owner: Option<OneOrMany<String>>,
-    #[serde(deserialize_with = "present")]
-    user: Option<OneOrMany<String>>,
-    #[serde(deserialize_with = "present")]
-    status: Option<OneOrMany<Status>>,
-}
-
-/// A field that is there has a value.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<OneOrMany<T>>, D::Error> {
-    OneOrMany::deserialize(from).map(Some)
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "must be a value or a list of values: leave the field out to not filter by it")]
-enum OneOrMany<T> {
-    Many(Vec<T>),
-    One(T),
-}
-
 /// What a field names. A list without anything in it names nothing, which is not the same as no field.
 fn named<T>(field: &str, given: Option<OneOrMany<T>>) -> Result<Vec<T>, Problem> {
     match given {
@@ -75,8 +39,19 @@ fn named<T>(field: &str, given: Option<OneOrMany<T>>) -> Result<Vec<T>, Problem>
     }
 }
 
+fn status(status: wire::Status) -> Status {
+    match status {
+        wire::Status::Pending => Status::Pending,
+        wire::Status::Queued => Status::Queued,
+        wire::Status::Processing => Status::Processing,
+        wire::Status::Complete => Status::Complete,
+        wire::Status::Error => Status::Error,
+        wire::Status::Cancelled => Status::Cancelled,
+    }
+}
+
 pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
-    let form: Many = body?.read()?;
+    let form: CancelMany = body?.read()?;
     let which = Which {
         ids: named("ids", form.ids)?.into_iter().map(JobId).collect(),
         batches: named("batch_id", form.batch_id)?.into_iter().map(BatchId).collect(),
@@ -85,7 +60,7 @@ pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
         conversations: named("conversation_id", form.conversation_id)?,
         messages: named("message_id", form.message_id)?.into_iter().map(MessageId).collect(),
         backends: named("backend", form.backend)?,
-        statuses: named("status", form.status)?,
+        statuses: named("status", form.status)?.into_iter().map(status).collect(),
     };
     if which == Which::default() {
         let detail = "name what to cancel: ids, batch_id, conversation_id, message_id, backend, owner, user or status";
@@ -102,21 +77,6 @@ pub(super) async fn cancel_many(host: &Host, which: Which) -> Answer {
     }
 }
 
-/// What `POST /v1/jobs/{id}/move` takes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Move {
-    to: Option<End>,
-    before: Option<Uuid>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum End {
-    Front,
-    Back,
-}
-
 pub(super) async fn move_to(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
     let to = match body?.read()? {
         Move { to: Some(End::Front), before: None } => MoveTo::Front,
@@ -127,15 +87,8 @@ pub(super) async fn move_to(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
     changed(host, Command::Move { job: JobId(id), to, by: OWNER.to_owned() }).await
 }
 
-/// What `PATCH /v1/jobs/{id}` takes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Patch {
-    priority: i32,
-}
-
 pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
-    let Patch { priority } = body?.read()?;
+    let JobPatch { priority } = body?.read()?;
     changed(host, Command::Reprioritise { job: JobId(id), priority, by: OWNER.to_owned() }).await
 }
 

@@ -6,7 +6,6 @@ use easel_core::command::NewMessage;
 use easel_core::message::JOB_KEYS;
 use easel_core::{Command, Job, JobId, Message, MessageId, Refusal};
 use easel_wire::{self as wire, ConversationPage};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -28,28 +27,9 @@ const CONTENT: usize = 256 * 1024;
 /// The most metadata that is taken at once.
 const METADATA: u64 = 64 * 1024;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Create {
-    id: Option<Uuid>,
-    conversation_id: String,
-    role: String,
-    content: String,
-    #[serde(rename = "extra_metadata")]
-    _extra_metadata: Option<Opaque>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Patch {
-    content: Option<String>,
-    #[serde(rename = "extra_metadata")]
-    _extra_metadata: Option<Opaque>,
-}
-
 pub(super) async fn create(host: Arc<Host>, body: Body) -> Answer {
     let document = body?;
-    let form: Create = document.read()?;
+    let form: wire::NewMessage<Opaque> = document.read()?;
     if form.role.is_empty() || form.role.len() > ROLE {
         return Err(Problem::invalid("role", format!("role must have 1 to {ROLE} bytes")));
     }
@@ -73,7 +53,7 @@ pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
 
 pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
     let document = body?;
-    let form: Patch = document.read()?;
+    let form: wire::MessagePatch<Opaque> = document.read()?;
     let id = MessageId(id);
     let command = Command::PatchMessage {
         id,

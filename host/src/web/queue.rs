@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easel_core::{Command, Device};
-use easel_wire::Devices;
-use serde::Deserialize;
+use easel_wire::{Devices, Pausing};
 use tokio::time::timeout;
 
 use super::body::Body;
@@ -19,15 +18,6 @@ const REASON: usize = 500;
 
 /// How long a request waits for memory to be freed.
 const UNLOAD: Duration = Duration::from_secs(90);
-
-/// What a pause takes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pause {
-    reason: Option<String>,
-    /// Whether the memory is freed when nothing runs any more.
-    unload: Option<bool>,
-}
 
 pub(super) async fn queue(host: Arc<Host>) -> Answer {
     Ok(reply::json(&host.show(&host.scheduler.state()).queue(Show::job)))
@@ -88,7 +78,7 @@ fn device(host: &Host, name: &str) -> Answer {
 
 /// Why to pause, and whether to free the memory.
 fn wish(body: Body) -> Result<(Option<String>, bool), Problem> {
-    let Pause { reason, unload } = body?.read()?;
+    let Pausing { reason, unload } = body?.read()?;
     match reason {
         Some(reason) if reason.chars().count() > REASON => {
             Err(Problem::invalid("reason", format!("reason may have at most {REASON} characters")))

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use easel_core::command::NewJob;
 use easel_core::{Command, Job, JobId, Refusal, Reply, json};
+use easel_wire::NewInput;
 use serde_json::Value;
 use warp::http::HeaderMap;
 
 use super::body::{Body, Document};
-use super::envelope::{self, InputField};
+use super::envelope;
 use super::jobs::{to_the_end, view_as_told};
 use super::{Answer, Host, OWNER, Problem, reply};
 use crate::scheduler::Rejected;
@@ -86,7 +87,7 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// Gives the job its files, then makes it.
-async fn place(host: Arc<Host>, mut new: NewJob, inputs: Vec<InputField>) -> Result<Reply, Problem> {
+async fn place(host: Arc<Host>, mut new: NewJob, inputs: Vec<NewInput>) -> Result<Reply, Problem> {
     let id = new.id;
     let with_files = !inputs.is_empty();
     let reply = match adopt(&host, &mut new, inputs).await {
@@ -112,7 +113,7 @@ pub(super) async fn forget_inputs(host: &Host, id: JobId) {
 }
 
 /// Makes the uploads that a job names its own files.
-pub(super) async fn adopt(host: &Host, new: &mut NewJob, inputs: Vec<InputField>) -> Result<(), Problem> {
+pub(super) async fn adopt(host: &Host, new: &mut NewJob, inputs: Vec<NewInput>) -> Result<(), Problem> {
     for input in inputs {
         new.inputs.push(host.files.adopt(input.upload, new.id, &input.name).await?);
     }

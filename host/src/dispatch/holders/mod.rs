@@ -7,7 +7,6 @@
 
 mod attendance;
 mod last_moment;
-mod report;
 mod seat;
 mod terms;
 
@@ -21,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scheduler::{Rejected, Scheduler};
 pub use attendance::Attendance;
-pub use report::{EndedFor, Report};
 pub use seat::{Grant, Seat};
 pub use terms::{ENDING, Terms, backend_of_commands};
 

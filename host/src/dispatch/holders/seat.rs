@@ -4,11 +4,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use easel_wire::Report;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::last_moment::LastMoment;
-use super::report::Report;
 use super::terms::OVER;
 
 /// The device is the holder's.

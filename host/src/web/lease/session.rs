@@ -6,16 +6,14 @@
 use std::sync::Arc;
 
 use easel_core::Job;
-use easel_wire::{self as wire, LeaseFrame, LeaseReason};
-use serde::Deserialize;
-use serde_json::Value;
+use easel_wire::{self as wire, HolderFrame, LeaseFrame, LeaseReason, Report};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, timeout};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use super::Host;
-use crate::dispatch::{Attendance, ENDING, Grant, Report, Terms};
+use crate::dispatch::{Attendance, ENDING, Grant, Terms};
 use crate::show;
 use crate::store::StoreError;
 use crate::web::websocket::{End, WebSocket};
@@ -25,19 +23,6 @@ const DONE: u16 = 1000;
 const GOING_AWAY: u16 = 1001;
 const REPLACED: u16 = 1008;
 const TRY_AGAIN: u16 = 1013;
-
-/// What a holder says.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Said {
-    /// Is the host still there?
-    Ping {
-        #[serde(rename = "ref", default)]
-        reference: Value,
-    },
-    /// The command is over.
-    Done(Report),
-}
 
 struct Session {
     host: Arc<Host>,
@@ -168,8 +153,8 @@ impl Session {
     fn hear(&mut self, text: &str) -> Vec<LeaseFrame> {
         self.attendance.heard();
         match serde_json::from_str(text) {
-            Ok(Said::Ping { reference }) => vec![LeaseFrame::Pong { reference }],
-            Ok(Said::Done(report)) => self.done(report),
+            Ok(HolderFrame::Ping { reference }) => vec![LeaseFrame::Pong { reference }],
+            Ok(HolderFrame::Done(report)) => self.done(report),
             Err(cause) => vec![error(&format!("a holder says ping or done: {cause}"))],
         }
     }

@@ -24,6 +24,7 @@ pub(super) enum ClientFrame {
 }
 
 impl ClientFrame {
+    /// What a client says is read by hand: what is wrong with it is told with its `ref` and in words, which serde knows nothing of.
     pub(super) fn parse(text: &str) -> Self {
         let Ok(frame) = json::parse::<Map<String, Value>>(text) else {
             return Self::Bad(None, "a frame must be a JSON object".to_owned());
@@ -104,6 +105,8 @@ pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) 
 
 #[cfg(test)]
 mod tests {
+    use easel_wire as wire;
+
     use super::*;
 
     #[test]
@@ -134,8 +137,18 @@ mod tests {
 
     #[test]
     fn a_subscription_names_one_thing() {
-        let frame = ClientFrame::parse(r#"{"type": "subscribe", "ref": 1, "conversation_id": "c1"}"#);
-        let filter = Filter::Conversation("c1".into());
-        assert_eq!(frame, ClientFrame::Follow { reference: 1.into(), filter, follow: true });
+        let (said, filter) = (wire::Filter::ConversationId("c1".into()), Filter::Conversation("c1".into()));
+        for follow in [true, false] {
+            let following = wire::Following { reference: 1.into(), filter: said.clone() };
+            let frame = if follow {
+                wire::ClientFrame::Subscribe(following)
+            } else {
+                wire::ClientFrame::Unsubscribe(following)
+            };
+            let frame = ClientFrame::parse(&serde_json::to_string(&frame).unwrap());
+            assert_eq!(frame, ClientFrame::Follow { reference: 1.into(), filter: filter.clone(), follow });
+        }
+        let ping = serde_json::to_string(&wire::ClientFrame::Ping).unwrap();
+        assert_eq!(ClientFrame::parse(&ping), ClientFrame::Ping);
     }
 }
