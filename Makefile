@@ -14,12 +14,14 @@ serve:
 ## All tests: the core, the plugins' own logic, the host, and the real process from end to end.
 test:
 	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo build --workspace && cargo test --workspace
+	cargo test -p easel-wire --features schema
 	cd plugins && cargo test --workspace --locked --target-dir "$(TARGET)/plugins"
 
 lint:
 	cargo fmt --all --check
 	cd plugins && cargo fmt --all --check
 	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p easel-wire --features schema --all-targets -- -D warnings
 	cd plugins && cargo clippy --workspace --all-targets --locked --target-dir "$(TARGET)/plugins" -- -D warnings
 
 ## Measures what docs/performance.md shows, on the release build, and prints it (ONLY="--only enqueue" for one thing).

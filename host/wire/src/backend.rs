@@ -7,20 +7,21 @@ use crate::Accuracy;
 
 /// A backend. What only its component can tell is null until that is loaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Backend {
     /// The operator's name for it.
     pub name: String,
     /// `sha256:HEX` of its component; null if that cannot be read.
     pub digest: Option<String>,
-    /// The component's name for itself.
+    /// The component's name for itself; null until it is loaded.
     pub component: Option<String>,
-    /// Its version.
+    /// Its version; null until it is loaded.
     pub version: Option<String>,
-    /// What it does, in a sentence.
+    /// What it does, in a sentence; null until it is loaded.
     pub summary: Option<String>,
-    /// The JSON Schema of a job's params.
+    /// The JSON Schema of a job's params; null until it is loaded.
     pub params_schema: Option<Value>,
-    /// The JSON Schema of the operator's `config`.
+    /// The JSON Schema of the operator's `config`; null until it is loaded.
     pub config_schema: Option<Value>,
     /// What it is granted.
     pub capabilities: Capabilities,
@@ -38,6 +39,7 @@ pub struct Backend {
 
 /// What a backend is granted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Capabilities {
     /// `HOST:PORT` that it may reach; nothing else.
     pub allow_hosts: Vec<String>,
@@ -53,6 +55,7 @@ pub struct Capabilities {
 
 /// How a backend is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Health {
     /// For programs.
     pub status: HealthStatus,
@@ -62,6 +65,7 @@ pub struct Health {
 
 /// How a backend is, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
     /// Its engine answers.
@@ -81,6 +85,7 @@ pub enum HealthStatus {
 
 /// All backends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Backends {
     /// By name.
     pub backends: Vec<Backend>,

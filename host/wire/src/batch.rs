@@ -9,6 +9,7 @@ use crate::{Job, Status};
 
 /// A batch that was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BatchJobs {
     /// Its identity.
     pub id: Uuid,
@@ -18,6 +19,7 @@ pub struct BatchJobs {
 
 /// What a cancellation by filter came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Cancelled {
     /// How many jobs were cancelled, or told to stop.
     pub cancelled: u64,
@@ -27,6 +29,7 @@ pub struct Cancelled {
 
 /// A batch as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Batch {
     /// Its identity.
     pub id: Uuid,

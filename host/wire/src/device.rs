@@ -7,6 +7,7 @@ use crate::Time;
 
 /// A device, one of which runs one job at a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Device {
     /// The operator's name for it.
     pub name: String,
@@ -16,11 +17,11 @@ pub struct Device {
     pub dirty: bool,
     /// Null unless it is paused.
     pub paused: Option<Pause>,
-    /// Whose job runs on it, or was cut short on it.
+    /// Whose job runs on it, or was cut short on it; null if none does or was.
     pub backend: Option<String>,
-    /// The job that runs on it.
+    /// The job that runs on it; null if none does.
     pub job: Option<Uuid>,
-    /// Since when that job does.
+    /// Since when that job does; null if none does.
     pub since: Option<Time>,
     /// How many jobs wait for it.
     pub length: u64,
@@ -28,6 +29,7 @@ pub struct Device {
 
 /// All devices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Devices {
     /// In the order of the configuration.
     pub devices: Vec<Device>,
@@ -35,8 +37,9 @@ pub struct Devices {
 
 /// Why no job is started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Pause {
-    /// As given by who paused it.
+    /// As given by who paused it; null if nothing was said.
     pub reason: Option<String>,
     /// Who paused it: `easel` if the disk is full.
     pub by: String,

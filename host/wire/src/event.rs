@@ -7,6 +7,7 @@ use crate::{Job, Message, Pause, Time};
 
 /// A durable event. The same event is the same to the letter whenever it is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Event {
     /// What it tells.
     #[serde(flatten)]
@@ -17,12 +18,13 @@ pub struct Event {
     pub cursor: String,
     /// When it was committed.
     pub at: Time,
-    /// Who did it, where that was not the job's own submitter.
+    /// Who did it; null where that was the job's own submitter, or nobody.
     pub by: Option<String>,
 }
 
 /// What an event tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Told {
     /// Something happened to a job.
@@ -68,6 +70,7 @@ pub enum Told {
 
 /// What has just happened to a job. An event is no status: `completed` leads to the status `complete`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum JobEvent {
     /// It waits for its turn.
@@ -99,6 +102,7 @@ pub enum JobEvent {
 
 /// What a client did to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MessageEvent {
     /// It is new.
@@ -114,6 +118,7 @@ pub enum MessageEvent {
 
 /// A message in an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum ToldMessage {
     /// As the change left it.
@@ -131,37 +136,38 @@ pub enum ToldMessage {
 
 /// What has just happened to a backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum BackendEvent {
     /// Its jobs wait, because its engine is away or it is not loaded.
     Held {
-        /// Why.
+        /// Why; never null.
         held: Option<String>,
     },
     /// Its jobs go on.
     Released {
-        /// Null.
+        /// Always null.
         held: Option<String>,
     },
     /// The configuration names it, and did not before.
     Added {
-        /// What runs its jobs.
+        /// What runs its jobs; never null.
         runs: Option<Runs>,
-        /// Null.
+        /// Always null.
         ran: Option<Runs>,
     },
     /// Another component runs its jobs, or another device.
     Changed {
-        /// What runs its jobs now.
+        /// What runs its jobs now; never null.
         runs: Option<Runs>,
-        /// What did before.
+        /// What did before; never null.
         ran: Option<Runs>,
     },
     /// The configuration does not name it any more.
     Removed {
-        /// Null.
+        /// Always null.
         runs: Option<Runs>,
-        /// What ran its jobs before.
+        /// What ran its jobs before; null if that is not known.
         ran: Option<Runs>,
     },
     /// Something of a later version. No host of this one says it.
@@ -171,6 +177,7 @@ pub enum BackendEvent {
 
 /// What runs the jobs of a backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Runs {
     /// `sha256:HEX` of the component.
     pub digest: String,
@@ -180,6 +187,7 @@ pub struct Runs {
 
 /// A page of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Events {
     /// In order.
     pub events: Vec<Event>,

@@ -10,6 +10,7 @@ use crate::{Event, Job, Queue, Status, Time};
 
 /// A frame that the host sends and that is no [`crate::Event`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Frame {
     /// The first one.
@@ -57,6 +58,7 @@ pub enum Frame {
 
 /// What a client says on the WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ClientFrame {
     /// It wants to follow what this names, besides what it follows already.
@@ -69,6 +71,7 @@ pub enum ClientFrame {
 
 /// What a client follows, or does no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Following {
     /// Comes back with the answer.
     #[serde(rename = "ref", default)]
@@ -114,6 +117,7 @@ impl<'de> Deserialize<'de> for Heard {
 
 /// What matches and has not ended, in line order; and jobs that a filter names, also when they have ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Snapshot {
     /// What it is of: null for everything, a filter, or a list of filters.
     pub scope: Option<Scope>,
@@ -129,6 +133,7 @@ pub struct Snapshot {
 
 /// Filters of a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Scope {
     /// One.
@@ -139,6 +144,7 @@ pub enum Scope {
 
 /// A filter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
     /// The jobs and messages of a conversation.
@@ -151,12 +157,13 @@ pub enum Filter {
 
 /// How far a job is. Ten a second at the most; none of an attempt comes after its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// The job.
     pub job_id: Uuid,
-    /// The message that it reports to.
+    /// The message that it reports to; null if there is none.
     pub message_id: Option<Uuid>,
-    /// The conversation that it belongs to.
+    /// The conversation that it belongs to; null if there is none.
     pub conversation_id: Option<String>,
     /// Of which attempt this is.
     pub attempt: u32,
@@ -166,16 +173,17 @@ pub struct Progress {
     pub progress: u8,
     /// 0.
     pub queue_position: u64,
-    /// What the backend is doing, in its own words.
+    /// What the backend is doing, in its own words; null if it does not say.
     pub stage: Option<String>,
-    /// When it is expected to end.
+    /// When it is expected to end; null if too little is known.
     pub estimated_end_at: Option<Time>,
-    /// The path of the newest preview, another one for each preview.
+    /// The path of the newest preview, another one for each preview; null if there is none yet.
     pub preview: Option<String>,
 }
 
 /// Places in line that have changed on one device. Four a second at the most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Positions {
     /// The event as of which they are.
     pub as_of: u64,
@@ -189,18 +197,19 @@ pub struct Positions {
 
 /// A place in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Place {
     /// From 1, the next to start.
     pub queue_position: u64,
-    /// When the job is expected to start.
+    /// When the job is expected to start; null if too little is known.
     pub estimated_start_at: Option<Time>,
-    /// When it is expected to end.
+    /// When it is expected to end; null if too little is known.
     pub estimated_end_at: Option<Time>,
     /// The same as `queue_position`, under an older name.
     pub position: u64,
-    /// The same as `estimated_start_at`, under an older name.
+    /// The same as `estimated_start_at`, under an older name; null as that is.
     pub start: Option<Time>,
-    /// The same as `estimated_end_at`, under an older name.
+    /// The same as `estimated_end_at`, under an older name; null as that is.
     pub end: Option<Time>,
 }
 

@@ -8,6 +8,7 @@ use crate::Time;
 
 /// A job as it is now. In frames and lists of events it is as it was when the event was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Job {
     /// Its identity.
     pub id: Uuid,
@@ -29,17 +30,17 @@ pub struct Job {
     pub inputs: Vec<Input>,
     /// As submitted: echoed, never interpreted.
     pub metadata: Value,
-    /// The conversation that it belongs to.
+    /// The conversation that it belongs to; null if none was named.
     pub conversation_id: Option<String>,
-    /// The message that it reports to.
+    /// The message that it reports to; null if none was named.
     pub message_id: Option<Uuid>,
-    /// The batch that it came in.
+    /// The batch that it came in; null if it came alone.
     pub batch_id: Option<Uuid>,
     /// It does not start before these have ended.
     pub depends_on: Vec<Uuid>,
     /// What becomes of it when one of them does not complete.
     pub on_dependency_failure: OnDependencyFailure,
-    /// As submitted.
+    /// As submitted; null unless a time was asked for.
     pub not_before: Option<Time>,
     /// How long one attempt may take, in seconds; null: what its backend has.
     pub timeout_s: Option<u32>,
@@ -57,7 +58,7 @@ pub struct Job {
     pub retry_at: Option<Time>,
     /// Null unless it is `queued` and enough is known; null in events.
     pub estimated_start_at: Option<Time>,
-    /// The same, also while it is `processing`.
+    /// When it is expected to end, also while it is `processing`; null if too little is known, and in events.
     pub estimated_end_at: Option<Time>,
     /// Percent of the last attempt, 0 to 100; 100 only when it is `complete`.
     pub progress: u8,
@@ -83,9 +84,9 @@ pub struct Job {
     pub error: Option<JobError>,
     /// When it was accepted.
     pub created_at: Time,
-    /// When it last became `queued`.
+    /// When it last became `queued`; null if it never was.
     pub queued_at: Option<Time>,
-    /// When its last attempt began.
+    /// When its last attempt began; null before the first.
     pub started_at: Option<Time>,
     /// Null until it has ended.
     pub ended_at: Option<Time>,
@@ -104,6 +105,7 @@ impl Job {
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It waits for another job or a time.
@@ -122,6 +124,7 @@ pub enum Status {
 
 /// What a job waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Waiting {
     /// The jobs before it.
@@ -145,6 +148,7 @@ pub enum Waiting {
 
 /// What becomes of a job when one that it depends on does not complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OnDependencyFailure {
     /// It fails as well.
@@ -155,6 +159,7 @@ pub enum OnDependencyFailure {
 
 /// A file that came with a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Input {
     /// What the backend calls it.
     pub name: String,
@@ -170,6 +175,7 @@ pub struct Input {
 
 /// A file that a job made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Artifact {
     /// Its name within the job.
     pub name: String,
@@ -189,6 +195,7 @@ pub struct Artifact {
 
 /// One attempt at a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// From 1.
     pub number: u32,
@@ -204,12 +211,13 @@ pub struct Attempt {
     pub seconds: Option<f64>,
     /// Null while it runs.
     pub outcome: Option<Outcome>,
-    /// What went wrong, if something did.
+    /// What went wrong; null while it runs, and if nothing did.
     pub error: Option<JobError>,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The backend returned a result.
@@ -237,6 +245,7 @@ pub enum Outcome {
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobError {
     /// For programs.
     pub kind: ErrorKind,
@@ -246,13 +255,14 @@ pub struct JobError {
     pub detail: String,
     /// Whether another attempt could succeed.
     pub retryable: bool,
-    /// The job that this one depended on and that failed.
+    /// The job that this one depended on and that did not complete; absent if that is not why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependency_id: Option<Uuid>,
 }
 
 /// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
     /// The params can never work.
@@ -282,6 +292,7 @@ pub enum ErrorKind {
 
 /// A page of jobs. Who only passes them on reads them as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Jobs<J = Job> {
     /// In the order that was asked for, the newest first unless another was.
     pub jobs: Vec<J>,
@@ -291,6 +302,7 @@ pub struct Jobs<J = Job> {
 
 /// What a job's backend logged. Who only passes it on reads its lines as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Log<L = LogLine> {
     /// In order.
     pub lines: Vec<L>,
@@ -298,6 +310,7 @@ pub struct Log<L = LogLine> {
 
 /// A line of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogLine {
     /// When.
     pub at: Time,

@@ -8,6 +8,7 @@ use crate::Job;
 
 /// A frame of a lease.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum LeaseFrame {
     /// The first one.
@@ -30,9 +31,9 @@ pub enum LeaseFrame {
         job_id: Uuid,
         /// As this attempt of it.
         attempt: u32,
-        /// The device.
+        /// The device; never null.
         device: Option<String>,
-        /// What did not go as it was asked to.
+        /// What did not go as it was asked to; null if all did.
         warning: Option<String>,
     },
     /// The answer to a ping.
@@ -63,6 +64,7 @@ pub enum LeaseFrame {
 
 /// What who holds a device, or waits for one, says to the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum HolderFrame {
     /// Is the host still there? The lease lasts from the moment at which this was asked.
@@ -77,6 +79,7 @@ pub enum HolderFrame {
 
 /// How a command ended, in its holder's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// The attempt that this is about.
@@ -93,6 +96,7 @@ pub struct Report {
 
 /// Why a holder ends its command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum EndedFor {
     /// It took longer than it was given.
@@ -105,6 +109,7 @@ pub enum EndedFor {
 
 /// Why a holder is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LeaseReason {
     /// Somebody cancelled the job.

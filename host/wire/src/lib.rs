@@ -30,6 +30,9 @@ mod message;
 mod problem;
 mod queue;
 mod request;
+#[cfg(feature = "schema")]
+#[cfg(test)]
+mod schema;
 mod time;
 mod upload;
 

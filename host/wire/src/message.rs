@@ -9,6 +9,7 @@ use crate::{Job, Time};
 /// A message. A job that reports to it keeps six keys of `extra_metadata` up to date: `job_id`, `status`, `progress`,
 /// `queue_position`, `error` and `artifacts`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Message {
     /// Its identity: the client's choice, or the host's.
     pub id: Uuid,
@@ -32,6 +33,7 @@ pub struct Message {
 
 /// One read that restores a page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ConversationPage {
     /// In order.
     pub messages: Vec<Message>,
@@ -45,6 +47,7 @@ pub struct ConversationPage {
 
 /// A conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Conversation {
     /// The client's name for it.
     pub id: String,
@@ -56,6 +59,7 @@ pub struct Conversation {
 
 /// A page of conversations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Conversations {
     /// The one with the newest message first.
     pub conversations: Vec<Conversation>,

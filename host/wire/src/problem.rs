@@ -6,6 +6,7 @@ use crate::Job;
 
 /// A problem document. Its media type is `application/problem+json`. What another server leaves out is read as empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A name for the kind: `urn:easel:problem:wrong-value`.
     #[serde(rename = "type", default)]
@@ -18,10 +19,10 @@ pub struct Problem {
     /// What went wrong this time, and what to do.
     #[serde(default)]
     pub detail: String,
-    /// The field that it is about, dotted: `params.steps`.
+    /// The field that it is about, dotted: `params.steps`; absent if it is about none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The job as it is, where that is in the way.
+    /// The job as it is, where that is in the way; absent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<Box<Job>>,
 }

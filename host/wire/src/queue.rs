@@ -6,6 +6,7 @@ use crate::{Device, Job, Pause, Waiting};
 
 /// The queue: what runs, how much waits, and what does not move.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Queue {
     /// Null unless it stands still, because it is paused or the disk is full.
     pub paused: Option<Pause>,
@@ -27,6 +28,7 @@ pub struct Queue {
 
 /// How far off it was when people were told when their jobs would end.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Accuracy {
     /// Of the last so many jobs.
     pub jobs: u64,
@@ -38,6 +40,7 @@ pub struct Accuracy {
 
 /// A line that does not move.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Standing {
     /// The backend that its jobs are for.
     pub backend: String,

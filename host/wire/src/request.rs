@@ -11,9 +11,11 @@ use crate::{OnDependencyFailure, Status};
 
 /// What `POST /v1/jobs` takes, and an entry of a batch. Only `params` is required.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(bound = ""))]
 #[serde(deny_unknown_fields)]
 pub struct NewJob<Free = Map<String, Value>> {
     /// What to do, in the backend's own words: an object that its schema takes. 64 KiB at the most.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub params: Free,
     /// The backend that it is for; the host's default unless one is named.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,6 +25,7 @@ pub struct NewJob<Free = Map<String, Value>> {
     pub inputs: Option<Vec<NewInput>>,
     /// Echoed, never interpreted: an object of 4 KiB at the most.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
     pub metadata: Option<Free>,
     /// The conversation that it belongs to: 1 to 200 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +58,7 @@ pub struct NewJob<Free = Map<String, Value>> {
 
 /// An upload under the name by which the backend knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewInput {
     /// That name; no two inputs of a job have the same.
@@ -65,9 +69,11 @@ pub struct NewInput {
 
 /// What `POST /v1/batches` takes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(bound = ""))]
 #[serde(deny_unknown_fields)]
 pub struct NewBatch<Free = Map<String, Value>> {
     /// 1 to 1,000; all of them come to be, or none does.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<NewJob>))]
     pub jobs: Vec<NewJob<Free>>,
     /// True, if it is given: there is no other way.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +83,7 @@ pub struct NewBatch<Free = Map<String, Value>> {
 /// What `POST /v1/jobs/cancel` takes. Of each field that is there, one value has to fit; one at least must be there. A `null` is
 /// refused: a client that has lost what it meant to name must not cancel everybody's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CancelMany {
     /// These jobs.
@@ -107,6 +114,7 @@ pub struct CancelMany {
 
 /// A value, or a list with at least one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged, expecting = "must be a value or a list of values: leave the field out to not filter by it")]
 pub enum OneOrMany<T> {
     /// Several.
@@ -122,6 +130,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Op
 
 /// What `POST /v1/jobs/{id}/move` takes: one of the two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Move {
     /// To this end of its line.
@@ -134,6 +143,7 @@ pub struct Move {
 
 /// An end of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum End {
     /// Next to start.
@@ -144,6 +154,7 @@ pub enum End {
 
 /// What `PATCH /v1/jobs/{id}` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobPatch {
     /// How much it matters: -100 to 100.
@@ -152,6 +163,7 @@ pub struct JobPatch {
 
 /// What pauses take, of the queue and of a device. No body is the same as an empty one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pausing {
     /// Why; everybody who waits is told. 500 characters at the most.
@@ -162,6 +174,7 @@ pub struct Pausing {
 
 /// What `POST /v1/messages` takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(bound = ""))]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage<Free = Map<String, Value>> {
     /// Its identity; the host makes one unless it is given.
@@ -173,15 +186,18 @@ pub struct NewMessage<Free = Map<String, Value>> {
     /// Its text: 256 KiB at the most.
     pub content: String,
     /// An object of 64 KiB at the most, without the keys that a job writes.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
     pub extra_metadata: Option<Free>,
 }
 
 /// What `PATCH /v1/messages/{id}` takes. What is absent or null stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(bound = ""))]
 #[serde(deny_unknown_fields)]
 pub struct MessagePatch<Free = Map<String, Value>> {
     /// Its text: 256 KiB at the most.
     pub content: Option<String>,
     /// Merged: objects field by field, at every depth; anything else replaces what was there. Nothing is ever deleted.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
     pub extra_metadata: Option<Free>,
 }

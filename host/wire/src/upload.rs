@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 /// An upload that was kept. One that no job uses goes after a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Upload {
     /// Its identity.
     pub id: Uuid,

@@ -1,0 +1,185 @@
+//! A schema of each shape, from its fields and their comments; and that none lacks one.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::*;
+
+/// The schema of each shape, by its name.
+fn shapes() -> BTreeMap<&'static str, Value> {
+    macro_rules! schemas {
+        ($($shape:ident $(<$of:ty>)?),+ $(,)?) => {
+            BTreeMap::from([$((stringify!($shape), schema::<$shape $(<$of>)?>())),+])
+        };
+    }
+    schemas![
+        Accuracy,
+        Alive,
+        Artifact,
+        Attempt,
+        Backend,
+        BackendEvent,
+        Backends,
+        Batch,
+        BatchJobs,
+        CancelMany,
+        Cancelled,
+        Capabilities,
+        ClientFrame,
+        Conversation,
+        ConversationPage,
+        Conversations,
+        Device,
+        Devices,
+        End,
+        EndedFor,
+        ErrorKind,
+        Event,
+        Events,
+        Filter,
+        Following,
+        Frame,
+        Health,
+        HealthStatus,
+        HolderFrame,
+        Input,
+        Job,
+        JobError,
+        JobEvent,
+        JobPatch,
+        Jobs<Job>,
+        LeaseFrame,
+        LeaseReason,
+        Log<LogLine>,
+        LogLine,
+        Message,
+        MessageEvent,
+        MessagePatch,
+        Move,
+        NewBatch,
+        NewInput,
+        NewJob,
+        NewMessage,
+        OnDependencyFailure,
+        OneOrMany<String>,
+        Outcome,
+        Pause,
+        Pausing,
+        Place,
+        Positions,
+        Problem,
+        Progress,
+        Queue,
+        Ready,
+        Report,
+        Runs,
+        Scope,
+        Snapshot,
+        Standing,
+        Status,
+        Time,
+        Told,
+        ToldMessage,
+        Upload,
+        Waiting,
+    ]
+}
+
+fn schema<T: ToSchema>() -> Value {
+    serde_json::to_value(T::schema()).unwrap()
+}
+
+/// What clients send: whatever may be null there may as well be left out.
+const SENT: [&str; 7] = ["CancelMany", "MessagePatch", "Move", "NewBatch", "NewJob", "NewMessage", "Pausing"];
+
+/// What a follower hears is an event or a frame, each of which has its schema.
+const TOLD_ELSEWHERE: [&str; 1] = ["Heard"];
+
+#[test]
+fn every_shape_has_a_schema_that_says_what_it_is() {
+    let shapes = shapes();
+    let source = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+    let mut declared = 0;
+    for file in source {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text.lines() {
+            let Some(rest) = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum ")) else {
+                continue;
+            };
+            let name = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+            declared += 1;
+            match shapes.get(name) {
+                Some(schema) => assert!(described(schema), "{name} has no description: {schema}"),
+                None => assert!(TOLD_ELSEWHERE.contains(&name), "{name} has no schema: add it to the list above"),
+            }
+        }
+    }
+    assert_eq!(declared, shapes.len() + TOLD_ELSEWHERE.len());
+}
+
+#[test]
+fn every_field_says_what_it_is_and_when_it_is_null() {
+    let mut silent = Vec::new();
+    for (name, schema) in shapes() {
+        each_field(name, &schema, &mut |field, schema| {
+            let words = words(schema).to_lowercase();
+            if words.is_empty() {
+                silent.push(format!("{field} has no description"));
+            } else if may_be_null(schema)
+                && !SENT.contains(&name)
+                && !words.contains("null")
+                && !words.contains("absent")
+            {
+                silent.push(format!("{field} does not say when it is null: {words:?}"));
+            }
+        });
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+#[test]
+fn every_number_has_its_format_and_every_time_is_one() {
+    let job = &shapes()["Job"];
+    assert_eq!(job["properties"]["id"]["format"], "uuid");
+    assert_eq!(shapes()["Time"]["format"], "date-time");
+    assert_eq!(job["properties"]["progress"]["minimum"], 0, "{job}");
+}
+
+/// Calls `look` with each field of a schema, however deep.
+fn each_field(name: &str, schema: &Value, look: &mut impl FnMut(&str, &Value)) {
+    for (field, its) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        // What tells the variants of a shape apart says all by itself.
+        if its.get("enum").and_then(Value::as_array).is_none_or(|words| words.len() > 1) {
+            let field = format!("{name}.{field}");
+            look(&field, its);
+            each_field(&field, its, look);
+        }
+    }
+    for part in ["oneOf", "allOf", "anyOf"] {
+        for inner in schema.get(part).and_then(Value::as_array).into_iter().flatten() {
+            each_field(name, inner, look);
+        }
+    }
+}
+
+/// What a schema says of itself, or of what it is besides null.
+fn words(schema: &Value) -> String {
+    let own = schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let parts = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    parts.map(words).fold(own, |all, part| all + &part)
+}
+
+fn described(schema: &Value) -> bool {
+    !words(schema).is_empty()
+}
+
+fn may_be_null(schema: &Value) -> bool {
+    let is_null = |schema: &Value| match schema.get("type") {
+        Some(Value::String(word)) => word == "null",
+        Some(Value::Array(words)) => words.iter().any(|word| word == "null"),
+        _ => false,
+    };
+    is_null(schema) || schema.get("oneOf").and_then(Value::as_array).is_some_and(|parts| parts.iter().any(is_null))
+}
