@@ -340,7 +340,7 @@ mod tests {
             seat.leaves().await;
             drop(seat);
         };
-        let (_next, ()) = tokio::join!(places.seat(), leaves);
+        let (_next, ()) = timeout(SECOND * 60, async { tokio::join!(places.seat(), leaves) }).await.expect("a place");
         assert_eq!(places.taken().len(), 1);
     }
 

@@ -136,5 +136,12 @@ mod tests {
         let frame = huge.windows(2).position(|bytes| bytes == [0xff, 0xc0]).expect("a frame") + 5;
         huge[frame..frame + 4].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
         assert_eq!(is_black(&huge), Ok(None));
+
+        let mut black = Vec::new();
+        let mut encoder = png::Encoder::new(&mut black, 4_097, 4_096);
+        encoder.set_color(ColorType::Grayscale);
+        encoder.set_depth(BitDepth::One);
+        encoder.write_header().expect("a header").write_image_data(&[0; 513 * 4_096]).expect("an image");
+        assert_eq!(is_black(&black), Ok(None));
     }
 }
