@@ -1,7 +1,7 @@
 //! The heart of Easel: what a job is, who is next, and what a command changes.
 //!
 //! Everything here is a value or a function of values: no I/O, no clock, no async. [`State`] is a persistent
-//! (structurally shared) value, so a draft of the next state costs nothing to make and nothing to throw away; [`decide`]
+//! (structurally shared) value, so a draft of the next state costs nothing to make and nothing to throw away; [`decide()`]
 //! turns a command into changes and events on such a draft, and the host commits them before anybody sees the draft.
 
 pub mod clock;

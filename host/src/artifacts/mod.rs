@@ -12,7 +12,7 @@
 //! logs/JOB.jsonl                what the backend said, bounded
 //! ```
 //!
-//! No path is ever made of what somebody sent: names pass [`name`], ids are parsed.
+//! No path is ever made of what somebody sent: names pass `name`, ids are parsed.
 
 mod attempt;
 mod disk;

@@ -198,7 +198,7 @@ impl Store {
     }
 
     /// The jobs whose id begins or ends with `part`, which is of hexadecimal digits and hyphens; or whose last eight characters, by which
-    /// people are told of jobs, begin with it. Beginnings are found however old they are, ends among the [`ENDS`] newest arrivals.
+    /// people are told of jobs, begin with it. Beginnings are found however old they are, ends among the `ENDS` newest arrivals.
     pub async fn jobs_like(&self, part: &str, newest: Ticket, limit: usize) -> Result<Vec<Job>, StoreError> {
         let sql = format!(
             "SELECT *, record::id(id) AS id FROM job:⟨{part}⟩..⟨{part}g⟩ LIMIT $limit;

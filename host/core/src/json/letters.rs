@@ -1,7 +1,7 @@
 //! Numbers to the letter, in trees that have no place for them.
 //!
 //! A seed of 20 digits, `1.10` or `1e400` is not what serde_json makes of it. Such a number stands in the tree as an object
-//! with one field of a name that no document has ([`read`](super::read) refuses it), and is written as it came. A number that
+//! with one field of a name that no document has ([`read`](super::read()) refuses it), and is written as it came. A number that
 //! serde_json writes as it was read is left to it.
 
 use std::fmt::Write as _;

@@ -4,7 +4,7 @@
 //! would hand `18446744073709551615` or `1.0` back as something else.
 //!
 //! Where it is a tree for a while, it is serde_json's [`Value`], with numbers to the letter: see [`letters`]. So whoever
-//! handles what others sent reads it with [`read`] and writes it with [`text`]; serde_json's own functions know nothing of
+//! handles what others sent reads it with [`read()`] and writes it with [`text`]; serde_json's own functions know nothing of
 //! such numbers. (Its feature `arbitrary_precision` would, and holds for the whole program, the database included.)
 
 pub mod letters;
