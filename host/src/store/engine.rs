@@ -39,7 +39,7 @@ use crate::space;
 /// What the disk must have room for besides what is in the log, before the engine is closed: it cannot be half closed.
 const MARGIN: u64 = 16 * 1024 * 1024;
 /// Enough for the hot end of every table.
-const BLOCK_CACHE: u64 = 64 * 1024 * 1024;
+const BLOCK_CACHE: u64 = 16 * 1024 * 1024;
 /// How many turns the engine's tasks get to do what opening and closing leaves to them: it takes one or two.
 const TURNS: usize = 16;
 /// SurrealKV's directory of logs, within the store's.

@@ -10,6 +10,8 @@
 pub mod letters;
 mod read;
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,15 +25,15 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
-/// The compact text of a JSON value. Equality is that of the text.
+/// The compact text of a JSON value, shared by all who have a copy. Equality is that of the text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Json(Box<str>);
+pub struct Json(Arc<str>);
 
 impl Json {
     /// The text of `value`.
     pub fn of(value: &Value) -> Self {
-        Self(text(value).into_boxed_str())
+        Self(text(value).into())
     }
 
     /// The value again; `null` should the text have been damaged.
