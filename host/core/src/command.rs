@@ -1,12 +1,11 @@
 //! What can be asked of the writer. Plain values: they could as well come over a wire.
 
-use crate::device::GUARD;
 use crate::draft::Cold;
 use crate::intent::Which;
-use crate::job::{Artifact, BatchId, Input, JobError, JobId, OnDependencyFailure, Outcome, Timestamp};
+use crate::job::{Artifact, BatchId, Input, JobError, JobId, OnDependencyFailure, Outcome, Party, Timestamp};
 use crate::json::Json;
 use crate::message::MessageId;
-use crate::retention::{self, KeyOf};
+use crate::retention::KeyOf;
 use crate::state::State;
 
 /// A job to be.
@@ -17,9 +16,7 @@ pub struct NewJob {
     /// A configured backend.
     pub backend: String,
     /// Whose it is.
-    pub owner: String,
-    /// Whom the owner, a service, acts for.
-    pub user: Option<String>,
+    pub party: Party,
     /// How much it matters: -100 to 100.
     pub priority: i32,
     /// Valid for the backend's schema.
@@ -64,7 +61,7 @@ pub struct NewMessage {
     /// Anything.
     pub extra_metadata: serde_json::Map<String, serde_json::Value>,
     /// Whose it is.
-    pub owner: String,
+    pub party: Party,
 }
 
 /// How an attempt ended.
@@ -112,15 +109,11 @@ pub enum Command {
     Cancel {
         /// Which.
         job: JobId,
-        /// Who wants it.
-        by: String,
     },
     /// End many jobs. Of very many, some at once, and the rest by `Proceed`.
     CancelMany {
         /// Which.
         which: Which,
-        /// Who wants it.
-        by: String,
     },
     /// New jobs, all or none. An entry may depend on those before it.
     SubmitBatch {
@@ -135,15 +128,11 @@ pub enum Command {
     Retry {
         /// Which.
         job: JobId,
-        /// Who wants it.
-        by: String,
     },
     /// Forget an ended job.
     Delete {
         /// Which.
         job: JobId,
-        /// Who wants it.
-        by: String,
     },
     /// Let go of what the configuration does not keep: a slice of it.
     Prune {
@@ -158,8 +147,6 @@ pub enum Command {
         job: JobId,
         /// Where to.
         to: MoveTo,
-        /// Who wants it.
-        by: String,
     },
     /// Give a waiting job another priority, and the place that it would have had with it.
     Reprioritise {
@@ -167,8 +154,6 @@ pub enum Command {
         job: JobId,
         /// From -100 to 100.
         priority: i32,
-        /// Who wants it.
-        by: String,
     },
     /// Claim nothing more, on any device.
     PauseQueue {
@@ -176,14 +161,9 @@ pub enum Command {
         reason: Option<String>,
         /// Whether the devices' memory is to be freed.
         unload: bool,
-        /// Who wants it.
-        by: String,
     },
     /// Claim again.
-    ResumeQueue {
-        /// Who wants it.
-        by: String,
-    },
+    ResumeQueue,
     /// Claim nothing more on any device while the disk is full, or go on when there is room.
     Guard {
         /// Why nothing is to be claimed, if that is so.
@@ -197,15 +177,11 @@ pub enum Command {
         reason: Option<String>,
         /// Whether its memory is to be freed.
         unload: bool,
-        /// Who wants it.
-        by: String,
     },
     /// Claim again on a device.
     ResumeDevice {
         /// Which.
         device: String,
-        /// Who wants it.
-        by: String,
     },
     /// A device's turn: the outcome of its attempt, then perhaps the claim of the next, in one transaction.
     Turn {
@@ -277,15 +253,38 @@ pub struct Names {
     pub jobs: Vec<JobId>,
     /// Messages.
     pub messages: Vec<MessageId>,
-    /// Idempotency keys, with their owners.
-    pub keys: Vec<(String, String)>,
+    /// Idempotency keys, with whose they are.
+    pub keys: Vec<(Party, String)>,
 }
 
 impl NewJob {
+    /// A job that runs once as soon as it can, and names nothing.
+    pub fn new(id: JobId, backend: String, party: Party, params: Json) -> Self {
+        Self {
+            id,
+            backend,
+            party,
+            priority: 0,
+            params,
+            inputs: Vec::new(),
+            metadata: Json::null(),
+            conversation_id: None,
+            message_id: None,
+            max_attempts: 1,
+            not_before: None,
+            timeout_s: None,
+            batch_id: None,
+            depends_on: Vec::new(),
+            on_dependency_failure: OnDependencyFailure::Fail,
+            work: None,
+            key: None,
+        }
+    }
+
     fn name_into(&self, names: &mut Names) {
         names.jobs.extend(&self.depends_on);
         names.messages.extend(self.message_id);
-        names.keys.extend(self.key.iter().map(|(key, _)| (self.owner.clone(), key.clone())));
+        names.keys.extend(self.key.iter().map(|(key, _)| (self.party.clone(), key.clone())));
     }
 }
 
@@ -295,11 +294,10 @@ impl Command {
         match self {
             Self::Submit(new) => new.name_into(names),
             Self::SubmitBatch { jobs, .. } => jobs.iter().for_each(|new| new.name_into(names)),
-            Self::Cancel { job, .. }
-            | Self::Retry { job, .. }
-            | Self::Delete { job, .. }
-            | Self::Reprioritise { job, .. } => names.jobs.push(*job),
-            Self::Move { job, to, .. } => {
+            Self::Cancel { job } | Self::Retry { job } | Self::Delete { job } | Self::Reprioritise { job, .. } => {
+                names.jobs.push(*job);
+            }
+            Self::Move { job, to } => {
                 names.jobs.push(*job);
                 names.jobs.extend(if let MoveTo::Before(other) = to { Some(*other) } else { None });
             }
@@ -309,7 +307,7 @@ impl Command {
             Self::CancelMany { .. }
             | Self::Proceed
             | Self::PauseQueue { .. }
-            | Self::ResumeQueue { .. }
+            | Self::ResumeQueue
             | Self::Guard { .. }
             | Self::PauseDevice { .. }
             | Self::ResumeDevice { .. }
@@ -336,23 +334,23 @@ impl Command {
         }
     }
 
-    /// Who asks for this, where the log would not tell otherwise.
-    pub fn by(&self) -> Option<&str> {
-        match self {
-            Self::Cancel { by, .. }
-            | Self::CancelMany { by, .. }
-            | Self::Retry { by, .. }
-            | Self::Delete { by, .. }
-            | Self::Move { by, .. }
-            | Self::Reprioritise { by, .. }
-            | Self::PauseQueue { by, .. }
-            | Self::ResumeQueue { by }
-            | Self::PauseDevice { by, .. }
-            | Self::ResumeDevice { by, .. } => Some(by),
-            Self::Prune { .. } => Some(retention::BY),
-            Self::Guard { .. } => Some(GUARD),
-            _ => None,
-        }
+    /// Whether the log says who asked for this: where it does not tell otherwise, and it is nothing that follows from itself.
+    pub(crate) fn signed(&self) -> bool {
+        matches!(
+            self,
+            Self::Cancel { .. }
+                | Self::CancelMany { .. }
+                | Self::Retry { .. }
+                | Self::Delete { .. }
+                | Self::Move { .. }
+                | Self::Reprioritise { .. }
+                | Self::PauseQueue { .. }
+                | Self::ResumeQueue
+                | Self::PauseDevice { .. }
+                | Self::ResumeDevice { .. }
+                | Self::Prune { .. }
+                | Self::Guard { .. }
+        )
     }
 
     /// Whether a device stands idle until this is committed: such commands go first.

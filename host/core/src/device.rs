@@ -42,9 +42,6 @@ pub struct Pause {
     pub unload: bool,
 }
 
-/// Who is said to have stopped the queue when the disk is full.
-pub const GUARD: &str = "easel";
-
 /// The queue's own row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queue {

@@ -10,7 +10,7 @@ use crate::device::{Device, Queue};
 use crate::event::{Bindings, Body, Event, MessageChange, Transition};
 use crate::history::History;
 use crate::intent::{Ended, Intent, Purpose};
-use crate::job::{BatchId, Job, JobId, Timestamp};
+use crate::job::{BatchId, Job, JobId, Party, Timestamp};
 use crate::message::MessageId;
 use crate::reply::{Refusal, Reply};
 use crate::retention::{KeyOf, Remains, Retention};
@@ -20,7 +20,7 @@ use crate::state::State;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUse {
     /// Whose key it is.
-    pub owner: String,
+    pub party: Party,
     /// The key.
     pub key: String,
     /// A digest of the request that it came with.
@@ -37,9 +37,17 @@ pub struct MessageHead {
     /// The conversation that it belongs to.
     pub conversation_id: String,
     /// Whose it is.
-    pub owner: String,
+    pub party: Party,
     /// What clients have written into its `extra_metadata`.
     pub extra_metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+impl MessageHead {
+    /// Whether jobs of `party` may report to it: its own ones, and, where it belongs to nobody but the owner, those of the owner's
+    /// users.
+    pub(crate) fn hears(&self, party: &Party) -> bool {
+        self.party.owner == party.owner && (self.party.user.is_none() || self.party.user == party.user)
+    }
 }
 
 /// Rows that were loaded because commands of this batch name them, as changed by the batch so far.
@@ -49,8 +57,8 @@ pub struct Cold {
     pub jobs: HashMap<JobId, Arc<Job>>,
     /// Messages.
     pub messages: HashMap<MessageId, MessageHead>,
-    /// Idempotency keys by owner and key.
-    pub keys: HashMap<(String, String), KeyUse>,
+    /// Idempotency keys, by whose they are and by their text.
+    pub keys: HashMap<(Party, String), KeyUse>,
 }
 
 /// Something for the store to write.
@@ -282,7 +290,7 @@ impl Draft {
 
     /// Records that a key is free, unless somebody else has it by now.
     pub(crate) fn drop_key(&mut self, key: KeyOf) {
-        let name = (key.owner.clone(), key.key.clone());
+        let name = (key.party(), key.key.clone());
         if self.cold.keys.get(&name).is_some_and(|used| used.job == key.job) {
             self.cold.keys.remove(&name);
         }
@@ -350,8 +358,8 @@ impl Draft {
 
     /// Tells what a client did to a message.
     pub fn tell(&mut self, id: MessageId, event: MessageChange, head: &MessageHead, now: Timestamp) {
-        let (conversation_id, owner) = (head.conversation_id.clone(), head.owner.clone());
-        self.say(Body::Message { event, id, conversation_id, owner }, now);
+        let MessageHead { conversation_id, party: Party { owner, user }, .. } = head.clone();
+        self.say(Body::Message { event, id, conversation_id, owner, user }, now);
     }
 
     pub(crate) fn say(&mut self, body: Body, at: Timestamp) {

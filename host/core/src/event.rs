@@ -87,6 +87,9 @@ pub enum Body {
         conversation_id: String,
         /// Whose it is.
         owner: String,
+        /// Whom the owner, a service, acts for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
     },
     /// The queue stands still, because it was paused or the disk is full, or goes on.
     Queue {

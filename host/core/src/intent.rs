@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Viewer;
 use crate::job::{BatchId, Job, JobId, Status, Ticket};
 use crate::message::MessageId;
 
@@ -80,6 +81,9 @@ pub struct Which {
     /// That stand so.
     #[serde(default)]
     pub statuses: Vec<Status>,
+    /// Of those that this viewer sees.
+    #[serde(default)]
+    pub of: Viewer,
 }
 
 impl Ended {
@@ -108,5 +112,6 @@ impl Which {
             && any(&self.messages, job.message_id.as_ref())
             && any(&self.backends, Some(&job.backend))
             && any(&self.statuses, Some(&job.status))
+            && self.of.sees_of(&job.owner, job.user.as_deref())
     }
 }

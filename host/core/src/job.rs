@@ -59,6 +59,13 @@ pub struct Party {
     pub user: Option<String>,
 }
 
+impl Party {
+    /// An owner that acts for itself.
+    pub fn of(owner: &str) -> Self {
+        Self { owner: owner.to_owned(), user: None }
+    }
+}
+
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@
 //! (structurally shared) value, so a draft of the next state costs nothing to make and nothing to throw away; [`decide()`]
 //! turns a command into changes and events on such a draft, and the host commits them before anybody sees the draft.
 
+pub mod actor;
 pub mod clock;
 pub mod command;
 pub mod decide;
@@ -22,6 +23,7 @@ pub mod reply;
 pub mod retention;
 pub mod state;
 
+pub use actor::{Actor, Role, Viewer};
 pub use clock::{Clock, Shifts};
 pub use command::{Command, Finished, MoveTo};
 pub use decide::decide;

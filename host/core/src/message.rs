@@ -40,6 +40,9 @@ pub struct Message {
     pub extra_metadata: Map<String, Value>,
     /// Whose it is.
     pub owner: String,
+    /// Whom the owner, a service, acts for.
+    #[serde(default)]
+    pub user: Option<String>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it last changed.

@@ -59,6 +59,16 @@ pub enum Refusal {
     /// There is no such job.
     #[error("there is no job {0}")]
     NoJob(JobId),
+    /// The actor may not do that.
+    #[error("{actor} may not {what}: that takes {needs}")]
+    NotAllowed {
+        /// Who asked.
+        actor: String,
+        /// What for.
+        what: &'static str,
+        /// Who or what could.
+        needs: &'static str,
+    },
     /// There is no such message.
     #[error("there is no message {0}")]
     NoMessage(MessageId),

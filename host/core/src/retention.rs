@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Job, JobId, Timestamp};
+use crate::job::{Job, JobId, Party, Timestamp};
 
 /// Who is said to have deleted what went because of this.
 pub const BY: &str = "retention";
@@ -54,6 +54,9 @@ pub struct Remains {
 pub struct KeyOf {
     /// Whose key it is.
     pub owner: String,
+    /// Whom the owner, a service, acted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The key.
     pub key: String,
     /// The job.
@@ -107,7 +110,12 @@ impl KeyOf {
     /// That of a job; none if it came without.
     pub fn of(job: &Job) -> Option<Self> {
         let key = job.key.clone()?;
-        Some(Self { owner: job.owner.clone(), key, job: job.id, at: job.created_own() })
+        Some(Self { owner: job.owner.clone(), user: job.user.clone(), key, job: job.id, at: job.created_own() })
+    }
+
+    /// Whose it is.
+    pub fn party(&self) -> Party {
+        Party { owner: self.owner.clone(), user: self.user.clone() }
     }
 }
 

@@ -9,7 +9,6 @@ use easel_core::command::{Names, NewJob};
 use easel_core::state::Binding;
 use easel_core::{
     Cold, Command, Device, Draft, ErrorKind, Finished, Job, Json, Occupant, Outcome, Reply, State, Status, Waiting,
-    decide,
 };
 use serde_json::json;
 
@@ -202,7 +201,7 @@ fn commands_name_the_rows_that_they_need_and_devices_go_first() {
     let expected = Names {
         jobs: vec![job_id(3)],
         messages: vec![message_id(2), message_id(4)],
-        keys: vec![("local".into(), "k".into())],
+        keys: vec![(easel_core::Party::of("local"), "k".into())],
     };
     assert_eq!(names, expected);
     assert!(Command::Recover.urgent());

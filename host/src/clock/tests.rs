@@ -8,7 +8,7 @@ use easel_core::command::NewJob;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Command, Finished, Job, JobId, Json, Outcome, Reply, Retention, Status};
+use easel_core::{Actor, Command, Finished, Job, JobId, Json, Outcome, Party, Reply, Retention, Status};
 use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -110,7 +110,9 @@ impl Bench {
     }
 
     async fn send(&self, command: Command) -> Reply {
-        self.scheduler.send(command).await.unwrap()
+        let own = matches!(command, Command::Cancel { .. } | Command::Submit(_));
+        let actor = if own { Actor::local() } else { Actor::host("easel") };
+        self.scheduler.ask(actor, command).await.unwrap()
     }
 
     async fn submit(&self, not_before: Option<Timestamp>, key: Option<&str>) -> JobId {
@@ -160,26 +162,8 @@ impl Bench {
 }
 
 fn new_job() -> NewJob {
-    NewJob {
-        id: JobId(Uuid::now_v7()),
-        backend: "stub".into(),
-        owner: "local".into(),
-        user: None,
-        priority: 0,
-        params: Json::of(&json!({})),
-        inputs: vec![],
-        metadata: Json::null(),
-        conversation_id: None,
-        message_id: None,
-        max_attempts: 3,
-        not_before: None,
-        timeout_s: None,
-        batch_id: None,
-        depends_on: vec![],
-        on_dependency_failure: Default::default(),
-        work: None,
-        key: None,
-    }
+    let id = JobId(Uuid::now_v7());
+    NewJob { max_attempts: 3, ..NewJob::new(id, "stub".into(), Party::of("local"), Json::of(&json!({}))) }
 }
 
 fn in_order(job: &Job) {
@@ -273,7 +257,7 @@ async fn nothing_that_lies_there_ages_while_nothing_happens() {
         let bench = Bench::new().await;
         let (ended, keyed) = (bench.submit(None, None).await, bench.submit(None, Some("k")).await);
         for id in [ended, keyed] {
-            bench.send(Command::Cancel { job: id, by: "ann".into() }).await;
+            bench.send(Command::Cancel { job: id }).await;
         }
         let files = Files::open(bench.data.path()).unwrap();
         let bytes = || futures_util::stream::iter([Ok::<_, String>("abc".into())]);
@@ -299,7 +283,7 @@ async fn a_host_that_starts_with_another_clock_loses_nothing() {
         let bench = Bench::new().await;
         let (ended, keyed) = (bench.submit(None, None).await, bench.submit(None, Some("k")).await);
         for id in [ended, keyed] {
-            bench.send(Command::Cancel { job: id, by: "ann".into() }).await;
+            bench.send(Command::Cancel { job: id }).await;
         }
         let pausing = bench.pausing().await;
         let later = bench.submit(Some(START + HOUR / 2), None).await;
@@ -328,7 +312,7 @@ async fn a_host_that_starts_with_another_clock_loses_nothing() {
 async fn a_host_that_was_off_for_long_lets_go_of_old_jobs_an_hour_after_its_start() {
     let bench = Bench::new().await;
     let ended = bench.submit(None, None).await;
-    bench.send(Command::Cancel { job: ended, by: "ann".into() }).await;
+    bench.send(Command::Cancel { job: ended }).await;
     let bench = bench.restarted(Mishap::Set(2 * MONTH)).await;
     let prune = || bench.send(Command::Prune { jobs: vec![ended], keys: Vec::new() });
     bench.hands.go(HOUR - SECOND);
@@ -343,7 +327,7 @@ async fn a_clock_that_is_put_right_after_the_start_costs_nothing_either() {
     for wrong in [2 * MONTH, -2 * MONTH] {
         let bench = Bench::new().await;
         let ended = bench.submit(None, None).await;
-        bench.send(Command::Cancel { job: ended, by: "ann".into() }).await;
+        bench.send(Command::Cancel { job: ended }).await;
         let bench = bench.restarted(Mishap::Set(wrong)).await;
         bench.hands.go(HOUR / 2);
         bench.hands.suffer(Mishap::Set(-wrong));

@@ -11,9 +11,10 @@ mod writer;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use easel_core::actor::EASEL;
 use easel_core::decide::Limits;
 use easel_core::state::Binding;
-use easel_core::{Command, Refusal, Reply, Retention, State, Timestamp};
+use easel_core::{Actor, Command, Refusal, Reply, Retention, State, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +59,7 @@ struct Shared {
 
 /// A command on its way to the writer.
 struct Envelope {
+    actor: Actor,
     command: Command,
     answer: oneshot::Sender<Result<Reply, Rejected>>,
 }
@@ -115,14 +117,19 @@ impl Scheduler {
         &self.shared.hub
     }
 
-    /// Has `command` decided and written; returns once the commit is on disk.
+    /// Has what Easel does itself decided and written; returns once the commit is on disk.
     pub async fn send(&self, command: Command) -> Result<Reply, Rejected> {
+        self.ask(Actor::host(EASEL), command).await
+    }
+
+    /// Has what somebody asks for decided and written; returns once the commit is on disk.
+    pub async fn ask(&self, actor: Actor, command: Command) -> Result<Reply, Rejected> {
         let lane = if command.urgent() { &self.shared.urgent } else { &self.shared.ordinary };
         if self.shared.closed.is_cancelled() {
             return Err(Rejected::Closing);
         }
         let (answer, answered) = oneshot::channel();
-        lane.send(Envelope { command, answer }).await.map_err(|_| Rejected::Closing)?;
+        lane.send(Envelope { actor, command, answer }).await.map_err(|_| Rejected::Closing)?;
         answered.await.map_err(|_| Rejected::Closing)?
     }
 

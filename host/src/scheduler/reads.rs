@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use easel_core::{BatchId, Job, JobId, KeyOf, KeyUse, Message, MessageId, Remains, State, Ticket, Timestamp};
+use easel_core::{BatchId, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Remains, State, Ticket, Timestamp};
 
 use super::Scheduler;
 use crate::events::Logged;
@@ -80,8 +80,8 @@ impl Scheduler {
     }
 
     /// What an idempotency key stands for, as long as it is honoured.
-    pub async fn key(&self, owner: &str, key: &str) -> Result<Option<KeyUse>, StoreError> {
-        let used = self.shared.store.keys(&[(owner.to_owned(), key.to_owned())]).await?.pop();
+    pub async fn key(&self, party: &Party, key: &str) -> Result<Option<KeyUse>, StoreError> {
+        let used = self.shared.store.keys(&[(party.clone(), key.to_owned())]).await?.pop();
         Ok(used.filter(|used| self.state().honours(used, &self.shared.retention, self.now())))
     }
 

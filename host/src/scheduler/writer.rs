@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use easel_core::actor::EASEL;
 use easel_core::command::{Names, NewJob};
 use easel_core::decide::Limits;
-use easel_core::{Cold, Command, Draft, Refusal, Reply, State, decide};
+use easel_core::{Actor, Cold, Command, Draft, Refusal, Reply, State, decide};
 use tokio::sync::mpsc;
 
 use super::{Envelope, Rejected, Shared};
@@ -93,11 +94,15 @@ impl Writer {
         };
         let mut draft = Draft::new(State::clone(&self.shared.state.load()), cold);
         let (now, set) = self.shared.clock.look(draft.state.clock().shift);
-        if let Some(Err(refused)) = set.map(|by| decide(&mut draft, Command::ClockSet { by }, self.limits, now)) {
+        if let Some(Err(refused)) =
+            set.map(|by| decide(&mut draft, &Actor::host(EASEL), Command::ClockSet { by }, self.limits, now))
+        {
             tracing::error!("cannot record that the wall clock was set: {refused}");
         }
-        let decisions: Vec<Result<Reply, Refusal>> =
-            batch.iter().map(|envelope| decide(&mut draft, envelope.command.clone(), self.limits, now)).collect();
+        let decisions: Vec<Result<Reply, Refusal>> = batch
+            .iter()
+            .map(|asked| decide(&mut draft, &asked.actor, asked.command.clone(), self.limits, now))
+            .collect();
 
         if !draft.changes.is_empty() || !draft.events.is_empty() {
             match self.shared.store.commit(&draft, self.commits + 1, now).await? {
@@ -136,7 +141,7 @@ impl Writer {
         let mut cold = Cold {
             jobs: jobs.into_iter().map(|job| (job.id, Arc::new(job))).collect(),
             messages: messages.into_iter().collect(),
-            keys: keys.into_iter().map(|used| ((used.owner.clone(), used.key.clone()), used)).collect(),
+            keys: keys.into_iter().map(|used| ((used.party.clone(), used.key.clone()), used)).collect(),
         };
         let mut more = Names::default();
         batch.iter().for_each(|envelope| envelope.command.name_more(&state, &cold, &mut more));

@@ -21,14 +21,17 @@ fn told(logged: &Logged, body: &Body, links: &Links) -> wire::Told {
         Body::Job { event, job, queue_position } => {
             wire::Told::Job { event: transition(*event), job: Box::new(row(job, *queue_position, None, links)) }
         }
-        Body::Message { event, id, conversation_id, owner } => {
+        Body::Message { event, id, conversation_id, owner, user } => {
             let message = match (&logged.message, event) {
                 (Some(message), MessageChange::Created | MessageChange::Changed) => {
                     wire::ToldMessage::Whole(Box::new(message::stored(message, links)))
                 }
-                _ => {
-                    wire::ToldMessage::Gone { id: id.0, conversation_id: conversation_id.clone(), owner: owner.clone() }
-                }
+                _ => wire::ToldMessage::Gone {
+                    id: id.0,
+                    conversation_id: conversation_id.clone(),
+                    owner: owner.clone(),
+                    user: user.clone(),
+                },
             };
             wire::Told::Message { event: change(*event), message }
         }

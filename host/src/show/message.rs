@@ -33,6 +33,7 @@ fn written(message: &Message, metadata: Map<String, Value>) -> wire::Message {
         content: message.content.clone(),
         extra_metadata: Value::Object(metadata),
         owner: message.owner.clone(),
+        user: message.user.clone(),
         created_at: moment(message.created_at),
         updated_at: moment(message.updated_at),
         seq: message.seq,

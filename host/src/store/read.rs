@@ -4,8 +4,8 @@ use easel_core::draft::MessageHead;
 use easel_core::json;
 use easel_core::message::JOB_KEYS;
 use easel_core::{
-    BatchId, Bindings, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Queue, Remains,
-    Ticket, Timestamp,
+    BatchId, Bindings, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Queue,
+    Remains, Ticket, Timestamp,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -95,9 +95,9 @@ impl Store {
         let found = self.select("message", ids.iter().map(ToString::to_string).collect()).await?;
         Ok(messages_of("message", found)?
             .into_iter()
-            .map(|Message { id, conversation_id, owner, mut extra_metadata, .. }| {
+            .map(|Message { id, conversation_id, owner, user, mut extra_metadata, .. }| {
                 extra_metadata.retain(|name, _| !JOB_KEYS.contains(&name.as_str()));
-                (id, MessageHead { conversation_id, owner, extra_metadata })
+                (id, MessageHead { conversation_id, party: Party { owner, user }, extra_metadata })
             })
             .collect())
     }
@@ -112,19 +112,28 @@ impl Store {
     }
 
     /// What these idempotency keys stand for.
-    pub async fn keys(&self, keys: &[(String, String)]) -> Result<Vec<KeyUse>, StoreError> {
-        let ids = keys.iter().map(|(owner, key)| key_id(owner, key)).collect();
-        let found: Vec<Value> = self.select("key", ids).await?;
-        found
-            .into_iter()
-            .map(|row| {
-                let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-                let job = serde_json::from_value(row.get("job").cloned().unwrap_or_default())
-                    .map_err(|error| StoreError::Row { table: "key", error })?;
-                let at = row.get("at").and_then(Value::as_i64).unwrap_or_default();
-                Ok(KeyUse { owner: text("owner"), key: text("key"), digest: text("digest"), job, at })
-            })
-            .collect()
+    pub async fn keys(&self, keys: &[(Party, String)]) -> Result<Vec<KeyUse>, StoreError> {
+        let ids = keys.iter().flat_map(|(party, key)| key_ids(party, key)).collect();
+        let rows: Vec<Value> = self.select("key", ids).await?;
+        let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+        let of = |party: &Party, key: &String| {
+            let same = |row: &&Value| {
+                text(row, "owner").as_ref() == Some(&party.owner) && text(row, "key").as_ref() == Some(key)
+            };
+            // A row that says nothing of users is from when a key was the owner's alone: it stands for all of them.
+            let theirs = |row: &&Value| row.get("user").is_some() && text(row, "user") == party.user;
+            let mut found = rows.iter().filter(same);
+            found.clone().find(theirs).or_else(|| found.find(|row| row.get("user").is_none()))
+        };
+        let uses = keys.iter().filter_map(|(party, key)| Some((party, key, of(party, key)?)));
+        uses.map(|(party, key, row)| {
+            let job = serde_json::from_value(row.get("job").cloned().unwrap_or_default())
+                .map_err(|error| StoreError::Row { table: "key", error })?;
+            let at = row.get("at").and_then(Value::as_i64).unwrap_or_default();
+            let digest = text(row, "digest").unwrap_or_default();
+            Ok(KeyUse { party: party.clone(), key: key.clone(), digest, job, at })
+        })
+        .collect()
     }
 
     /// The events after `seq`, at least one commit's if there is one, and about `limit`.
@@ -176,7 +185,7 @@ impl Store {
     /// The first `limit` of the keys of deleted jobs that were used up to this time.
     pub async fn orphans(&self, until: Timestamp, limit: usize) -> Result<Vec<KeyOf>, StoreError> {
         let until = until.saturating_add(1);
-        let sql = format!("SELECT owner, key, job, at FROM orphan:[{}]..[{until}] LIMIT {limit}", Timestamp::MIN);
+        let sql = format!("SELECT owner, user, key, job, at FROM orphan:[{}]..[{until}] LIMIT {limit}", Timestamp::MIN);
         rows("orphan", self.db().await?.query(sql).await?.take(0)?)
     }
 
@@ -201,9 +210,15 @@ impl Store {
     }
 }
 
-/// The record key of an idempotency key: what two owners call the same is not the same.
-pub(super) fn key_id(owner: &str, key: &str) -> String {
-    format!("{}:{owner}:{key}", owner.len())
+/// The record keys under which an idempotency key may be, the one that it gets first: what two owners or users call the same is
+/// not the same. Before it was so, keys of users were among those of their owner.
+pub(super) fn key_ids(Party { owner, user }: &Party, key: &str) -> Vec<String> {
+    let owners = format!("{}:{owner}:{key}", owner.len());
+    match user {
+        None => vec![owners],
+        // No key of a client begins with a space.
+        Some(user) => vec![format!("{}:{owner}: {}:{user}:{key}", owner.len(), user.len()), owners],
+    }
 }
 
 /// The events of one commit's row.

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use easel_core::json::text_of;
 use easel_core::message::report;
-use easel_core::{BatchId, Change, Draft, Event, Job, JobId, Remains, Timestamp};
+use easel_core::{BatchId, Change, Draft, Event, Job, JobId, KeyOf, Party, Remains, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::read::key_id;
+use super::read::key_ids;
 
 /// Statements and the values that they name.
 #[derive(Default)]
@@ -200,24 +200,25 @@ impl Script {
                 self.sql += &format!("DELETE type::record('intent', {id}) RETURN NONE;\n");
             }
             Change::Key(used) => {
-                let id = self.bind(json!(key_id(&used.owner, &used.key)));
+                let id = self.bind(json!(key_ids(&used.party, &used.key).first()));
+                let Party { owner, user } = &used.party;
                 let row = self.bind(json!({
-                    "owner": used.owner, "key": used.key, "digest": used.digest, "job": used.job, "at": used.at,
+                    "owner": owner, "user": user, "key": used.key, "digest": used.digest, "job": used.job, "at": used.at,
                 }));
                 self.sql += &format!("UPSERT type::record('key', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::Orphan(of) => {
-                let row = json!({"owner": of.owner, "key": of.key, "job": of.job, "at": of.at});
-                let (id, row) = (self.bind(json!([of.at, of.owner, of.key])), self.bind(row));
+                let (id, row) = (self.bind(orphan_id(of)), self.bind(document(of)));
                 self.sql += &format!("UPSERT type::record('orphan', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::DropKey(of) => {
-                let (id, job) = (self.bind(json!(key_id(&of.owner, &of.key))), self.bind(json!(of.job)));
-                let orphan = self.bind(json!([of.at, of.owner, of.key]));
-                self.sql += &format!(
-                    "DELETE type::record('key', {id}) WHERE job = {job} RETURN NONE;
-                     DELETE type::record('orphan', {orphan}) RETURN NONE;\n"
-                );
+                let job = self.bind(json!(of.job));
+                for id in key_ids(&of.party(), &of.key) {
+                    let id = self.bind(json!(id));
+                    self.sql += &format!("DELETE type::record('key', {id}) WHERE job = {job} RETURN NONE;\n");
+                }
+                let orphan = self.bind(orphan_id(of));
+                self.sql += &format!("DELETE type::record('orphan', {orphan}) RETURN NONE;\n");
             }
             Change::DropEvents { from, before } => {
                 self.sql += &format!("DELETE event:{from}..{before} RETURN NONE;\n");
@@ -226,7 +227,7 @@ impl Script {
                 let now = at(*seq);
                 let row = self.bind(json!({
                     "ticket": seq, "conversation_id": new.conversation_id, "role": new.role, "content": new.content,
-                    "extra_metadata": {}, "text": text_of(&new.extra_metadata), "owner": new.owner, "created_at": now,
+                    "extra_metadata": {}, "text": text_of(&new.extra_metadata), "owner": new.party.owner, "user": new.party.user, "created_at": now,
                     "updated_at": now, "seq": seq,
                 }));
                 let id = self.bind(json!(new.id));
@@ -287,6 +288,14 @@ fn row(job: &Job) -> Value {
         "id": job.id, "ticket": job.ticket, "status": job.status, "backend": job.backend, "owner": job.owner,
         "conversation_id": job.conversation_id, "message_id": job.message_id, "text": document(job).to_string(),
     })
+}
+
+/// The record key of the key of a deleted job, by when it was used.
+fn orphan_id(of: &KeyOf) -> Value {
+    match &of.user {
+        None => json!([of.at, of.owner, of.key]),
+        Some(user) => json!([of.at, of.owner, of.key, user]),
+    }
 }
 
 /// A value of the core as a document.

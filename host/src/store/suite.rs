@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use easel_core::command::NewJob;
 use easel_core::{
-    BatchId, Cold, Command, Draft, Intent, JobId, Kept, KeyOf, MessageId, Outcome, Reply, Retention, State, Status,
-    decide,
+    Actor, BatchId, Cold, Command, Draft, Intent, JobId, Kept, KeyOf, MessageId, Outcome, Party, Reply, Retention,
+    State, Status, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

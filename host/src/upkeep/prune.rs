@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use easel_core::{Command, JobId, Remains, Reply, Retention, State, Timestamp};
+use easel_core::{Actor, Command, JobId, Remains, Reply, Retention, State, Timestamp, retention};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -180,7 +180,7 @@ impl Pruner {
         if stop.is_cancelled() {
             return Err(Broken::Stopped);
         }
-        match self.scheduler.send(command).await? {
+        match self.scheduler.ask(Actor::host(retention::BY), command).await? {
             Reply::Pruned(gone) => Ok(gone),
             _ => Ok(Vec::new()),
         }

@@ -8,7 +8,7 @@ use std::io::{self, SeekFrom};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use easel_core::{Artifact, JobId};
+use easel_core::{Actor, Artifact, JobId};
 use headers::{ETag, HeaderMapExt as _, IfNoneMatch};
 use imagesize::{Compression, ImageType};
 use tokio::fs::File;
@@ -33,7 +33,7 @@ const CHUNK: usize = 64 * 1024;
 /// A person's retry makes the files of the same names anew: a copy may be kept, but has to be asked about.
 const CACHED: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-pub(super) async fn artifact(host: Arc<Host>, id: Uuid, name: Segment, headers: HeaderMap) -> Answer {
+pub(super) async fn artifact(host: Arc<Host>, _: Actor, id: Uuid, name: Segment, headers: HeaderMap) -> Answer {
     let job = jobs::found(&host, JobId(id)).await?;
     // Only a name that the job's row has becomes part of a path.
     let Some(artifact) = job.artifacts.iter().find(|artifact| artifact.name == name.0) else {
@@ -77,7 +77,7 @@ pub(super) async fn artifact(host: Arc<Host>, id: Uuid, name: Segment, headers: 
     Ok(response)
 }
 
-pub(super) async fn preview(host: Arc<Host>, id: Uuid) -> Answer {
+pub(super) async fn preview(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
     let job = jobs::found(&host, JobId(id)).await?;
     let live = host.scheduler.hub().live(job.id).filter(|live| job.runs(live.attempt));
     let image: Option<Bytes> = live.and_then(|live| live.preview).map(|preview| preview.image);

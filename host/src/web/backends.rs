@@ -1,5 +1,6 @@
 //! Backends, read: what they are, what they take, whether they can run, and whether their engines are there.
 
+use easel_core::Actor;
 use std::sync::Arc;
 
 use easel_wire::{Backend, Backends, Capabilities};
@@ -11,12 +12,12 @@ use super::{Answer, Host, Problem, reply};
 use crate::backend::Entry;
 use crate::show::accuracy;
 
-pub(super) async fn list(host: Arc<Host>, probes: Probes) -> Answer {
+pub(super) async fn list(host: Arc<Host>, _: Actor, probes: Probes) -> Answer {
     let backends = join_all(host.registry.entries().map(|backend| told(&host, backend, &probes))).await;
     Ok(reply::json(&Backends { backends }))
 }
 
-pub(super) async fn show(host: Arc<Host>, name: Segment, probes: Probes) -> Answer {
+pub(super) async fn show(host: Arc<Host>, _: Actor, name: Segment, probes: Probes) -> Answer {
     match host.registry.entry(&name.0) {
         Some(backend) => Ok(reply::json(&told(&host, backend, &probes).await)),
         None => Err(Problem::not_found(format!("there is no backend {:?}", name.0))),

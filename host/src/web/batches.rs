@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{BatchId, Command, Job, JobId, Refusal, Reply, Which};
+use easel_core::{Actor, BatchId, Command, Job, JobId, Party, Refusal, Reply, Which};
 use easel_wire::{self as wire, BatchJobs, NewBatch, NewInput};
 use serde_json::Value;
 use uuid::Uuid;
@@ -23,17 +23,18 @@ const JOBS: usize = easel_core::decide::batches::LARGEST;
 /// The most that they may depend on, all together: each is in its job's row and in each event of it.
 const DEPENDENCIES: usize = 10_000;
 
-pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> Answer {
+pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, body: Body) -> Answer {
     let key = key(&headers)?;
     let document = body?;
     if let Some(key) = &key
-        && let Some(first) = made_before(&host, key, &key_of_entry(key, 0), &document).await?
+        && let Some(first) =
+            made_before(&host, &party(&actor, &document), (key, &key_of_entry(key, 0)), &document).await?
     {
         return again(&host, key, &first).await;
     }
-    let wishes = read(&host, &document, key)?;
+    let wishes = read(&host, &actor, &document, key)?;
     let batch = BatchId(Uuid::now_v7());
-    match to_the_end(place(host.clone(), batch, wishes)).await? {
+    match to_the_end(place(host.clone(), actor, batch, wishes)).await? {
         Reply::Batch(jobs) => {
             // Those of a request that is repeated are those that it made before.
             let made_before = jobs.first().is_some_and(|(job, _)| job.batch_id != Some(batch));
@@ -59,13 +60,23 @@ async fn again(host: &Host, key: &str, first: &Job) -> Answer {
     Ok(reply::json(&BatchJobs { id: batch.0, jobs }))
 }
 
+/// Whose the first entry would be.
+fn party(actor: &Actor, document: &Document) -> Party {
+    envelope::party(actor, document.value().pointer("/jobs/0").unwrap_or(&Value::Null))
+}
+
 /// The key of an entry. No client's key has a space in it, so none is taken for another.
 fn key_of_entry(key: &str, index: usize) -> String {
     format!("{key} {index}")
 }
 
 /// The jobs that are asked for. The key of a batch becomes a key of each of its entries.
-fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(NewJob, Vec<NewInput>)>, Problem> {
+fn read(
+    host: &Host,
+    actor: &Actor,
+    document: &Document,
+    key: Option<String>,
+) -> Result<Vec<(NewJob, Vec<NewInput>)>, Problem> {
     let form: NewBatch<Opaque> = document.read()?;
     if form.atomic == Some(false) {
         return Err(Problem::invalid("atomic", "a batch is always atomic: leave atomic out, or set it to true"));
@@ -83,7 +94,7 @@ fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(Ne
     let mut wishes = Vec::with_capacity(form.jobs.len());
     for (index, envelope) in form.jobs.into_iter().enumerate() {
         let at = |problem: Problem| problem.under(&format!("jobs.{index}"));
-        let wish = envelope::read(host, envelope, sent.get(index).unwrap_or(&Value::Null), &ids).map_err(at)?;
+        let wish = envelope::read(host, actor, envelope, sent.get(index).unwrap_or(&Value::Null), &ids).map_err(at)?;
         ids.push(wish.job.id);
         dependencies += wish.job.depends_on.len();
         if dependencies > DEPENDENCIES {
@@ -96,12 +107,17 @@ fn read(host: &Host, document: &Document, key: Option<String>) -> Result<Vec<(Ne
     Ok(wishes)
 }
 
-async fn place(host: Arc<Host>, batch: BatchId, wishes: Vec<(NewJob, Vec<NewInput>)>) -> Result<Reply, Problem> {
+async fn place(
+    host: Arc<Host>,
+    actor: Actor,
+    batch: BatchId,
+    wishes: Vec<(NewJob, Vec<NewInput>)>,
+) -> Result<Reply, Problem> {
     let with_files: Vec<JobId> =
         wishes.iter().filter(|(_, inputs)| !inputs.is_empty()).map(|(job, _)| job.id).collect();
     let reply = match adopted(&host, wishes).await {
         Err(problem) => Err(problem),
-        Ok(jobs) => match host.scheduler.send(Command::SubmitBatch { batch, jobs }).await {
+        Ok(jobs) => match host.scheduler.ask(actor, Command::SubmitBatch { batch, jobs }).await {
             Ok(reply) => Ok(reply),
             // As with a single job: what is not written is swept at the next start.
             Err(Rejected::Closing) => return Err(Rejected::Closing.into()),
@@ -147,7 +163,7 @@ fn named(rejected: Rejected) -> Problem {
 }
 
 /// `{"id", "total", "counts": {status: n}, "deleted", "progress", "jobs": [ids]}`; `jobs` without those that were deleted.
-pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
+pub(super) async fn show(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
     let ids = found(&host, id).await?;
     let (state, jobs) = host.scheduler.in_one_state(&ids, Vec::new()).await?;
     let jobs: BTreeMap<JobId, _> = jobs.into_iter().map(|job| (job.id, job)).collect();
@@ -169,9 +185,9 @@ pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     }))
 }
 
-pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
+pub(super) async fn cancel(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     found(&host, id).await?;
-    cancel_many(&host, Which { batches: vec![BatchId(id)], ..Which::default() }).await
+    cancel_many(&host, actor, Which { batches: vec![BatchId(id)], ..Which::default() }).await
 }
 
 /// The jobs of the batch, or 404.

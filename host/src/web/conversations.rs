@@ -1,5 +1,6 @@
 //! `GET /v1/conversations`: which there are, the one with the newest message first.
 
+use easel_core::Actor;
 use std::sync::Arc;
 
 use easel_wire::{Conversation, Conversations, Time};
@@ -10,7 +11,7 @@ use super::{Answer, Host, reply};
 /// How many conversations a page has, unless it is told otherwise, and at the most: each is counted.
 const PAGE: (usize, usize) = (50, 200);
 
-pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
+pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
     query.only(&["limit", "cursor"])?;
     let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
     let (conversations, next) = host.scheduler.conversations(before, limit).await?;

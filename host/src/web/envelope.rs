@@ -6,14 +6,14 @@ use chrono::DateTime;
 use easel_core::command::NewJob;
 use easel_core::job::OnDependencyFailure;
 use easel_core::order::PRIORITIES;
-use easel_core::{JobId, Json, MessageId, Timestamp};
+use easel_core::{Actor, JobId, Json, MessageId, Party, Timestamp};
 use easel_wire::{self as wire, NewInput};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::body::{Opaque, object};
 use super::submit::{name, small};
-use super::{Host, OWNER, Problem};
+use super::{Host, Problem};
 use crate::backend::{Entry, Standing};
 
 /// The largest `metadata`.
@@ -36,6 +36,7 @@ pub(super) struct Wish {
 /// Reads an envelope, which is also given as it was sent. `before` are the jobs of the batch that it may name.
 pub(super) fn read(
     host: &Host,
+    actor: &Actor,
     envelope: wire::NewJob<Opaque>,
     sent: &Value,
     before: &[JobId],
@@ -56,31 +57,29 @@ pub(super) fn read(
     if let Some(seconds) = envelope.timeout_s {
         within("timeout_s", seconds, 1, LONGEST)?;
     }
+    let party = actor.party_for(envelope.user.map(|user| name("user", user)).transpose()?);
     let job = NewJob {
-        id: JobId(Uuid::now_v7()),
-        backend: backend.name.to_owned(),
-        owner: OWNER.to_owned(),
-        // Without tokens, whoever is let in may do everything, and so speak for others as well.
-        user: envelope.user.map(|user| name("user", user)).transpose()?,
         priority,
         work: work(&params),
-        params: Json::of(&params),
-        inputs: Vec::new(),
         metadata: Json::of(&metadata),
         conversation_id: envelope.conversation_id.map(|id| name("conversation_id", id)).transpose()?,
         message_id: envelope.message_id.map(MessageId),
         max_attempts: envelope.max_attempts.unwrap_or(backend.configured.retry.attempts),
         not_before: envelope.not_before.map(|text| moment("not_before", &text)).transpose()?,
         timeout_s: envelope.timeout_s,
-        batch_id: None,
         depends_on: depends_on(&envelope.depends_on.unwrap_or_default(), before)?,
         on_dependency_failure: match envelope.on_dependency_failure {
             None | Some(wire::OnDependencyFailure::Fail) => OnDependencyFailure::Fail,
             Some(wire::OnDependencyFailure::Run) => OnDependencyFailure::Run,
         },
-        key: None,
+        ..NewJob::new(JobId(Uuid::now_v7()), backend.name.to_owned(), party, Json::of(&params))
     };
     Ok(Wish { job, inputs: inputs(sent, envelope.inputs.unwrap_or_default())? })
+}
+
+/// Whose it would be, as far as what was sent can be read.
+pub(super) fn party(actor: &Actor, sent: &Value) -> Party {
+    actor.party_for(sent.get("user").and_then(Value::as_str).map(str::to_owned))
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(field: &str, value: T, least: T, most: T) -> Result<(), Problem> {

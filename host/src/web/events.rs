@@ -1,5 +1,6 @@
 //! `GET /v1/events`: the durable log over HTTP.
 
+use easel_core::Actor;
 use std::sync::Arc;
 
 use easel_wire::Events;
@@ -14,7 +15,7 @@ const PAGE: (usize, usize) = (100, 1000);
 /// How often the beginning of the log is looked for while it moves.
 const TRIES: u32 = 10;
 
-pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
+pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
     query.only(&["since", "limit"])?;
     let limit = query.limit(PAGE.0, PAGE.1)?;
     let hub = host.scheduler.hub();

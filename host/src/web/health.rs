@@ -1,5 +1,6 @@
 //! Whether the host lives, and whether it is of use.
 
+use easel_core::Actor;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::backend::{Entry, Standing};
 /// A store that takes longer to read one row is not ready for anybody.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) async fn alive(_: Arc<Host>) -> Answer {
+pub(super) async fn alive(_: Arc<Host>, _: Actor) -> Answer {
     Ok(reply::json(&Alive { status: "ok".to_owned() }))
 }
 
@@ -26,7 +27,7 @@ fn broken(host: &Host) -> BTreeMap<String, String> {
     host.registry.entries().filter_map(broken).collect()
 }
 
-pub(super) async fn ready(host: Arc<Host>) -> Answer {
+pub(super) async fn ready(host: Arc<Host>, _: Actor) -> Answer {
     let default = &host.config.default_backend;
     match host.registry.entry(default).map(|entry| entry.standing) {
         Some(Standing::Ready(_)) => {}

@@ -3,16 +3,16 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use easel_core::{BatchId, Command, Job, JobId, MessageId, MoveTo, Refusal, Reply, Status, Which};
+use easel_core::{Actor, BatchId, Command, Job, JobId, MessageId, MoveTo, Refusal, Reply, Status, Viewer, Which};
 use easel_wire::{self as wire, CancelMany, Cancelled, End, JobPatch, Log, Move, OneOrMany, Time};
 use uuid::Uuid;
 
 use super::body::Body;
-use super::{Answer, Host, OWNER, Problem, reply};
+use super::{Answer, Host, Problem, reply};
 use crate::artifacts::LogLine;
 use crate::scheduler::Rejected;
 
-pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
+pub(super) async fn show(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
     let id = JobId(id);
     // Of one state throughout, so that a job's status and its place fit together.
     let state = host.scheduler.state();
@@ -23,8 +23,8 @@ pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
     Ok(reply::json(&host.show(&state).job(&job)))
 }
 
-pub(super) async fn cancel(host: Arc<Host>, id: Uuid) -> Answer {
-    changed(host, Command::Cancel { job: JobId(id), by: OWNER.to_owned() }).await
+pub(super) async fn cancel(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
+    changed(host, actor, Command::Cancel { job: JobId(id) }).await
 }
 
 /// What a field names. A list without anything in it names nothing, which is not the same as no field.
@@ -50,7 +50,7 @@ fn status(status: wire::Status) -> Status {
     }
 }
 
-pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
+pub(super) async fn cancel_by_filter(host: Arc<Host>, actor: Actor, body: Body) -> Answer {
     let form: CancelMany = body?.read()?;
     let which = Which {
         ids: named("ids", form.ids)?.into_iter().map(JobId).collect(),
@@ -61,45 +61,46 @@ pub(super) async fn cancel_by_filter(host: Arc<Host>, body: Body) -> Answer {
         messages: named("message_id", form.message_id)?.into_iter().map(MessageId).collect(),
         backends: named("backend", form.backend)?,
         statuses: named("status", form.status)?.into_iter().map(status).collect(),
+        of: Viewer::Everything,
     };
     if which == Which::default() {
         let detail = "name what to cancel: ids, batch_id, conversation_id, message_id, backend, owner, user or status";
         return Err(Problem::invalid("ids", detail));
     }
-    cancel_many(&host, which).await
+    cancel_many(&host, actor, which).await
 }
 
 /// Cancels whatever fits and has not ended. Of very many, some at once and the rest by and by, whatever happens.
-pub(super) async fn cancel_many(host: &Host, which: Which) -> Answer {
-    match host.scheduler.send(Command::CancelMany { which, by: OWNER.to_owned() }).await? {
+pub(super) async fn cancel_many(host: &Host, actor: Actor, which: Which) -> Answer {
+    match host.scheduler.ask(actor, Command::CancelMany { which }).await? {
         Reply::Many { jobs, more } => Ok(reply::json(&Cancelled { cancelled: jobs as u64, more })),
         other => Err(Problem::internal(format!("a cancellation of many was answered with {other:?}"))),
     }
 }
 
-pub(super) async fn move_to(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
+pub(super) async fn move_to(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -> Answer {
     let to = match body?.read()? {
         Move { to: Some(End::Front), before: None } => MoveTo::Front,
         Move { to: Some(End::Back), before: None } => MoveTo::Back,
         Move { to: None, before: Some(other) } => MoveTo::Before(JobId(other)),
         _ => return Err(Problem::invalid("to", "give either \"to\": \"front\" or \"back\", or \"before\": a job id")),
     };
-    changed(host, Command::Move { job: JobId(id), to, by: OWNER.to_owned() }).await
+    changed(host, actor, Command::Move { job: JobId(id), to }).await
 }
 
-pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
+pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -> Answer {
     let JobPatch { priority } = body?.read()?;
-    changed(host, Command::Reprioritise { job: JobId(id), priority, by: OWNER.to_owned() }).await
+    changed(host, actor, Command::Reprioritise { job: JobId(id), priority }).await
 }
 
-pub(super) async fn retry(host: Arc<Host>, id: Uuid) -> Answer {
-    changed(host, Command::Retry { job: JobId(id), by: OWNER.to_owned() }).await
+pub(super) async fn retry(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
+    changed(host, actor, Command::Retry { job: JobId(id) }).await
 }
 
-pub(super) async fn delete(host: Arc<Host>, id: Uuid) -> Answer {
+pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     let id = JobId(id);
     to_the_end(async move {
-        ask(&host, Command::Delete { job: id, by: OWNER.to_owned() }).await?;
+        ask(&host, actor, Command::Delete { job: id }).await?;
         // The job is gone, so its files are out of reach; if they stay, the next start removes them.
         if let Err(error) = host.files.forget(id).await {
             tracing::error!(job = %id, "cannot remove the files of a deleted job: {error}");
@@ -109,7 +110,7 @@ pub(super) async fn delete(host: Arc<Host>, id: Uuid) -> Answer {
     .await
 }
 
-pub(super) async fn log(host: Arc<Host>, id: Uuid) -> Answer {
+pub(super) async fn log(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
     let job = found(&host, JobId(id)).await?;
     let lines = host.files.read_log(job.id).await?;
     let line =
@@ -122,16 +123,16 @@ pub(super) async fn found(host: &Host, id: JobId) -> Result<Arc<Job>, Problem> {
     host.scheduler.job(id).await?.ok_or_else(|| Refusal::NoJob(id).into())
 }
 
-async fn changed(host: Arc<Host>, command: Command) -> Answer {
-    match ask(&host, command).await? {
+async fn changed(host: Arc<Host>, actor: Actor, command: Command) -> Answer {
+    match ask(&host, actor, command).await? {
         Reply::Job(job, position) => Ok(reply::json(&view_as_told(&host, &job, position))),
         other => Err(Problem::internal(format!("a command about a job was answered with {other:?}"))),
     }
 }
 
 /// Has a command carried out. A job that is not in a state for it is shown with the refusal.
-async fn ask(host: &Host, command: Command) -> Result<Reply, Problem> {
-    host.scheduler.send(command).await.map_err(|rejected| match &rejected {
+async fn ask(host: &Host, actor: Actor, command: Command) -> Result<Reply, Problem> {
+    host.scheduler.ask(actor, command).await.map_err(|rejected| match &rejected {
         Rejected::Refused(Refusal::Unfit { job, queue_position, .. }) => {
             let job = view_as_told(host, job, *queue_position);
             Problem::from(rejected).with_job(job)

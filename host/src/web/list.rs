@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use easel_core::{BatchId, Job, JobId, State, Status};
+use easel_core::{Actor, BatchId, Job, JobId, State, Status};
 use easel_wire::Jobs;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ const ALIKE: usize = 10;
 /// How long an id is.
 const ID: usize = 36;
 
-pub(super) async fn list(host: Arc<Host>, query: Query) -> Answer {
+pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
     query.only(&[
         "id",
         "status",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use easel_core::command::NewMessage;
 use easel_core::message::JOB_KEYS;
-use easel_core::{Command, Job, JobId, Message, MessageId, Refusal};
+use easel_core::{Actor, Command, Job, JobId, Message, MessageId, Refusal};
 use easel_wire::{self as wire, ConversationPage};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::body::{Body, Opaque, object};
 use super::query::Query;
 use super::routes::Segment;
 use super::submit::{name as checked_name, small};
-use super::{Answer, Host, OWNER, Problem, reply};
+use super::{Answer, Host, Problem, reply};
 use crate::events::Cursor;
 
 /// How many messages a page has, unless it is told otherwise, and at the most.
@@ -27,7 +27,7 @@ const CONTENT: usize = 256 * 1024;
 /// The most metadata that is taken at once.
 const METADATA: u64 = 64 * 1024;
 
-pub(super) async fn create(host: Arc<Host>, body: Body) -> Answer {
+pub(super) async fn create(host: Arc<Host>, actor: Actor, body: Body) -> Answer {
     let document = body?;
     let form: wire::NewMessage<Opaque> = document.read()?;
     if form.role.is_empty() || form.role.len() > ROLE {
@@ -40,18 +40,18 @@ pub(super) async fn create(host: Arc<Host>, body: Body) -> Answer {
         role: form.role,
         content: content(form.content)?,
         extra_metadata: metadata(object(document.value(), "extra_metadata"))?,
-        owner: OWNER.to_owned(),
+        party: actor.party_for(form.user.map(|user| checked_name("user", user)).transpose()?),
     };
-    host.scheduler.send(Command::CreateMessage(Box::new(new))).await?;
+    host.scheduler.ask(actor, Command::CreateMessage(Box::new(new))).await?;
     let created = read(&host, id).await?;
     Ok(reply::created(&host.links.message(id), &created))
 }
 
-pub(super) async fn show(host: Arc<Host>, id: Uuid) -> Answer {
+pub(super) async fn show(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
     Ok(reply::json(&read(&host, MessageId(id)).await?))
 }
 
-pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
+pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -> Answer {
     let document = body?;
     let form: wire::MessagePatch<Opaque> = document.read()?;
     let id = MessageId(id);
@@ -60,16 +60,16 @@ pub(super) async fn patch(host: Arc<Host>, id: Uuid, body: Body) -> Answer {
         content: form.content.map(content).transpose()?,
         extra_metadata: Some(metadata(object(document.value(), "extra_metadata"))?),
     };
-    host.scheduler.send(command).await?;
+    host.scheduler.ask(actor, command).await?;
     Ok(reply::json(&read(&host, id).await?))
 }
 
-pub(super) async fn delete(host: Arc<Host>, id: Uuid) -> Answer {
-    host.scheduler.send(Command::DeleteMessage(MessageId(id))).await?;
+pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
+    host.scheduler.ask(actor, Command::DeleteMessage(MessageId(id))).await?;
     Ok(reply::done())
 }
 
-pub(super) async fn conversation(host: Arc<Host>, name: Segment, query: Query) -> Answer {
+pub(super) async fn conversation(host: Arc<Host>, _: Actor, name: Segment, query: Query) -> Answer {
     query.only(&["expand", "limit", "cursor"])?;
     let expand = match query.one("expand")? {
         None => false,

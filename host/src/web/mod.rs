@@ -5,15 +5,17 @@
 //! - One file a resource: `submit`, `jobs`, `list`, `artifacts`, `uploads`, `messages`,
 //!   `conversations`, `queue`, `backends`, `events`, `health`,
 //!   `upgrade` (of a request to a `socket`), `lease` (of a device to a command).
+//! - `caller` says who asks; what they may do is decided in the core.
 //! - What they share: `coding`, `body` and `query` read requests, `reply` and `problem` write answers, `websocket` is the protocol.
 //!
-//! A handler is `async fn(Arc<Host>, …) -> Answer`. It checks the shape of what was asked, turns it into a command or a
+//! A handler is `async fn(Arc<Host>, Actor, …) -> Answer`. It checks the shape of what was asked, turns it into a command or a
 //! read, and shows what came of it. It decides nothing: that is the scheduler's.
 
 mod artifacts;
 mod backends;
 mod batches;
 mod body;
+mod caller;
 mod coding;
 mod conversations;
 mod cors;
@@ -85,9 +87,6 @@ impl Host {
         Show { state, hub: self.scheduler.hub(), links: &self.links }
     }
 }
-
-/// Until there are tokens, everything belongs to whoever can reach the host.
-const OWNER: &str = "local";
 
 /// What a handler comes to.
 type Answer = Result<warp::reply::Response, Problem>;

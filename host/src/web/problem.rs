@@ -279,6 +279,7 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::NoJob(_) | Refusal::NoMessage(_) | Refusal::NoDevice(_) => Self::not_found(detail),
+            Refusal::NotAllowed { .. } => Self::forbidden(detail),
             Refusal::NoBackend(_) => Self::invalid("backend", detail),
             Refusal::BadPriority(_) => Self::invalid("priority", detail),
             Refusal::NoDependency(_) => Self::invalid("depends_on", detail),

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_core::{Command, Device};
+use easel_core::{Actor, Command, Device};
 use easel_wire::{Devices, Pausing};
 use tokio::time::timeout;
 
 use super::body::Body;
 use super::routes::Segment;
-use super::{Answer, Host, OWNER, Problem, reply};
+use super::{Answer, Host, Problem, reply};
 use crate::dispatch::UnloadError;
 use crate::show::Show;
 
@@ -19,41 +19,40 @@ const REASON: usize = 500;
 /// How long a request waits for memory to be freed.
 const UNLOAD: Duration = Duration::from_secs(90);
 
-pub(super) async fn queue(host: Arc<Host>) -> Answer {
+pub(super) async fn queue(host: Arc<Host>, _: Actor) -> Answer {
     Ok(reply::json(&host.show(&host.scheduler.state()).queue(Show::job)))
 }
 
-pub(super) async fn devices(host: Arc<Host>) -> Answer {
+pub(super) async fn devices(host: Arc<Host>, _: Actor) -> Answer {
     let state = host.scheduler.state();
     let devices = state.devices().map(|device| host.show(&state).device(device)).collect();
     Ok(reply::json(&Devices { devices }))
 }
 
-pub(super) async fn pause(host: Arc<Host>, body: Body) -> Answer {
+pub(super) async fn pause(host: Arc<Host>, actor: Actor, body: Body) -> Answer {
     let (reason, unload) = wish(body)?;
-    host.scheduler.send(Command::PauseQueue { reason, unload, by: OWNER.to_owned() }).await?;
-    queue(host).await
+    host.scheduler.ask(actor.clone(), Command::PauseQueue { reason, unload }).await?;
+    queue(host, actor).await
 }
 
-pub(super) async fn resume(host: Arc<Host>) -> Answer {
-    host.scheduler.send(Command::ResumeQueue { by: OWNER.to_owned() }).await?;
-    queue(host).await
+pub(super) async fn resume(host: Arc<Host>, actor: Actor) -> Answer {
+    host.scheduler.ask(actor.clone(), Command::ResumeQueue).await?;
+    queue(host, actor).await
 }
 
-pub(super) async fn pause_device(host: Arc<Host>, name: Segment, body: Body) -> Answer {
+pub(super) async fn pause_device(host: Arc<Host>, actor: Actor, name: Segment, body: Body) -> Answer {
     let (reason, unload) = wish(body)?;
-    let by = OWNER.to_owned();
-    host.scheduler.send(Command::PauseDevice { device: name.0.clone(), reason, unload, by }).await?;
+    host.scheduler.ask(actor, Command::PauseDevice { device: name.0.clone(), reason, unload }).await?;
     device(&host, &name.0)
 }
 
-pub(super) async fn resume_device(host: Arc<Host>, name: Segment) -> Answer {
-    host.scheduler.send(Command::ResumeDevice { device: name.0.clone(), by: OWNER.to_owned() }).await?;
+pub(super) async fn resume_device(host: Arc<Host>, actor: Actor, name: Segment) -> Answer {
+    host.scheduler.ask(actor, Command::ResumeDevice { device: name.0.clone() }).await?;
     device(&host, &name.0)
 }
 
 /// Answers when the memory is free. While a job runs, that would be too long for a request: it is told to pause first.
-pub(super) async fn unload(host: Arc<Host>, name: Segment) -> Answer {
+pub(super) async fn unload(host: Arc<Host>, _: Actor, name: Segment) -> Answer {
     let free = host.scheduler.state().device(&name.0).is_none_or(Device::free);
     if !free {
         let detail = format!(

@@ -1,4 +1,4 @@
-//! The table of what there is: path, method, handler, and what the handler asks for besides the host and the path's
+//! The table of what there is: path, method, handler, and what the handler asks for besides the host, who asks, and the path's
 //! variables.
 //!
 //! What is not in the table is 404. A path of the table with a method that is not is 405. What the contract has and we
@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use easel_core::Actor;
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 use warp::filters::BoxedFilter;
@@ -16,6 +17,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, path};
 
 use super::body::{self, Room};
+use super::caller::caller;
 use super::query::query;
 use super::{
     Answer, Host, Problem, artifacts, backends, batches, conversations, events, health, jobs, lease, list, messages,
@@ -38,7 +40,7 @@ macro_rules! table {
         $(
             let allow: &[&str] = &[$( stringify!($method) ),+];
             $(
-                let route = host.clone().and($path).and(method(Method::$method, allow)) $( .and($with) )*;
+                let route = host.clone().and(caller()).and($path).and(method(Method::$method, allow)) $( .and($with) )*;
                 routes.push(route.then($handler).map(answer).boxed());
             )+
         )+
@@ -117,12 +119,12 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "backends") => { GET backends::list, probes.clone(); }
         path!("v1" / "backends" / Segment) => {
             GET backends::show, probes;
-            PUT |_: Arc<Host>, _: Segment| not_yet("adding a backend to a running host");
-            PATCH |_: Arc<Host>, _: Segment| not_yet("changing a backend of a running host");
-            DELETE |_: Arc<Host>, _: Segment| not_yet("removing a backend of a running host");
+            PUT |_: Arc<Host>, _: Actor, _: Segment| not_yet("adding a backend to a running host");
+            PATCH |_: Arc<Host>, _: Actor, _: Segment| not_yet("changing a backend of a running host");
+            DELETE |_: Arc<Host>, _: Actor, _: Segment| not_yet("removing a backend of a running host");
         }
         path!("v1" / "backends" / Segment / "use") => {
-            POST |_: Arc<Host>, _: Segment| not_yet("changing a backend of a running host");
+            POST |_: Arc<Host>, _: Actor, _: Segment| not_yet("changing a backend of a running host");
         }
 
         path!("v1" / "batches") => { POST batches::submit, headers(), body::json_batch(&room); }
@@ -130,18 +132,18 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "batches" / Uuid / "cancel") => { POST batches::cancel; }
         path!("sdapi" / ..) => {
             // Front ends that look whether there is one are to find none.
-            GET async |_: Arc<Host>| Err(Problem::not_found("the API of other front ends (/sdapi) is not supported yet"));
-            POST |_: Arc<Host>| not_yet("the API of other front ends (/sdapi)");
+            GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found("the API of other front ends (/sdapi) is not supported yet"));
+            POST |_: Arc<Host>, _: Actor| not_yet("the API of other front ends (/sdapi)");
         }
 
         warp::path::end() => {
-            GET async |_: Arc<Host>| Err(Problem::not_found(
+            GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found(
                 "there is no page yet: try `easel submit \"a red fox\" --wait`, `easel watch`, or POST /v1/jobs",
             ));
         }
-        path!("metrics") => { GET async |_: Arc<Host>| Err(Problem::not_found("/metrics is not supported yet")); }
+        path!("metrics") => { GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found("/metrics is not supported yet")); }
         path!("openapi.json") => {
-            GET async |_: Arc<Host>| Err(Problem::not_found("/openapi.json is not supported yet"));
+            GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found("/openapi.json is not supported yet"));
         }
         path!("healthz") => { GET health::alive; }
         path!("readyz") => { GET health::ready; }

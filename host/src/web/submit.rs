@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{Command, Job, JobId, Refusal, Reply, json};
+use easel_core::{Actor, Command, Job, JobId, Party, Refusal, Reply, json};
 use easel_wire::NewInput;
 use serde_json::Value;
 use warp::http::HeaderMap;
@@ -14,7 +14,7 @@ use warp::http::HeaderMap;
 use super::body::{Body, Document};
 use super::envelope;
 use super::jobs::{to_the_end, view_as_told};
-use super::{Answer, Host, OWNER, Problem, reply};
+use super::{Answer, Host, Problem, reply};
 use crate::scheduler::Rejected;
 
 /// The header that makes a repeated request harmless.
@@ -24,18 +24,18 @@ const LONGEST_KEY: usize = 200;
 /// The longest name of a conversation, or of a user.
 pub(super) const NAME: usize = 200;
 
-pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> Answer {
+pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, body: Body) -> Answer {
     let key = key(&headers)?;
     let document = body?;
     if let Some(key) = &key
-        && let Some(job) = made_before(&host, key, key, &document).await?
+        && let Some(job) = made_before(&host, &envelope::party(&actor, document.value()), (key, key), &document).await?
     {
         return Ok(reply::json(&host.show(&host.scheduler.state()).job(&job)));
     }
-    let wish = envelope::read(&host, document.read()?, document.value(), &[])?;
+    let wish = envelope::read(&host, &actor, document.read()?, document.value(), &[])?;
     let key = key.map(|key| (key, document.digest()));
     let new = NewJob { key, ..wish.job };
-    match to_the_end(place(host.clone(), new, wish.inputs)).await? {
+    match to_the_end(place(host.clone(), actor, new, wish.inputs)).await? {
         Reply::Job(job, position) => Ok(reply::created(&host.links.job(job.id), &view_as_told(&host, &job, position))),
         Reply::Known(job, position) => Ok(reply::json(&view_as_told(&host, &job, position))),
         other => Err(Problem::internal(format!("a submission was answered with {other:?}"))),
@@ -47,11 +47,11 @@ pub(super) async fn submit(host: Arc<Host>, headers: HeaderMap, body: Body) -> A
 /// requests that come at once are told apart by the writer.
 pub(super) async fn made_before(
     host: &Host,
-    key: &str,
-    stored: &str,
+    party: &Party,
+    (key, stored): (&str, &str),
     document: &Document,
 ) -> Result<Option<Arc<Job>>, Problem> {
-    let Some(used) = host.scheduler.key(OWNER, stored).await? else { return Ok(None) };
+    let Some(used) = host.scheduler.key(party, stored).await? else { return Ok(None) };
     let job = host.scheduler.job(used.job).await?.filter(|_| used.digest == document.digest());
     job.map(Some).ok_or_else(|| Refusal::KeyReused(key.to_owned()).into())
 }
@@ -87,12 +87,12 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// Gives the job its files, then makes it.
-async fn place(host: Arc<Host>, mut new: NewJob, inputs: Vec<NewInput>) -> Result<Reply, Problem> {
+async fn place(host: Arc<Host>, actor: Actor, mut new: NewJob, inputs: Vec<NewInput>) -> Result<Reply, Problem> {
     let id = new.id;
     let with_files = !inputs.is_empty();
     let reply = match adopt(&host, &mut new, inputs).await {
         Err(problem) => Err(problem),
-        Ok(()) => match host.scheduler.send(Command::Submit(Box::new(new))).await {
+        Ok(()) => match host.scheduler.ask(actor, Command::Submit(Box::new(new))).await {
             Ok(reply) => Ok(reply),
             // A host that is stopping may have written the job all the same; what it has not is swept at the next start.
             Err(Rejected::Closing) => return Err(Rejected::Closing.into()),

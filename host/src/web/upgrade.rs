@@ -1,5 +1,6 @@
 //! `GET /v1/ws`: how a request becomes a WebSocket that follows events. What is said on it is `socket`'s.
 
+use easel_core::Actor;
 use std::sync::Arc;
 
 use warp::http::HeaderMap;
@@ -15,6 +16,7 @@ const PROTOCOL: &str = "easel.v1";
 
 pub(super) async fn upgrade(
     host: Arc<Host>,
+    _: Actor,
     query: Query,
     headers: HeaderMap,
     asked: Asked,

@@ -1,5 +1,6 @@
 //! `POST /v1/uploads`: bytes for jobs to come.
 
+use easel_core::Actor;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -21,6 +22,7 @@ const LONGEST_TYPE: usize = 200;
 
 pub(super) async fn create<B: Buf + Send>(
     host: Arc<Host>,
+    _: Actor,
     headers: HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
 ) -> Answer {

@@ -131,6 +131,8 @@ pub enum ToldMessage {
         conversation_id: String,
         /// Whose it was.
         owner: String,
+        /// Whom the owner, a service, acts for; null if nobody.
+        user: Option<String>,
     },
 }
 

@@ -23,6 +23,8 @@ pub struct Message {
     pub extra_metadata: Value,
     /// Whose it is.
     pub owner: String,
+    /// Whom the owner, a service, acts for; null if nobody.
+    pub user: Option<String>,
     /// When it was accepted.
     pub created_at: Time,
     /// When it last changed.

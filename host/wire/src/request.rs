@@ -188,6 +188,8 @@ pub struct NewMessage<Free = Map<String, Value>> {
     /// An object of 64 KiB at the most, without the keys that a job writes.
     #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
     pub extra_metadata: Option<Free>,
+    /// For whom it is asked, by somebody who may speak for others: 1 to 200 characters.
+    pub user: Option<String>,
 }
 
 /// What `PATCH /v1/messages/{id}` takes. What is absent or null stays as it is.

@@ -15,7 +15,7 @@ const DEPENDENCIES: usize = 1_000;
 
 pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
     if let Some((key, digest)) = &new.key
-        && let Some(used) = draft.cold.keys.get(&(new.owner.clone(), key.clone()))
+        && let Some(used) = draft.cold.keys.get(&(new.party.clone(), key.clone()))
         && draft.state.honours(used, &limits.retention, now)
     {
         return match draft.job(used.job) {
@@ -33,19 +33,21 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         return Err(Refusal::NoBackend(new.backend));
     }
     let message = match new.message_id {
-        Some(id) => Some(draft.cold.messages.get(&id).ok_or(Refusal::NoMessage(id))?),
+        Some(id) => {
+            let head = draft.cold.messages.get(&id).filter(|head| head.hears(&new.party));
+            Some(head.ok_or(Refusal::NoMessage(id))?)
+        }
         None => None,
     };
-    let party = Party { owner: new.owner.clone(), user: new.user.clone() };
     if new.depends_on.len() > DEPENDENCIES {
         return Err(Refusal::TooMany { what: "dependencies", most: DEPENDENCIES });
     }
     // What others have is as good as not there. What is not there yet cannot be named: so there are no cycles.
-    let theirs = |id: &&JobId| draft.job(**id).is_some_and(|job| job.party() == party);
+    let theirs = |id: &&JobId| draft.job(**id).is_some_and(|job| job.party() == new.party);
     if let Some(id) = new.depends_on.iter().find(|id| !theirs(id)) {
         return Err(Refusal::NoDependency(*id));
     }
-    room(draft, limits, &party)?;
+    room(draft, limits, &new.party)?;
 
     let conversation_id = new.conversation_id.or_else(|| message.map(|message| message.conversation_id.clone()));
     draft.state.ticket += 1;
@@ -53,8 +55,8 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
     let key = new.key.as_ref().map(|(key, _)| key.clone());
     if let Some((key, digest)) = new.key {
         let at = draft.state.clock().own(now);
-        let used = KeyUse { owner: new.owner.clone(), key: key.clone(), digest, job: new.id, at };
-        draft.cold.keys.insert((new.owner.clone(), key), used.clone());
+        let used = KeyUse { party: new.party.clone(), key: key.clone(), digest, job: new.id, at };
+        draft.cold.keys.insert((new.party.clone(), key), used.clone());
         draft.changes.push(Change::Key(used));
     }
     let job = Job {
@@ -64,8 +66,8 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         status: Status::Pending,
         backend: new.backend,
         device: None,
-        owner: new.owner,
-        user: new.user,
+        owner: new.party.owner,
+        user: new.party.user,
         priority: new.priority,
         tag: 0,
         params: new.params,

@@ -17,8 +17,8 @@ pub(super) fn create(draft: &mut Draft, new: Box<NewMessage>, now: Timestamp) ->
     if draft.cold.messages.contains_key(&id) {
         return Err(Refusal::MessageExists(id));
     }
-    let (conversation_id, owner) = (new.conversation_id.clone(), new.owner.clone());
-    let head = MessageHead { conversation_id, owner, extra_metadata: new.extra_metadata.clone() };
+    let (conversation_id, party) = (new.conversation_id.clone(), new.party.clone());
+    let head = MessageHead { conversation_id, party, extra_metadata: new.extra_metadata.clone() };
     draft.cold.messages.insert(id, head.clone());
     draft.changes.push(Change::CreateMessage(new, draft.next_seq()));
     draft.tell(id, MessageChange::Created, &head, now);

@@ -16,9 +16,11 @@ mod pauses;
 mod prune;
 mod turn;
 
+use crate::actor::{Actor, permit};
 use crate::command::Command;
 use crate::device::Pause;
 use crate::draft::Draft;
+use crate::intent::Which;
 use crate::job::Timestamp;
 use crate::reply::{Refusal, Reply};
 use crate::retention::Retention;
@@ -38,35 +40,50 @@ pub struct Limits {
     pub retention: Retention,
 }
 
-/// Decides `command` at `now`, and what follows from it for others.
-pub fn decide(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
-    draft.by = command.by().map(str::to_owned);
-    let reply = answer(draft, command, limits, now)?;
+/// Decides what `actor` asks for at `now`, and what follows from it for others.
+pub fn decide(
+    draft: &mut Draft,
+    actor: &Actor,
+    command: Command,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<Reply, Refusal> {
+    permit(actor, &command, draft)?;
+    draft.by = command.signed().then(|| actor.name.clone());
+    let reply = answer(draft, actor, command, limits, now)?;
     intents::work(draft, limits, now);
     Ok(reply)
 }
 
-fn answer(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
+fn answer(
+    draft: &mut Draft,
+    actor: &Actor,
+    command: Command,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<Reply, Refusal> {
+    let pause = |reason, unload| Pause { reason, by: actor.name.clone(), since: now, unload };
     match command {
         Command::Submit(new) => jobs::submit(draft, *new, limits, now),
         Command::SubmitBatch { batch, jobs } => batches::submit(draft, batch, jobs, limits, now),
-        Command::Cancel { job, .. } => jobs::cancel(draft, job, now),
-        Command::CancelMany { which, by } => intents::cancel_many(draft, which, by, limits, now),
+        Command::Cancel { job } => jobs::cancel(draft, job, now),
+        Command::CancelMany { which } => {
+            let which = Which { of: actor.viewer(), ..which };
+            intents::cancel_many(draft, which, actor.name.clone(), limits, now)
+        }
         Command::Proceed => Ok(intents::proceed(draft, limits, now)),
-        Command::Retry { job, .. } => jobs::retry(draft, job, limits, now),
-        Command::Delete { job, .. } => jobs::delete(draft, job, limits, now),
+        Command::Retry { job } => jobs::retry(draft, job, limits, now),
+        Command::Delete { job } => jobs::delete(draft, job, limits, now),
         Command::Prune { jobs, keys } => Ok(prune::prune(draft, jobs, keys, limits, now)),
-        Command::Move { job, to, .. } => moves::to(draft, job, to, now),
-        Command::Reprioritise { job, priority, .. } => moves::reprioritise(draft, job, priority, limits, now),
-        Command::PauseQueue { reason, unload, by } => {
-            Ok(pauses::queue(draft, Some(Pause { reason, by, since: now, unload }), now))
+        Command::Move { job, to } => moves::to(draft, job, to, now),
+        Command::Reprioritise { job, priority } => moves::reprioritise(draft, job, priority, limits, now),
+        Command::PauseQueue { reason, unload } => Ok(pauses::queue(draft, Some(pause(reason, unload)), now)),
+        Command::ResumeQueue => Ok(pauses::queue(draft, None, now)),
+        Command::Guard { full } => Ok(pauses::guard(draft, full.map(|reason| pause(Some(reason), false)), now)),
+        Command::PauseDevice { device, reason, unload } => {
+            pauses::device(draft, device, Some(pause(reason, unload)), now)
         }
-        Command::ResumeQueue { .. } => Ok(pauses::queue(draft, None, now)),
-        Command::Guard { full } => Ok(pauses::guard(draft, full, now)),
-        Command::PauseDevice { device, reason, unload, by } => {
-            pauses::device(draft, device, Some(Pause { reason, by, since: now, unload }), now)
-        }
-        Command::ResumeDevice { device, .. } => pauses::device(draft, device, None, now),
+        Command::ResumeDevice { device } => pauses::device(draft, device, None, now),
         Command::Turn { device, finished, claim } => Ok(turn::turn(draft, &device, finished, claim, limits, now)),
         Command::Remember { job, attempt, note } => Ok(turn::remember(draft, job, attempt, note)),
         Command::Settled { device, job, attempt } => Ok(turn::settled(draft, &device, job, attempt)),

@@ -1,6 +1,6 @@
 //! Pausing and resuming: the queue as a whole, or a device. What runs finishes; nothing more is claimed.
 
-use crate::device::{Device, GUARD, Pause, Queue};
+use crate::device::{Device, Pause, Queue};
 use crate::draft::Draft;
 use crate::job::Timestamp;
 use crate::reply::{Refusal, Reply};
@@ -14,10 +14,9 @@ pub(super) fn queue(draft: &mut Draft, paused: Option<Pause>, now: Timestamp) ->
 }
 
 /// The disk has no room, or has it again. Nobody can resume what this has stopped; what somebody has paused stays so.
-pub(super) fn guard(draft: &mut Draft, full: Option<String>, now: Timestamp) -> Reply {
+pub(super) fn guard(draft: &mut Draft, full: Option<Pause>, now: Timestamp) -> Reply {
     let queue = draft.state.queue().clone();
     if queue.full.is_some() != full.is_some() {
-        let full = full.map(|reason| Pause { reason: Some(reason), by: GUARD.to_owned(), since: now, unload: false });
         draft.put_queue(Queue { full, ..queue }, now);
     }
     Reply::Done

@@ -1,5 +1,6 @@
 use super::*;
 use crate::Json;
+use crate::actor::Actor;
 use crate::command::{Command, NewJob};
 use crate::decide::{Limits, decide};
 use crate::draft::{Cold, Draft};
@@ -10,24 +11,11 @@ use uuid::Uuid;
 
 fn job(id: u128) -> NewJob {
     NewJob {
-        id: JobId(Uuid::from_u128(id)),
-        backend: "paint".into(),
-        owner: "local".into(),
-        user: None,
-        priority: 0,
-        params: Json::null(),
-        inputs: Vec::new(),
-        metadata: Json::null(),
         conversation_id: Some("c".into()),
-        message_id: None,
         batch_id: Some(BatchId(Uuid::from_u128(1))),
         depends_on: (1..id).map(|id| JobId(Uuid::from_u128(id))).collect(),
         on_dependency_failure: OnDependencyFailure::Run,
-        work: None,
-        max_attempts: 1,
-        not_before: None,
-        timeout_s: None,
-        key: None,
+        ..NewJob::new(JobId(Uuid::from_u128(id)), "paint".into(), Party::of("local"), Json::null())
     }
 }
 
@@ -49,12 +37,12 @@ fn a_job_that_has_ended_leaves_nothing_behind_in_memory() {
         slice: 2,
         retention: Retention::EVERYTHING,
     };
-    let mut ask = |command| decide(&mut draft, command, limits, 7).map(drop);
+    let mut ask = |command| decide(&mut draft, &Actor::local(), command, limits, 7).map(drop);
     assert_eq!((1..=3).try_for_each(|id| ask(Command::Submit(Box::new(job(id))))), Ok(()));
-    assert_eq!((1..=3).try_for_each(|id| ask(Command::Cancel { job: job(id).id, by: "local".into() })), Ok(()));
+    assert_eq!((1..=3).try_for_each(|id| ask(Command::Cancel { job: job(id).id })), Ok(()));
 
     while draft.state.has_intents() {
-        assert!(decide(&mut draft, Command::Proceed, limits, 7).is_ok());
+        assert!(decide(&mut draft, &Actor::host("easel"), Command::Proceed, limits, 7).is_ok());
     }
 
     let State { live, arrivals, conversations, batches, dependents, telling, due, pauses, lines, crowds, .. } =

@@ -176,8 +176,8 @@ fn a_job_that_arrives_after_its_dependency_has_ended_gets_the_same_answer() {
 #[test]
 fn nobody_depends_on_what_is_unknown_or_belongs_to_somebody_else() {
     let mut batch = Batch::after(1);
-    let users = NewJob { user: Some("cat".into()), ..after(2, [1]) };
-    let foreign = NewJob { owner: "ben".into(), ..after(2, [1]) };
+    let users = NewJob { party: Party { user: Some("cat".into()), ..Party::of("local") }, ..after(2, [1]) };
+    let foreign = NewJob { party: Party::of("ben"), ..after(2, [1]) };
     for (new, id) in [(after(2, [1, 9]), 9), (after(2, [2]), 2), (users, 1), (foreign, 1)] {
         assert_eq!(batch.unchanged(|batch| batch.submit(new)), Err(Refusal::NoDependency(job_id(id))));
     }

@@ -15,6 +15,7 @@ mod many;
 mod messages;
 mod moving;
 mod pausing;
+mod permissions;
 mod pruning;
 mod retries;
 mod submissions;
@@ -23,10 +24,10 @@ mod turns;
 use common::*;
 use easel_core::command::NewJob;
 use easel_core::decide::Limits;
-use easel_core::{Body, JobId};
+use easel_core::{Body, JobId, Party};
 use easel_core::{
     Change, Claimed, Cold, Command, Draft, Finished, Job, MessageChange, Outcome, Refusal, Reply, State, Status,
-    Transition, decide,
+    Transition,
 };
 use serde_json::json;
 
@@ -123,7 +124,7 @@ impl Batch {
 }
 
 fn keyed(n: u128, owner: &str, digest: &str) -> NewJob {
-    NewJob { owner: owner.into(), key: Some(("k".into(), digest.into())), ..new_job(n) }
+    NewJob { party: Party::of(owner), key: Some(("k".into(), digest.into())), ..new_job(n) }
 }
 
 #[track_caller]

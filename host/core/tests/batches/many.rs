@@ -10,7 +10,7 @@ fn batch_of(jobs: Vec<NewJob>) -> Command {
 }
 
 fn cancel_many(which: Which) -> Command {
-    Command::CancelMany { which, by: BY.into() }
+    Command::CancelMany { which }
 }
 
 fn of_batch(batch: BatchId) -> Which {
@@ -93,7 +93,7 @@ fn a_slice_looks_at_so_many_jobs_and_the_next_one_goes_on_after_them() {
     let mut batch = Batch { limits: Limits { slice: 2, ..Batch::roomy().limits }, ..Batch::roomy() };
     for n in 1..=LOOKED_AT + 2 {
         let owner = if n < LOOKED_AT { "anna" } else { "ben" };
-        batch.submit(NewJob { owner: owner.into(), ..new_job(n) }).unwrap();
+        batch.submit(NewJob { party: Party::of(owner), ..new_job(n) }).unwrap();
     }
     // The last that is looked at; the first and the second that are not any more.
     let which = Which { owners: vec!["ben".into()], ..Which::default() };
@@ -113,7 +113,7 @@ fn jobs_are_chosen_by_all_that_is_said_of_them() {
         conversation(1, "c1"),
         conversation(2, "c2"),
         NewJob { backend: "draw".into(), ..conversation(3, "c1") },
-        NewJob { owner: "ben".into(), user: Some("cat".into()), ..conversation(4, "c1") },
+        NewJob { party: Party { owner: "ben".into(), user: Some("cat".into()) }, ..conversation(4, "c1") },
         NewJob { not_before: Some(99), message_id: Some(message_id(1)), ..conversation(5, "c1") },
     ] {
         batch.submit(new).unwrap();
@@ -167,7 +167,7 @@ fn commands_about_many_name_all_the_rows_that_they_need() {
     };
     let mut names = Names::default();
     batch_of(vec![entry(1), entry(2)]).name_into(&mut names);
-    let keys = ["1", "2"].map(|key| ("local".to_owned(), key.to_owned())).to_vec();
+    let keys = ["1", "2"].map(|key| (Party::of("local"), key.to_owned())).to_vec();
     assert_eq!(names, Names { jobs: vec![job_id(11), job_id(12)], messages: vec![message_id(1), message_id(2)], keys });
     let mut batch = Batch::after(1);
     batch.submit(NewJob { depends_on: vec![job_id(1)], ..keyed(2, "local", "body") }).unwrap();

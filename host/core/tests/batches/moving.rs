@@ -86,7 +86,7 @@ fn a_move_leaves_the_turns_of_its_party_as_they_were() {
     let tag = batch.job(3).tag;
     to(&mut batch, 3, MoveTo::Front).unwrap();
     assert_eq!(batch.job(3).tag, tag);
-    batch.submit(NewJob { owner: "ann".into(), ..new_job(4) }).unwrap();
+    batch.submit(NewJob { party: Party::of("ann"), ..new_job(4) }).unwrap();
     assert_eq!(line(&batch), [3, 1, 4, 2]);
 }
 

@@ -186,7 +186,7 @@ fn the_key_of_a_job_that_somebody_deleted_is_refused_for_its_time_and_is_then_fr
     batch.at(10, Command::Submit(Box::new(keyed(1, "ann", "body"))));
     batch.at(11, cancel(job_id(1)));
     batch.at(12, delete(job_id(1)));
-    let orphan = KeyOf { owner: "ann".into(), key: "k".into(), job: job_id(1), at: 10 };
+    let orphan = KeyOf { owner: "ann".into(), user: None, key: "k".into(), job: job_id(1), at: 10 };
     assert!(batch.draft.changes.contains(&Change::Orphan(orphan.clone())));
     let free = |keys| Command::Prune { jobs: Vec::new(), keys };
     let refused = decide(&mut batch.draft, Command::Submit(Box::new(keyed(2, "ann", "body"))), batch.limits, 59);

@@ -109,7 +109,7 @@ fn pauses_double_up_to_a_limit_and_a_half_of_each_is_left_to_chance() {
 #[test]
 fn an_engine_that_is_away_holds_its_backend_and_charges_nobody() {
     let mut batch = Batch::after(2);
-    batch.submit(NewJob { backend: "draw".into(), owner: "ben".into(), ..new_job(3) }).unwrap();
+    batch.submit(NewJob { backend: "draw".into(), party: Party::of("ben"), ..new_job(3) }).unwrap();
     batch.claim();
     let away = Finished {
         error: Some(error(ErrorKind::Unavailable, "no answer")),

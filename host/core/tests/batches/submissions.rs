@@ -60,7 +60,7 @@ fn a_key_is_still_free_after_a_submission_that_was_refused() {
 fn of_two_submissions_the_last_place_goes_to_the_first() {
     let mut batch = Batch::after(4);
     for (n, owner) in [(5, "ann"), (6, "ann"), (7, "ben")] {
-        batch.submit(NewJob { owner: owner.into(), ..new_job(n) }).unwrap();
+        batch.submit(NewJob { party: Party::of(owner), ..new_job(n) }).unwrap();
     }
     batch.submit(new_job(21)).unwrap();
     assert_eq!(batch.unchanged(|batch| batch.submit(new_job(22))), Err(Refusal::QueueFull(8)));
@@ -71,8 +71,10 @@ fn of_two_submissions_the_last_place_goes_to_the_first() {
 
 #[test]
 fn a_party_has_a_share_of_the_places_and_no_more() {
-    let of =
-        |n, owner: &str, user: Option<&str>| NewJob { owner: owner.into(), user: user.map(Into::into), ..new_job(n) };
+    let of = |n, owner: &str, user: Option<&str>| NewJob {
+        party: Party { owner: owner.into(), user: user.map(Into::into) },
+        ..new_job(n)
+    };
     let mut batch = Batch::after(5);
     assert_eq!(batch.unchanged(|batch| batch.submit(new_job(7))), Err(Refusal::OwnerFull(5)));
     batch.submit(of(8, "local", Some("cat"))).unwrap();

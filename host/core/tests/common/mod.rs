@@ -1,13 +1,15 @@
 //! What the tests of the core start from: two devices, three backends and the line of commands, and jobs and messages by number.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+use easel_core::actor::EASEL;
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
+use easel_core::retention::BY as BY_ITSELF;
 use easel_core::state::Binding;
 use easel_core::{
-    Artifact, BatchId, Command, Device, ErrorKind, Finished, JobError, JobId, Json, MessageId, MoveTo,
-    OnDependencyFailure, Outcome, Retention, State,
+    Actor, Artifact, BatchId, Command, Device, Draft, ErrorKind, Finished, JobError, JobId, Json, MessageId, MoveTo,
+    Outcome, Party, Refusal, Reply, Retention, Role, State, Timestamp,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -68,38 +70,48 @@ pub fn empty_state() -> State {
 
 /// Job number `n` for `paint`, which may use three attempts.
 pub fn new_job(n: u128) -> NewJob {
-    NewJob {
-        id: job_id(n),
-        backend: "paint".into(),
-        owner: "local".into(),
-        user: None,
-        priority: 0,
-        params: Json::of(&json!({ "prompt": n.to_string() })),
-        inputs: Vec::new(),
-        metadata: Json::null(),
-        conversation_id: None,
-        message_id: None,
-        batch_id: None,
-        depends_on: Vec::new(),
-        on_dependency_failure: OnDependencyFailure::Fail,
-        work: None,
-        max_attempts: 3,
-        not_before: None,
-        timeout_s: None,
-        key: None,
+    let params = Json::of(&json!({ "prompt": n.to_string() }));
+    NewJob { max_attempts: 3, ..NewJob::new(job_id(n), "paint".into(), Party::of("local"), params) }
+}
+
+/// Somebody who may do all that clients do.
+pub fn operator() -> Actor {
+    Actor { name: BY.into(), role: Role::Operator, party: Party::of("local") }
+}
+
+/// Who asks for this, where it does not matter: an operator for what clients do, and Easel for what it does itself.
+pub fn asks(command: &Command) -> Actor {
+    match command {
+        Command::Prune { .. } => Actor::host(BY_ITSELF),
+        Command::Proceed
+        | Command::Guard { .. }
+        | Command::Turn { .. }
+        | Command::Remember { .. }
+        | Command::Settled { .. }
+        | Command::ClockSet { .. }
+        | Command::Due
+        | Command::Hold { .. }
+        | Command::Release { .. }
+        | Command::Recover => Actor::host(EASEL),
+        _ => operator(),
     }
 }
 
+/// Has this decided, whoever may ask for it.
+pub fn decide(draft: &mut Draft, command: Command, limits: Limits, now: Timestamp) -> Result<Reply, Refusal> {
+    easel_core::decide(draft, &asks(&command), command, limits, now)
+}
+
 pub fn cancel(job: JobId) -> Command {
-    Command::Cancel { job, by: BY.into() }
+    Command::Cancel { job }
 }
 
 pub fn retry(job: JobId) -> Command {
-    Command::Retry { job, by: BY.into() }
+    Command::Retry { job }
 }
 
 pub fn delete(job: JobId) -> Command {
-    Command::Delete { job, by: BY.into() }
+    Command::Delete { job }
 }
 
 pub fn prune(jobs: Vec<JobId>) -> Command {
@@ -111,11 +123,11 @@ pub fn guard(full: Option<&str>) -> Command {
 }
 
 pub fn move_to(job: JobId, to: MoveTo) -> Command {
-    Command::Move { job, to, by: BY.into() }
+    Command::Move { job, to }
 }
 
 pub fn reprioritise(job: JobId, priority: i32) -> Command {
-    Command::Reprioritise { job, priority, by: BY.into() }
+    Command::Reprioritise { job, priority }
 }
 
 pub fn hold(backend: &str, reason: &str) -> Command {
@@ -127,28 +139,28 @@ pub fn release(backend: &str) -> Command {
 }
 
 pub fn pause_queue(reason: Option<&str>) -> Command {
-    Command::PauseQueue { reason: reason.map(Into::into), unload: false, by: BY.into() }
+    Command::PauseQueue { reason: reason.map(Into::into), unload: false }
 }
 
 pub fn resume_queue() -> Command {
-    Command::ResumeQueue { by: BY.into() }
+    Command::ResumeQueue
 }
 
 pub fn pause_device(device: &str, reason: Option<&str>) -> Command {
-    Command::PauseDevice { device: device.into(), reason: reason.map(Into::into), unload: false, by: BY.into() }
+    Command::PauseDevice { device: device.into(), reason: reason.map(Into::into), unload: false }
 }
 
 /// A pause that also wants the memory to be free.
 pub fn unloading(pause: Command, wanted: bool) -> Command {
     match pause {
-        Command::PauseQueue { reason, by, .. } => Command::PauseQueue { reason, unload: wanted, by },
-        Command::PauseDevice { device, reason, by, .. } => Command::PauseDevice { device, reason, unload: wanted, by },
+        Command::PauseQueue { reason, .. } => Command::PauseQueue { reason, unload: wanted },
+        Command::PauseDevice { device, reason, .. } => Command::PauseDevice { device, reason, unload: wanted },
         other => other,
     }
 }
 
 pub fn resume_device(device: &str) -> Command {
-    Command::ResumeDevice { device: device.into(), by: BY.into() }
+    Command::ResumeDevice { device: device.into() }
 }
 
 /// Message number `n`, in conversation `c0`.
@@ -159,7 +171,7 @@ pub fn new_message(n: u128) -> NewMessage {
         role: "user".into(),
         content: "hello".into(),
         extra_metadata: Map::new(),
-        owner: "local".into(),
+        party: Party::of("local"),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use easel_core::{
-    Attempt, Body, Command, Job, JobId, OnDependencyFailure, Outcome, Purpose, Reply, Status, Ticket, Timestamp,
+    Attempt, Body, Command, Job, JobId, OnDependencyFailure, Outcome, Party, Purpose, Reply, Status, Ticket, Timestamp,
     Transition,
 };
 
@@ -17,7 +17,7 @@ use crate::tables::Tables;
 pub struct Audit {
     accepted: BTreeSet<JobId>,
     deleted: BTreeSet<JobId>,
-    by_key: BTreeMap<(String, String), (JobId, Timestamp)>,
+    by_key: BTreeMap<(Party, String), (JobId, Timestamp)>,
     cancelled: BTreeMap<JobId, Ticket>,
 }
 
@@ -28,28 +28,28 @@ impl Audit {
             (Command::Submit(new), Ok(Reply::Job(job, _) | Reply::Known(job, _))) => {
                 self.accepted.insert(job.id);
                 if let Some((key, _)) = &new.key {
-                    self.keyed(&new.owner, key, job);
+                    self.keyed(&new.party, key, job);
                 }
             }
             (Command::SubmitBatch { jobs: new, .. }, Ok(Reply::Batch(jobs))) => {
                 self.accepted.extend(jobs.iter().map(|(job, _)| job.id));
                 for (new, (job, _)) in new.iter().zip(jobs) {
                     if let Some((key, _)) = &new.key {
-                        self.keyed(&new.owner, key, job);
+                        self.keyed(&new.party, key, job);
                     }
                 }
             }
-            (Command::Cancel { job: id, .. }, Ok(Reply::Job(job, _))) => _ = self.cancelled.insert(*id, job.ticket),
-            (Command::Delete { job, .. }, Ok(_)) => _ = self.deleted.insert(*job),
+            (Command::Cancel { job: id }, Ok(Reply::Job(job, _))) => _ = self.cancelled.insert(*id, job.ticket),
+            (Command::Delete { job }, Ok(_)) => _ = self.deleted.insert(*job),
             (Command::Prune { .. }, Ok(Reply::Pruned(gone))) => self.deleted.extend(gone),
             _ => {}
         }
     }
 
     /// The same key gives the same job, for as long as it is honoured.
-    fn keyed(&mut self, owner: &str, key: &str, job: &Job) {
+    fn keyed(&mut self, party: &Party, key: &str, job: &Job) {
         let now = (job.id, job.created_own());
-        let first = self.by_key.entry((owner.into(), key.into())).or_insert(now);
+        let first = self.by_key.entry((party.clone(), key.into())).or_insert(now);
         assert!(
             first.0 == job.id || first.1 + RETENTION.keys <= job.created_own(),
             "{key} gave {first:?}, and now {now:?}"

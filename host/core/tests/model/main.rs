@@ -64,7 +64,7 @@ fn random_runs_come_to_every_transition_and_every_answer() {
         bad-priority batch batch-size binding cancelled charged-while-away claimed dependency device-paused \
         device-resumed done entry estimated failed held idle in-use invalid key-reused known lost many many-and-more \
         message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
-        no-device no-job no-message nothing-pruned other-line outlived outofmemory owner-full pruned queue-full queue-paused queue-resumed \
+        no-device no-job no-message not-allowed nothing-pruned other-line outlived outofmemory owner-full pruned queue-full queue-paused queue-resumed \
         released stalled timeout trapped unavailable unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
 }
@@ -94,6 +94,7 @@ fn name_of(answer: &naive::Answer) -> String {
         Ok(Reply::Pruned(_)) => "pruned",
         Ok(Reply::Done) => "done",
         Err(Refusal::NoJob(_)) => "no-job",
+        Err(Refusal::NotAllowed { .. }) => "not-allowed",
         Err(Refusal::NoMessage(_)) => "no-message",
         Err(Refusal::NoBackend(_)) => "no-backend",
         Err(Refusal::Unfit { .. }) => "unfit",

@@ -1,10 +1,10 @@
 //! What a random run is made of. A step says what is to be tried; which job or attempt it hits depends on how far the run is.
 
-use easel_core::{ErrorKind, OnDependencyFailure, Outcome, Status};
+use easel_core::{Actor, ErrorKind, OnDependencyFailure, Outcome, Party, Role, Status};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::common::{BACKENDS, COMMANDS, DEVICES};
+use crate::common::{BACKENDS, COMMANDS, DEVICES, operator};
 
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -72,6 +72,8 @@ pub enum Step {
         extra: Option<u8>,
     },
     DeleteMessage(u128),
+    /// From now on somebody else asks for what clients ask for.
+    As(Client),
     Boundary(Boundary),
 }
 
@@ -79,8 +81,7 @@ pub enum Step {
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub backend: &'static str,
-    pub owner: &'static str,
-    pub user: Option<&'static str>,
+    pub whose: Whom,
     pub priority: i32,
     pub key: Option<(&'static str, &'static str)>,
     pub message: Option<u128>,
@@ -90,6 +91,48 @@ pub struct Wish {
     pub on_dependency_failure: OnDependencyFailure,
     pub work: Option<u64>,
     pub max_attempts: u32,
+}
+
+/// Those whose jobs and messages there are.
+#[derive(Clone, Copy, Debug)]
+pub enum Whom {
+    Ann,
+    Ben,
+    /// A user of Ben's service.
+    Cat,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub enum Client {
+    Operator,
+    Service,
+    User(Whom),
+}
+
+impl Whom {
+    /// Whose message number `n` is.
+    pub fn of(n: u128) -> Self {
+        [Self::Ann, Self::Ann, Self::Ben, Self::Cat][n as usize]
+    }
+
+    pub fn party(self) -> Party {
+        match self {
+            Self::Ann => Party::of("ann"),
+            Self::Ben => Party::of("ben"),
+            Self::Cat => Party { user: Some("cat".into()), ..Party::of("ben") },
+        }
+    }
+}
+
+impl Client {
+    pub fn actor(self) -> Actor {
+        match self {
+            Self::Operator => operator(),
+            Self::Service => Actor { name: "ben".into(), role: Role::Service, party: Whom::Ben.party() },
+            Self::User(whom) => Actor { name: format!("{whom:?}"), role: Role::User, party: whom.party() },
+        }
+    }
 }
 
 /// Jobs that somebody wants to be rid of.
@@ -195,8 +238,18 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
             .prop_map(|(id, content, extra)| Step::PatchMessage { id, content, extra }),
         1 => message().prop_map(Step::DeleteMessage),
+        3 => client().prop_map(Step::As),
         6 => boundary().prop_map(Step::Boundary),
     ]
+}
+
+fn whom() -> impl Strategy<Value = Whom> {
+    prop_oneof![4 => Just(Whom::Ann), 1 => Just(Whom::Ben), 1 => Just(Whom::Cat)]
+}
+
+/// Mostly somebody who may do everything: what is refused leads nowhere.
+fn client() -> impl Strategy<Value = Client> {
+    prop_oneof![8 => Just(Client::Operator), 1 => Just(Client::Service), 1 => whom().prop_map(Client::User)]
 }
 
 fn priority() -> impl Strategy<Value = i32> {
@@ -245,10 +298,10 @@ fn wish() -> impl Strategy<Value = Wish> {
     let key = prop::option::weighted(0.4, (select(&["k0", "k1", "k2"][..]), select(&["one", "other"][..])));
     (
         select(&BACKENDS[..]),
-        prop_oneof![4 => Just(("ann", None)), 1 => Just(("ben", None)), 1 => Just(("ben", Some("cat")))],
+        whom(),
         priority(),
         key,
-        prop::option::of(message()),
+        prop::option::weighted(0.3, message()),
         prop::option::of(select(&["c0", "c1", "c10"][..])),
         prop::option::weighted(0.2, -2i64..20),
         prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(any::<Index>(), 1..4)],
@@ -259,7 +312,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         .prop_map(
             |(
                 backend,
-                (owner, user),
+                whose,
                 priority,
                 key,
                 message,
@@ -271,8 +324,7 @@ fn wish() -> impl Strategy<Value = Wish> {
                 max_attempts,
             )| Wish {
                 backend,
-                owner,
-                user,
+                whose,
                 priority,
                 key,
                 message,
@@ -330,7 +382,7 @@ fn whose(device: &'static str) -> impl Strategy<Value = Whose> {
 }
 
 fn message() -> impl Strategy<Value = u128> {
-    0u128..3
+    prop_oneof![5 => 0u128..2, 2 => Just(2), 1 => Just(3)]
 }
 
 fn boundary() -> impl Strategy<Value = Boundary> {

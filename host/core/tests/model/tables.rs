@@ -9,7 +9,7 @@ use easel_core::message::{JOB_KEYS, report};
 use easel_core::state::Binding;
 use easel_core::{
     BatchId, Bindings, Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, Kept, KeyOf, KeyUse,
-    Message, MessageId, Queue, Remains, State, Ticket, Timestamp,
+    Message, MessageId, Party, Queue, Remains, State, Ticket, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 pub struct Tables {
     pub jobs: BTreeMap<JobId, Job>,
     pub messages: BTreeMap<MessageId, Note>,
-    pub keys: BTreeMap<(String, String), KeyUse>,
+    pub keys: BTreeMap<(Party, String), KeyUse>,
     pub devices: BTreeMap<String, Device>,
     pub queue: Queue,
     pub bindings: Option<Bindings>,
@@ -27,7 +27,7 @@ pub struct Tables {
     /// What ended jobs leave behind, in the order in which they ended.
     pub remains: BTreeMap<(Timestamp, JobId), Remains>,
     /// The keys of deleted jobs.
-    pub orphans: BTreeMap<(Timestamp, String, String), KeyOf>,
+    pub orphans: BTreeMap<(Timestamp, Party, String), KeyOf>,
     /// How many jobs of each batch are there.
     pub batches: BTreeMap<BatchId, usize>,
     /// Also those that the log has dropped, for the audit.
@@ -50,10 +50,20 @@ pub struct Note {
 
 impl Note {
     pub fn new(new: NewMessage, seq: u64, now: Timestamp) -> Self {
-        let NewMessage { id, conversation_id, role, content, extra_metadata, owner } = new;
-        let (ticket, created_at, updated_at) = (seq, now, now);
-        let message =
-            Message { id, ticket, conversation_id, role, content, extra_metadata, owner, created_at, updated_at, seq };
+        let NewMessage { id, conversation_id, role, content, extra_metadata, party: Party { owner, user } } = new;
+        let message = Message {
+            id,
+            ticket: seq,
+            conversation_id,
+            role,
+            content,
+            extra_metadata,
+            owner,
+            user,
+            created_at: now,
+            updated_at: now,
+            seq,
+        };
         Self { message, reporter: None }
     }
 
@@ -77,7 +87,7 @@ impl Note {
 pub struct Loaded {
     jobs: HashSet<JobId>,
     messages: HashSet<MessageId>,
-    keys: HashSet<(String, String)>,
+    keys: HashSet<(Party, String)>,
 }
 
 impl Tables {
@@ -108,10 +118,10 @@ impl Tables {
             let Some(Note { message, .. }) = self.messages.get(&id).filter(|_| loaded.messages.insert(id)) else {
                 continue;
             };
-            let (conversation_id, owner) = (message.conversation_id.clone(), message.owner.clone());
+            let party = Party { owner: message.owner.clone(), user: message.user.clone() };
             let mut extra_metadata = message.extra_metadata.clone();
             extra_metadata.retain(|name, _| !JOB_KEYS.contains(&name.as_str()));
-            let head = MessageHead { conversation_id, owner, extra_metadata };
+            let head = MessageHead { conversation_id: message.conversation_id.clone(), party, extra_metadata };
             cold.messages.insert(id, head);
         }
     }
@@ -164,19 +174,19 @@ impl Tables {
             Change::History(history) => _ = self.histories.insert(history.backend.clone(), History::clone(&history)),
             Change::DropIntent(id) => assert!(self.intents.remove(&id).is_some(), "what goes was there"),
             Change::Key(used) => {
-                let key = (used.owner.clone(), used.key.clone());
+                let key = (used.party.clone(), used.key.clone());
                 self.keys.insert(key, used);
             }
             Change::Orphan(key) => {
-                let place = (key.at, key.owner.clone(), key.key.clone());
+                let place = (key.at, key.party(), key.key.clone());
                 assert_eq!(self.orphans.insert(place, key), None, "a job is deleted once");
             }
-            Change::DropKey(KeyOf { owner, key, job, at }) => {
-                let name = (owner.clone(), key.clone());
-                if self.keys.get(&name).is_some_and(|used| used.job == job) {
+            Change::DropKey(of) => {
+                let name = (of.party(), of.key.clone());
+                if self.keys.get(&name).is_some_and(|used| used.job == of.job) {
                     self.keys.remove(&name);
                 }
-                self.orphans.remove(&(at, owner, key));
+                self.orphans.remove(&(of.at, of.party(), of.key));
             }
             Change::DropEvents { from, before } => {
                 assert_eq!(from, self.oldest_event, "events go from the beginning");

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use easel_core::command::{Command, NewJob};
+use easel_core::command::{Command, NewJob, NewMessage};
 use easel_core::{
-    Cold, Device, Draft, Event, Finished, Job, JobError, JobId, MoveTo, Outcome, Party, State, Status, Timestamp,
-    Which, decide,
+    Actor, Cold, Device, Draft, Event, Finished, Job, JobError, JobId, MoveTo, Outcome, Role, State, Status, Timestamp,
+    Viewer, Which, decide,
 };
 use serde_json::json;
 
 use crate::audit::Audit;
 use crate::checks::{the_estimates_agree, the_state_agrees};
-use crate::common::*;
+use crate::common::{
+    BACKENDS, COMMANDS, LIMITS, asks, backends, batch_id, cancel, delete, devices, error, finished, guard, hold,
+    job_id, message_id, move_to, new_job, new_message, object, operator, pause_device, pause_queue, release,
+    reprioritise, resume_device, resume_queue, retry, unloading,
+};
 use crate::naive::{Answer, Naive};
-use crate::steps::{Boundary, Chosen, Ending, Place, Step, Whose, Wish};
+use crate::steps::{Boundary, Chosen, Ending, Place, Step, Whom, Whose, Wish};
 use crate::tables::{Loaded, Tables};
 
 pub struct World {
@@ -24,7 +28,9 @@ pub struct World {
     /// The batch in the making.
     draft: Draft,
     loaded: Loaded,
-    batch: Vec<(Command, Timestamp, Answer)>,
+    batch: Vec<(Actor, Command, Timestamp, Answer)>,
+    /// Who asks for what clients ask for, until another does.
+    client: Actor,
     /// The model, as of the draft and as of the last commit.
     naive: Naive,
     committed: Naive,
@@ -47,6 +53,7 @@ impl World {
             draft: Draft::new(state.clone(), Cold::default()),
             loaded: Loaded::default(),
             batch: Vec::new(),
+            client: operator(),
             committed: naive.clone(),
             audit: Audit::default(),
             jobs: Vec::new(),
@@ -67,7 +74,7 @@ impl World {
 
     /// What was answered to the batch in the making.
     pub fn answers(&self) -> impl Iterator<Item = &Answer> {
-        self.batch.iter().map(|(_, _, answer)| answer)
+        self.batch.iter().map(|(.., answer)| answer)
     }
 
     /// Whether anybody knows when anything will start.
@@ -83,14 +90,16 @@ impl World {
             Step::Boundary(Boundary::Fail) => self.take_back(),
             Step::Boundary(Boundary::Singly) => self.commit_singly(),
             Step::Boundary(Boundary::Crash(layout)) => self.crash(layout),
+            Step::As(client) => self.client = client.actor(),
             Step::Wait(time) => self.now += time,
             // The writer decides that first of all that comes at the new time.
             Step::ClockSet(by) => {
                 self.commit();
                 self.now += by;
                 let set = Command::ClockSet { by };
-                let answer = self.ask(&set, self.now);
-                self.batch.push((set, self.now, answer));
+                let actor = asks(&set);
+                let answer = self.ask(&actor, &set, self.now);
+                self.batch.push((actor, set, self.now, answer));
                 self.commit();
             }
             Step::Run(device) => {
@@ -113,19 +122,23 @@ impl World {
             step => {
                 let Some(command) = self.command(step) else { return };
                 self.now += 1;
-                let answer = self.ask(&command, self.now);
-                self.batch.push((command, self.now, answer));
+                let actor = match asks(&command) {
+                    itself if itself.role == Role::Host => itself,
+                    _ => self.client.clone(),
+                };
+                let answer = self.ask(&actor, &command, self.now);
+                self.batch.push((actor, command, self.now, answer));
             }
         }
     }
 
     /// Decides in the core and in the model. What is refused or comes too late leaves no trace.
-    fn ask(&mut self, command: &Command, now: Timestamp) -> Answer {
+    fn ask(&mut self, actor: &Actor, command: &Command, now: Timestamp) -> Answer {
         self.rows.load(command, &self.draft.state, &mut self.loaded, &mut self.draft.cold);
         let futile = self.comes_too_late(command);
         let before = (self.draft.changes.len(), self.draft.events.len());
-        let answer = decide(&mut self.draft, command.clone(), LIMITS, now);
-        assert_eq!(answer, self.naive.decide(command.clone(), now), "{command:?}");
+        let answer = decide(&mut self.draft, actor, command.clone(), LIMITS, now);
+        assert_eq!(answer, self.naive.decide(actor, command.clone(), now), "{actor:?}: {command:?}");
         if answer.is_err() || futile {
             assert_eq!(before, (self.draft.changes.len(), self.draft.events.len()), "{command:?} left a trace");
         }
@@ -147,7 +160,7 @@ impl World {
         let before = self.rows.clone();
         self.rows.commit(&self.draft);
         assert_eq!(self.rows, self.naive.rows, "what is durable is what was decided");
-        for (command, _, answer) in &self.batch {
+        for (_, command, _, answer) in &self.batch {
             self.audit.told(command, answer);
         }
         self.audit.committed(&before, &self.rows);
@@ -167,9 +180,9 @@ impl World {
     fn commit_singly(&mut self) {
         let (together, batch) = (self.draft.events.clone(), std::mem::take(&mut self.batch));
         self.take_back();
-        for (command, now, answer) in batch {
-            assert_eq!(self.ask(&command, now), answer);
-            self.batch.push((command, now, answer));
+        for (actor, command, now, answer) in batch {
+            assert_eq!(self.ask(&actor, &command, now), answer);
+            self.batch.push((actor, command, now, answer));
             self.commit();
         }
         assert!(self.rows.events.ends_with(&together));
@@ -209,7 +222,7 @@ impl World {
                 }
                 Command::SubmitBatch { batch: batch_id(self.batches), jobs }
             }
-            Step::CancelMany(chosen) => Command::CancelMany { which: self.chosen(chosen), by: BY.into() },
+            Step::CancelMany(chosen) => Command::CancelMany { which: self.chosen(chosen) },
             Step::Proceed => Command::Proceed,
             Step::Cancel(index) => cancel(any(&self.jobs, index)?),
             Step::CancelWhatRuns(device) => cancel(self.naive.rows.devices[device].live.as_ref()?.job),
@@ -262,19 +275,23 @@ impl World {
                 let held = self.naive.held.keys().next().filter(|_| held);
                 release(held.map_or(backend, |held| held))
             }
-            Step::CreateMessage(id) => Command::CreateMessage(Box::new(new_message(id))),
+            Step::CreateMessage(id) => {
+                Command::CreateMessage(Box::new(NewMessage { party: Whom::of(id).party(), ..new_message(id) }))
+            }
             Step::PatchMessage { id, content, extra } => {
                 let extra_metadata = extra.map(|n| if n == 0 { serde_json::Map::new() } else { object("n", json!(n)) });
                 Command::PatchMessage { id: message_id(id), content, extra_metadata }
             }
             Step::DeleteMessage(id) => Command::DeleteMessage(message_id(id)),
-            Step::Wait(_) | Step::ClockSet(_) | Step::Run(_) | Step::Blink(_) | Step::Boundary(_) => return None,
+            Step::As(_) | Step::Wait(_) | Step::ClockSet(_) | Step::Run(_) | Step::Blink(_) | Step::Boundary(_) => {
+                return None;
+            }
         })
     }
 
     fn wanted(&mut self, wish: Wish, earlier: &[JobId]) -> NewJob {
         // Mostly something that it may depend on.
-        let party = Party { owner: wish.owner.into(), user: wish.user.map(Into::into) };
+        let party = wish.whose.party();
         let own = self.naive.rows.jobs.values().filter(|job| job.party() == party).map(|job| job.id);
         let own: Vec<JobId> = own.chain(earlier.iter().copied()).collect();
         let pick = |index: &proptest::sample::Index| {
@@ -286,8 +303,7 @@ impl World {
         self.jobs.push(job_id(n));
         NewJob {
             backend: wish.backend.into(),
-            owner: wish.owner.into(),
-            user: wish.user.map(Into::into),
+            party,
             priority: wish.priority,
             key: wish.key.map(|(key, digest)| (key.into(), digest.into())),
             message_id: wish.message.map(message_id),
@@ -318,6 +334,7 @@ impl World {
             messages: chosen.message.map(message_id).into_iter().collect(),
             backends: some(chosen.backend),
             statuses: chosen.status.into_iter().collect(),
+            of: Viewer::Everything,
         }
     }
 

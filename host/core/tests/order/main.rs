@@ -11,7 +11,7 @@ use common::*;
 use easel_core::command::NewJob;
 use easel_core::decide::Limits;
 use easel_core::order::TURN;
-use easel_core::{Cold, Command, Draft, Job, JobId, Outcome, Reply, decide};
+use easel_core::{Cold, Command, Draft, Job, JobId, Outcome, Party, Reply};
 use proptest::prelude::*;
 
 /// One device, run by hand.
@@ -45,7 +45,7 @@ impl Line {
     /// A new job, and its place in line.
     fn submit(&mut self, owner: &str, priority: i32) -> (Job, u64) {
         self.jobs += 1;
-        let new = NewJob { owner: owner.into(), priority, ..new_job(self.jobs) };
+        let new = NewJob { party: Party::of(owner), priority, ..new_job(self.jobs) };
         let Reply::Job(job, place) = self.ask(Command::Submit(Box::new(new))) else { unreachable!() };
         (Job::clone(&job), place)
     }
@@ -139,7 +139,7 @@ fn users_of_a_service_take_turns_as_owners_do() {
     let mut line = Line::new();
     line.submit_many("web", 0, 20);
     line.jobs += 1;
-    let new = NewJob { owner: "web".into(), user: Some("cat".into()), ..new_job(line.jobs) };
+    let new = NewJob { party: Party { owner: "web".into(), user: Some("cat".into()) }, ..new_job(line.jobs) };
     assert!(matches!(line.ask(Command::Submit(Box::new(new))), Reply::Job(_, 2)));
 }
 

@@ -23,9 +23,6 @@ pub use attendance::Attendance;
 pub use seat::{Grant, Seat};
 pub use terms::{ENDING, Terms, backend_of_commands};
 
-/// Who cancels a command that nobody waits for any more.
-const BY: &str = "easel";
-
 /// The holders of commands that have not ended.
 #[derive(Clone)]
 pub struct Holders {
@@ -81,7 +78,7 @@ impl Holders {
             return;
         }
         tracing::info!(job = %job.id, "cancelled a command whose `easel with` is gone");
-        match self.scheduler.send(Command::Cancel { job: job.id, by: BY.to_owned() }).await {
+        match self.scheduler.send(Command::Cancel { job: job.id }).await {
             Ok(_) | Err(Rejected::Closing | Rejected::Refused(_)) => {}
             Err(error) => tracing::error!(job = %job.id, "cannot cancel a command whose `easel with` is gone: {error}"),
         }

@@ -7,8 +7,8 @@ use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
-    Artifact, Cold, Command, Draft, Job, JobId, Json, KeyOf, Message, MessageId, Outcome, Reply, Retention, State,
-    decide,
+    Actor, Artifact, Cold, Command, Draft, Job, JobId, Json, KeyOf, Message, MessageId, Outcome, Party, Reply,
+    Retention, State, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -78,13 +78,13 @@ impl Bench {
                 .await
                 .unwrap()
                 .into_iter()
-                .map(|used| ((used.owner.clone(), used.key.clone()), used))
+                .map(|used| ((used.party.clone(), used.key.clone()), used))
                 .collect(),
         };
         let mut draft = Draft::new(self.state.clone(), cold);
         self.now += 1;
-        let replies =
-            commands.into_iter().map(|command| decide(&mut draft, command, self.limits, self.now).unwrap()).collect();
+        let asked = |command| decide(&mut draft, &asks(&command), command, self.limits, self.now).unwrap();
+        let replies = commands.into_iter().map(asked).collect();
         self.commits += 1;
         let Committed::Yes(logged) = self.store.commit(&draft, self.commits, self.now).await.unwrap() else {
             panic!("not committed")
@@ -146,7 +146,7 @@ impl Bench {
             role: "assistant".into(),
             content: "…".into(),
             extra_metadata: extra.as_object().unwrap().clone(),
-            owner: "local".into(),
+            party: Party::of("local"),
         };
         self.batch(vec![Command::CreateMessage(Box::new(new))]).await;
         id
@@ -156,6 +156,15 @@ impl Bench {
         let extra_metadata = Some(extra.as_object().unwrap().clone());
         self.batch(vec![Command::PatchMessage { id, content: None, extra_metadata }]).await;
         self.store.message(id).await.unwrap().unwrap()
+    }
+}
+
+/// Who asks for this.
+fn asks(command: &Command) -> Actor {
+    match command {
+        Command::Prune { .. } => Actor::host("retention"),
+        Command::Turn { .. } | Command::Guard { .. } => Actor::host("easel"),
+        _ => Actor::local(),
     }
 }
 
@@ -173,32 +182,19 @@ pub fn binding() -> Binding {
 }
 
 pub fn cancel(job: JobId) -> Command {
-    Command::Cancel { job, by: "local".into() }
+    Command::Cancel { job }
 }
 
 pub fn delete(job: JobId) -> Command {
-    Command::Delete { job, by: "local".into() }
+    Command::Delete { job }
 }
 
 pub fn new_job() -> NewJob {
+    let params = Json::of(&json!({"prompt": "a red fox", "seed": 18446744073709551615u64, "cfg": 1.0}));
     NewJob {
-        user: None,
-        priority: 0,
-        not_before: None,
-        timeout_s: None,
-        batch_id: None,
-        depends_on: vec![],
-        on_dependency_failure: Default::default(),
-        work: None,
-        id: JobId(Uuid::now_v7()),
-        backend: "stub".into(),
-        owner: "local".into(),
-        params: Json::of(&json!({"prompt": "a red fox", "seed": 18446744073709551615u64, "cfg": 1.0})),
-        inputs: vec![],
         metadata: Json::of(&json!({"at": "2026-01-01T00:00:00Z", "id": "job:1"})),
         conversation_id: Some("c1".into()),
-        message_id: None,
         max_attempts: 3,
-        key: None,
+        ..NewJob::new(JobId(Uuid::now_v7()), "stub".into(), Party::of("local"), params)
     }
 }

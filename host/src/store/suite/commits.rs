@@ -36,7 +36,7 @@ suite! {
         let mut draft = Draft::new(bench.state.clone(), Cold::default());
         let new = new_job();
         let id = new.id;
-        decide(&mut draft, Command::Submit(Box::new(new)), LIMITS, 1).unwrap();
+        decide(&mut draft, &Actor::local(), Command::Submit(Box::new(new)), LIMITS, 1).unwrap();
         assert!(matches!(old.commit(&draft, bench.commits + 1, 0).await, Err(StoreError::Fenced)));
         assert_eq!(bench.store.job(id).await.unwrap(), None);
         bench.submit(new_job()).await;
@@ -49,8 +49,8 @@ suite! {
         let mut draft = Draft::new(State::new(bench.state.seq, bench.state.ticket, devices, backends), Cold::default());
         let other = new_job();
         let id = other.id;
-        decide(&mut draft, Command::Submit(Box::new(other)), LIMITS, 1).unwrap();
-        decide(&mut draft, Command::Submit(Box::new(NewJob { id: job.id, ..new_job() })), LIMITS, 1).unwrap();
+        decide(&mut draft, &Actor::local(), Command::Submit(Box::new(other)), LIMITS, 1).unwrap();
+        decide(&mut draft, &Actor::local(), Command::Submit(Box::new(NewJob { id: job.id, ..new_job() })), LIMITS, 1).unwrap();
         assert!(matches!(bench.store.commit(&draft, bench.commits + 1, 0).await, Ok(Committed::No(_))));
         assert_eq!(bench.store.job(id).await.unwrap(), None);
         bench.submit(new_job()).await;

@@ -27,7 +27,7 @@ suite! {
     an_idempotency_key_is_found_again: |bench| {
         let key = Some(("k:1".to_owned(), "digest".to_owned()));
         let job = bench.submit(NewJob { key: key.clone(), ..new_job() }).await;
-        let found = bench.store.keys(&[("local".into(), "k:1".into()), ("local".into(), "other".into())]).await.unwrap();
+        let found = bench.store.keys(&[(Party::of("local"), "k:1".into()), (Party::of("local"), "other".into())]).await.unwrap();
         assert_eq!(found.iter().map(|used| used.job).collect::<Vec<_>>(), [job.id]);
         let again = bench.batch(vec![Command::Submit(Box::new(NewJob { key, ..new_job() }))]).await;
         assert_eq!(again, [Reply::Known(Arc::new(job), 1)]);

@@ -25,7 +25,7 @@ suite! {
     }
 
     what_has_no_column_is_looked_for_in_windows_that_lead_on: |bench| {
-        let ann = bench.submit(NewJob { user: Some("ann".into()), ..new_job() }).await;
+        let ann = bench.submit(NewJob { party: Party { user: Some("ann".into()), ..Party::of("local") }, ..new_job() }).await;
         for _ in 0..4 { bench.submit(new_job()).await; }
         let page = async |filter: &JobFilter, before, newest, limit| {
             let (jobs, next) = bench.store.page(filter, before, newest, limit).await.unwrap();

@@ -9,9 +9,7 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
         bench.submit(new_job()).await;
     }
     bench.run_one().await;
-    bench
-        .batch(vec![Command::PauseQueue { reason: Some("maintenance".into()), unload: true, by: "local".into() }])
-        .await;
+    bench.batch(vec![Command::PauseQueue { reason: Some("maintenance".into()), unload: true }]).await;
     let which = easel_core::Which { owners: vec!["nobody".into()], ..Default::default() };
     let intent = Intent { id: 7, purpose: easel_core::Purpose::Cancel { which, until: 1 }, by: None, after: 0 };
     let mut draft = Draft::new(bench.state.clone(), Cold::default());

@@ -24,7 +24,7 @@ suite! {
 
     a_job_that_is_run_again_leaves_nothing_behind_until_it_ends_again: |bench| {
         let job = bench.submit(new_job()).await;
-        let retry = || Command::Retry { job: job.id, by: "local".into() };
+        let retry = || Command::Retry { job: job.id };
         bench.batch(vec![cancel(job.id)]).await;
         bench.batch(vec![retry()]).await;
         assert_eq!((bench.remains().await, bench.state.kept()), (vec![], Kept::default()));
@@ -44,11 +44,58 @@ suite! {
         assert_eq!(bench.prune(vec![one, two], vec![]).await, [one]);
         assert_eq!(bench.store.job(one).await.unwrap(), None);
         assert!(bench.store.job(two).await.unwrap().is_some());
-        let used = bench.store.keys(&[("local".into(), "k1".into()), ("local".into(), "k2".into())]).await.unwrap();
+        let used = bench.store.keys(&[(Party::of("local"), "k1".into()), (Party::of("local"), "k2".into())]).await.unwrap();
         assert_eq!(used.iter().map(|used| used.job).collect::<Vec<_>>(), [two]);
         assert_eq!(bench.remains().await, []);
         let told = bench.store.events(0, 100).await.unwrap().pop().unwrap();
         assert_eq!(told.event.by.as_deref(), Some("retention"));
+    }
+
+    keys_of_two_users_are_two_keys_and_go_one_by_one: |bench| {
+        bench.limits.retention = Retention { keys: 100, ..Retention::EVERYTHING };
+        let party = |user: Option<&str>| Party { user: user.map(Into::into), ..Party::of("local") };
+        // What one says could be taken for what the other says, if they were only put together.
+        let whose = [(party(None), "3:cat:k"), (party(Some("cat")), "k"), (party(Some("dot")), "k")];
+        let mut jobs = Vec::new();
+        for (party, key) in &whose {
+            jobs.push(bench.submit(NewJob { party: party.clone(), ..keyed(key) }).await);
+        }
+        for ((party, key), job) in whose.iter().zip(&jobs) {
+            let found = bench.store.keys(&[(party.clone(), (*key).into())]).await.unwrap();
+            assert_eq!(found.iter().map(|used| (used.job, &used.party)).collect::<Vec<_>>(), [(job.id, party)]);
+        }
+        assert_eq!(bench.store.keys(&[(party(None), "k".into())]).await.unwrap(), []);
+        let cats = &jobs[1];
+        bench.batch(vec![cancel(cats.id), delete(cats.id)]).await;
+        let [orphan] = bench.store.orphans(i64::MAX, 9).await.unwrap().try_into().unwrap();
+        assert_eq!((orphan.job, orphan.party()), (cats.id, party(Some("cat"))));
+        bench.now += 100;
+        bench.prune(vec![], vec![orphan]).await;
+        assert_eq!((bench.rows("key").await, bench.rows("orphan").await), (2, 0));
+    }
+
+    a_key_from_when_keys_were_the_owners_alone_stands_for_its_users_too_and_goes_with_its_job: |bench| {
+        bench.limits.retention = Retention { keys: 100, ..Retention::EVERYTHING };
+        let cat = Party { user: Some("cat".into()), ..Party::of("local") };
+        let job = bench.submit(NewJob { party: cat.clone(), ..keyed("k") }).await;
+        // As it was written then.
+        let sql = "DELETE key; CREATE type::record('key', '5:local:k')
+                   CONTENT { owner: 'local', key: 'k', digest: 'digest', job: $job, at: $at } RETURN NONE";
+        {
+            let db = bench.store.db().await.unwrap();
+            let query = db.query(sql).bind(("job", job.id.to_string())).bind(("at", job.created_at));
+            query.await.unwrap().check().unwrap();
+        }
+        for party in [cat.clone(), Party::of("local")] {
+            assert_eq!(bench.store.keys(&[(party, "k".into())]).await.unwrap()[0].job, job.id);
+        }
+        let again = bench.batch(vec![Command::Submit(Box::new(NewJob { party: cat, ..keyed("k") }))]).await;
+        assert!(matches!(again.as_slice(), [Reply::Known(known, _)] if known.id == job.id), "{again:?}");
+        bench.batch(vec![cancel(job.id), delete(job.id)]).await;
+        let orphans = bench.store.orphans(i64::MAX, 9).await.unwrap();
+        bench.now += 100;
+        bench.prune(vec![], orphans).await;
+        assert_eq!((bench.rows("key").await, bench.rows("orphan").await), (0, 0));
     }
 
     a_free_key_is_another_jobs_and_stays_when_the_first_one_goes: |bench| {
@@ -57,14 +104,14 @@ suite! {
         bench.batch(vec![cancel(one)]).await;
         let two = bench.submit(keyed("k")).await.id;
         assert_eq!(bench.prune(vec![one], vec![]).await, [one]);
-        assert_eq!(bench.store.keys(&[("local".into(), "k".into())]).await.unwrap()[0].job, two);
+        assert_eq!(bench.store.keys(&[(Party::of("local"), "k".into())]).await.unwrap()[0].job, two);
     }
 
     the_key_of_a_deleted_job_is_found_when_it_is_free: |bench| {
         bench.limits.retention = Retention { keys: 100, ..Retention::EVERYTHING };
         let job = bench.submit(keyed("k")).await;
         bench.batch(vec![cancel(job.id), delete(job.id)]).await;
-        let orphan = KeyOf { owner: "local".into(), key: "k".into(), job: job.id, at: job.created_at };
+        let orphan = KeyOf { owner: "local".into(), user: None, key: "k".into(), job: job.id, at: job.created_at };
         assert_eq!(bench.store.orphans(job.created_at - 1, 9).await.unwrap(), []);
         assert_eq!(bench.store.orphans(job.created_at, 9).await.unwrap(), std::slice::from_ref(&orphan));
         bench.prune(vec![], vec![orphan.clone()]).await;

@@ -9,9 +9,8 @@ mod session;
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::job::OnDependencyFailure;
 use easel_core::order::PRIORITIES;
-use easel_core::{Command, Job, JobId, Json, Reply};
+use easel_core::{Actor, Command, Job, JobId, Json, Reply};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
@@ -23,7 +22,7 @@ use super::query::Query;
 use super::routes::Segment;
 use super::server::Connection;
 use super::websocket::Asked;
-use super::{Answer, Host, OWNER, Problem, submit};
+use super::{Answer, Host, Problem, submit};
 use crate::dispatch::{Attendance, Terms, backend_of_commands};
 
 /// The longest name of a command, in characters.
@@ -31,6 +30,7 @@ const NAME: usize = 200;
 
 pub(super) async fn lease(
     host: Arc<Host>,
+    actor: Actor,
     device: Segment,
     query: Query,
     headers: HeaderMap,
@@ -52,10 +52,10 @@ pub(super) async fn lease(
         ))
     })?;
     let attendance = match query.one("job_id")? {
-        Some(id) => come_back(&host, &device.0, id, &key).await?,
+        Some(id) => come_back(&host, &actor, &device.0, id, &key).await?,
         None => {
-            let new = new_job(&host, &device.0, &query, key)?;
-            to_the_end(take_place(host.clone(), new)).await?
+            let new = new_job(&host, &actor, &device.0, &query, key)?;
+            to_the_end(take_place(host.clone(), actor, new)).await?
         }
     };
     held.seat.becomes_socket();
@@ -67,26 +67,26 @@ pub(super) async fn lease(
 }
 
 /// Puts the command in line, or finds it where it is. Should the client be gone by now, its time to come back begins.
-async fn take_place(host: Arc<Host>, new: NewJob) -> Result<Attendance, Problem> {
-    match host.scheduler.send(Command::Submit(Box::new(new))).await? {
+async fn take_place(host: Arc<Host>, actor: Actor, new: NewJob) -> Result<Attendance, Problem> {
+    match host.scheduler.ask(actor, Command::Submit(Box::new(new))).await? {
         Reply::Job(job, _) | Reply::Known(job, _) => Ok(host.holders.attend(job)),
         other => Err(Problem::internal(format!("a command was answered with {other:?}"))),
     }
 }
 
 /// Finds the command where it is, for its holder.
-async fn come_back(host: &Host, device: &str, id: &str, key: &str) -> Result<Attendance, Problem> {
+async fn come_back(host: &Host, actor: &Actor, device: &str, id: &str, key: &str) -> Result<Attendance, Problem> {
     let gone = || Problem::gone(format!("there is no longer a command {id} with this key")).in_field("job_id");
     let id = id.parse().map(JobId).map_err(|_| gone())?;
     let backend = backend_of_commands(device);
     let is_theirs = |job: &Arc<Job>| {
-        (job.owner.as_str(), job.backend.as_str(), job.key.as_deref()) == (OWNER, backend.as_str(), Some(key))
+        job.party() == actor.party && (job.backend.as_str(), job.key.as_deref()) == (backend.as_str(), Some(key))
     };
     let job = host.scheduler.job(id).await?.filter(is_theirs).ok_or_else(gone)?;
     Ok(host.holders.attend(job))
 }
 
-fn new_job(host: &Host, device: &str, query: &Query, key: String) -> Result<NewJob, Problem> {
+fn new_job(host: &Host, actor: &Actor, device: &str, query: &Query, key: String) -> Result<NewJob, Problem> {
     let program = text(query, "command")?
         .ok_or_else(|| Problem::invalid("command", "name the program that will run, without its arguments"))?;
     let name = text(query, "name")?.unwrap_or_else(|| program.clone());
@@ -95,26 +95,14 @@ fn new_job(host: &Host, device: &str, query: &Query, key: String) -> Result<NewJ
     let priority = number(query, "priority", i64::from(least), i64::from(most))?.unwrap_or_default();
     let timeout_s = number(query, "timeout_s", 1, i64::from(u32::MAX))?;
     let said = format!("{device} {:?}", query.pairs());
+    let params = Terms { unload, ..host.holders.usual() }.params(&program, &name);
     Ok(NewJob {
-        id: JobId(Uuid::now_v7()),
-        backend: backend_of_commands(device),
-        owner: OWNER.to_owned(),
-        user: None,
         priority: i32::try_from(priority).unwrap_or_default(),
-        params: Terms { unload, ..host.holders.usual() }.params(&program, &name),
-        inputs: Vec::new(),
         // Events carry no params, and those who follow them want to know what holds the device.
         metadata: Json::of(&json!({ "name": name })),
-        conversation_id: None,
-        message_id: None,
-        batch_id: None,
-        depends_on: Vec::new(),
-        on_dependency_failure: OnDependencyFailure::Fail,
-        work: None,
-        max_attempts: 1,
-        not_before: None,
         timeout_s: timeout_s.and_then(|seconds| u32::try_from(seconds).ok()),
         key: Some((key, format!("{:x}", Sha256::digest(said)))),
+        ..NewJob::new(JobId(Uuid::now_v7()), backend_of_commands(device), actor.party.clone(), params)
     })
 }
 

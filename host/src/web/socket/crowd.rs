@@ -130,7 +130,7 @@ impl Crowd {
 mod tests {
     use easel_core::command::NewMessage;
     use easel_core::decide::Limits;
-    use easel_core::{Command, MessageId, Retention};
+    use easel_core::{Actor, Command, MessageId, Party, Retention};
     use futures_util::poll;
     use uuid::Uuid;
 
@@ -167,9 +167,9 @@ mod tests {
             role: "user".into(),
             content: "…".into(),
             extra_metadata: Default::default(),
-            owner: "local".into(),
+            party: Party::of("local"),
         };
-        scheduler.send(Command::CreateMessage(Box::new(message))).await.unwrap();
+        scheduler.ask(Actor::local(), Command::CreateMessage(Box::new(message))).await.unwrap();
         scheduler.close();
         writer.await.unwrap().unwrap();
         drop(scheduler);

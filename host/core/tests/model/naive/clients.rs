@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::{
-    Body, Ended, Job, JobId, KeyOf, KeyUse, MessageChange, MessageId, Party, Rank, Refusal, Reply, Shifts, Status,
-    Transition,
+    Body, Ended, Job, JobId, KeyOf, KeyUse, Message, MessageChange, MessageId, Party, Rank, Refusal, Reply, Shifts,
+    Status, Transition,
 };
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ use crate::tables::Note;
 
 impl Naive {
     pub(super) fn submit(&mut self, new: NewJob) -> Answer {
-        let named = new.key.clone().map(|(key, digest)| ((new.owner.clone(), key), digest));
+        let named = new.key.clone().map(|(key, digest)| ((new.party.clone(), key), digest));
         if let Some((name, digest)) = &named
             && let Some(used) = self.rows.keys.get(name)
             && self.honours(used)
@@ -31,17 +31,22 @@ impl Naive {
         self.binding(&new.backend).ok_or(Refusal::NoBackend(new.backend.clone()))?;
         let mut conversation_id = new.conversation_id;
         if let Some(id) = new.message_id {
-            let note = self.rows.messages.get(&id).ok_or(Refusal::NoMessage(id))?;
+            let theirs = |message: &Message| match &message.user {
+                Some(user) => message.owner == new.party.owner && new.party.user.as_ref() == Some(user),
+                None => message.owner == new.party.owner,
+            };
+            let note =
+                self.rows.messages.get(&id).filter(|note| theirs(&note.message)).ok_or(Refusal::NoMessage(id))?;
             conversation_id = conversation_id.or(Some(note.message.conversation_id.clone()));
         }
-        let party = Party { owner: new.owner.clone(), user: new.user.clone() };
+        let party = new.party.clone();
         for id in &new.depends_on {
             self.rows.jobs.get(id).filter(|job| party_of(job) == party).ok_or(Refusal::NoDependency(*id))?;
         }
         let ticket = self.arrive(&party)?;
-        if let Some(((owner, key), digest)) = named {
-            let used = KeyUse { owner: owner.clone(), key: key.clone(), digest, job: new.id, at: self.own() };
-            self.rows.keys.insert((owner, key), used);
+        if let Some(((party, key), digest)) = named {
+            let used = KeyUse { party: party.clone(), key: key.clone(), digest, job: new.id, at: self.own() };
+            self.rows.keys.insert((party, key), used);
         }
         let job = Job {
             id: new.id,
@@ -50,8 +55,8 @@ impl Naive {
             status: Status::Pending,
             backend: new.backend,
             device: None,
-            owner: new.owner,
-            user: new.user,
+            owner: new.party.owner,
+            user: new.party.user,
             priority: new.priority,
             tag: 0,
             params: new.params,
@@ -160,10 +165,16 @@ impl Naive {
         let id = job.id;
         self.rows.jobs.remove(&id);
         if let Some(key) = job.key.clone() {
-            let key = KeyOf { owner: job.owner.clone(), key, job: id, at: job.created_at - job.shifts.created };
+            let key = KeyOf {
+                owner: job.owner.clone(),
+                user: job.user.clone(),
+                key,
+                job: id,
+                at: job.created_at - job.shifts.created,
+            };
             match key.at + RETENTION.keys <= self.own() {
                 true => self.free(key),
-                false => _ = self.rows.orphans.insert((key.at, key.owner.clone(), key.key.clone()), key),
+                false => _ = self.rows.orphans.insert((key.at, key.party(), key.key.clone()), key),
             }
         }
         let at = self.now.max(job.updated_at);
@@ -216,8 +227,8 @@ impl Naive {
 
     fn tell(&mut self, note: Note, event: MessageChange) {
         let Note { message, .. } = note;
-        let (id, conversation_id, owner) = (message.id, message.conversation_id, message.owner);
-        self.say(Body::Message { event, id, conversation_id, owner });
+        let Message { id, conversation_id, owner, user, .. } = message;
+        self.say(Body::Message { event, id, conversation_id, owner, user });
     }
 
     pub(super) fn unfit(&self, job: &Job, rule: &'static str) -> Answer {

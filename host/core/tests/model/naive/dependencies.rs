@@ -6,6 +6,7 @@ use easel_core::{
     Status, Ticket, Transition, Which,
 };
 
+use super::permissions::sees;
 use super::{Answer, Naive};
 use crate::common::LIMITS;
 
@@ -169,8 +170,9 @@ impl Naive {
 }
 
 fn chosen(which: &Which, job: &Job) -> bool {
-    let Which { ids, batches, owners, users, conversations, messages, backends, statuses } = which;
-    (ids.is_empty() || ids.contains(&job.id))
+    let Which { ids, batches, owners, users, conversations, messages, backends, statuses, of } = which;
+    sees(of, &job.owner, job.user.as_ref())
+        && (ids.is_empty() || ids.contains(&job.id))
         && (batches.is_empty() || job.batch_id.is_some_and(|batch| batches.contains(&batch)))
         && (owners.is_empty() || owners.contains(&job.owner))
         && (users.is_empty() || job.user.as_ref().is_some_and(|user| users.contains(user)))

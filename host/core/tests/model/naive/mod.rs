@@ -4,6 +4,7 @@ mod clients;
 mod dependencies;
 mod estimates;
 mod order;
+mod permissions;
 mod retention;
 mod times;
 mod turns;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use easel_core::order::Tag;
 use easel_core::state::Binding;
 use easel_core::{
-    Bindings, Body, Command, Event, Forecast, Job, JobId, Party, Pause, Refusal, Reply, Runs, Status, Timestamp,
-    Transition,
+    Actor, Bindings, Body, Command, Event, Forecast, Job, JobId, Party, Pause, Refusal, Reply, Role, Runs, Status,
+    Timestamp, Transition, Which,
 };
 
 use crate::common::backends;
@@ -91,13 +92,24 @@ impl Naive {
         self.rows.jobs.get(&id).filter(|job| job.status == Status::Processing && job.attempt == attempt)
     }
 
-    pub fn decide(&mut self, command: Command, now: Timestamp) -> Answer {
+    pub fn decide(&mut self, actor: &Actor, command: Command, now: Timestamp) -> Answer {
         self.now = now;
-        self.by = command.by().map(Into::into);
+        self.permit(actor, &command)?;
+        let silent = matches!(
+            command,
+            Command::Submit(_)
+                | Command::SubmitBatch { .. }
+                | Command::CreateMessage(_)
+                | Command::PatchMessage { .. }
+                | Command::DeleteMessage(_)
+        );
+        let by = actor.name.clone();
+        let upkeep = matches!(command, Command::Prune { .. } | Command::Guard { .. });
+        self.by = ((actor.role != Role::Host && !silent) || upkeep).then(|| by.clone());
         let answer = match command {
             Command::Submit(new) => self.submit(*new),
             Command::SubmitBatch { batch, jobs } => self.submit_batch(batch, jobs),
-            Command::CancelMany { which, by } => Ok(self.cancel_many(which, by)),
+            Command::CancelMany { which } => Ok(self.cancel_many(Which { of: actor.viewer(), ..which }, by)),
             Command::Proceed => {
                 self.at_work.extend(self.rows.intents.keys().next());
                 Ok(Reply::Done)
@@ -108,12 +120,10 @@ impl Naive {
             Command::Prune { jobs, keys } => Ok(self.prune(jobs, keys)),
             Command::Move { job, to, .. } => self.move_to(job, to),
             Command::Reprioritise { job, priority, .. } => self.reprioritise(job, priority),
-            Command::PauseQueue { reason, unload, by } => {
-                Ok(self.pause(Some(Pause { reason, by, since: now, unload })))
-            }
-            Command::ResumeQueue { .. } => Ok(self.pause(None)),
+            Command::PauseQueue { reason, unload } => Ok(self.pause(Some(Pause { reason, by, since: now, unload }))),
+            Command::ResumeQueue => Ok(self.pause(None)),
             Command::Guard { full } => Ok(self.guard(full)),
-            Command::PauseDevice { device, reason, unload, by } => {
+            Command::PauseDevice { device, reason, unload } => {
                 self.pause_device(device, Some(Pause { reason, by, since: now, unload }))
             }
             Command::ResumeDevice { device, .. } => self.pause_device(device, None),

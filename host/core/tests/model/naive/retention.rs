@@ -78,7 +78,7 @@ impl Naive {
 
     /// A key is free, unless it is another job's by now.
     pub(super) fn free(&mut self, key: KeyOf) {
-        self.rows.keys.retain(|(owner, name), used| (owner, name, used.job) != (&key.owner, &key.key, key.job));
+        self.rows.keys.retain(|(party, name), used| (party, name, used.job) != (&key.party(), &key.key, key.job));
         self.rows.orphans.retain(|_, orphan| *orphan != key);
     }
 }

@@ -2,7 +2,7 @@ use easel_core::command::NewJob;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Cold, Command, Device, Draft, Json, OnDependencyFailure, Retention, decide};
+use easel_core::{Actor, Cold, Command, Device, Draft, Json, Party, Retention, decide};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -27,26 +27,7 @@ fn line() -> State {
     let device = Device { name: "gpu0".into(), ..Device::default() };
     let mut state = State::new(0, 0, vec![device], vec![("stub".into(), binding)]);
     for number in 1..=3 {
-        let new = NewJob {
-            id: id(number),
-            backend: "stub".into(),
-            owner: "local".into(),
-            user: None,
-            priority: 0,
-            params: Json::null(),
-            inputs: vec![],
-            metadata: Json::null(),
-            conversation_id: None,
-            message_id: None,
-            max_attempts: 1,
-            not_before: None,
-            timeout_s: None,
-            batch_id: None,
-            depends_on: vec![],
-            on_dependency_failure: OnDependencyFailure::Fail,
-            work: None,
-            key: None,
-        };
+        let new = NewJob::new(id(number), "stub".into(), Party::of("local"), Json::null());
         state = after(state, Command::Submit(Box::new(new)));
     }
     state
@@ -54,12 +35,12 @@ fn line() -> State {
 
 fn after(state: State, command: Command) -> State {
     let mut draft = Draft::new(state, Cold::default());
-    decide(&mut draft, command, LIMITS, 1).unwrap();
+    decide(&mut draft, &Actor::local(), command, LIMITS, 1).unwrap();
     draft.state
 }
 
 fn without_the_first(state: State) -> State {
-    after(state, Command::Cancel { job: id(1), by: "local".into() })
+    after(state, Command::Cancel { job: id(1) })
 }
 
 /// The places in the frames of a step.

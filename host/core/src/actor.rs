@@ -1,0 +1,198 @@
+//! Who asks, what they may do, and what they see.
+//!
+//! This is the one table of permissions:
+//!
+//! | what is asked | user | service | operator | Easel itself |
+//! |---|---|---|---|---|
+//! | a new job, batch or message | for itself | for itself and its users | for anybody | |
+//! | cancel, retry, delete or reprioritise a job; change or delete a message | its own | its own and its users' | any | any |
+//! | cancel many | those of them that it sees | those of them that it sees | any | any |
+//! | move a job | its own, before another of its own or to the back | the same, its users' included | anywhere | |
+//! | pause and resume the queue or a device | | | yes | |
+//! | turns, notes, settling, clocks, holds, pruning, recovery | | | | yes |
+//!
+//! It is asked by [`crate::decide`], where the owner of the thing is known and nothing can change in between. What somebody does
+//! not see is to them as if it were not there. Of the jobs of others everybody learns the place in line, and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::{Command, MoveTo, NewJob};
+use crate::draft::Draft;
+use crate::job::{JobId, Party};
+use crate::message::MessageId;
+use crate::reply::Refusal;
+
+/// What the log calls Easel itself.
+pub const EASEL: &str = "easel";
+
+/// What an actor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// One party, which works for itself.
+    User,
+    /// A program that works for many users, and names them.
+    Service,
+    /// Whoever runs this host.
+    Operator,
+    /// Easel itself: its devices, its clocks, its upkeep.
+    Host,
+}
+
+/// Who asks for something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// How the log calls it.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// Whom what it makes belongs to.
+    pub party: Party,
+}
+
+/// What somebody sees of the jobs, messages, conversations and batches that there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Viewer {
+    /// All of it.
+    #[default]
+    Everything,
+    /// What belongs to this owner, whatever user it acts for.
+    Owner(String),
+    /// What belongs to this party.
+    Party(Party),
+}
+
+impl Actor {
+    /// Whoever reaches a host without tokens: its operator.
+    pub fn local() -> Self {
+        Self { name: "local".to_owned(), role: Role::Operator, party: Party::of("local") }
+    }
+
+    /// Easel itself, under the name that the log has for this part of it.
+    pub fn host(name: &str) -> Self {
+        Self { name: name.to_owned(), role: Role::Host, party: Party::of(name) }
+    }
+
+    /// What it sees.
+    pub fn viewer(&self) -> Viewer {
+        match self.role {
+            Role::User => Viewer::Party(self.party.clone()),
+            Role::Service => Viewer::Owner(self.party.owner.clone()),
+            Role::Operator | Role::Host => Viewer::Everything,
+        }
+    }
+
+    /// Whom a new thing belongs to that it asks for in the name of `user`.
+    pub fn party_for(&self, user: Option<String>) -> Party {
+        Party { user: user.or_else(|| self.party.user.clone()), ..self.party.clone() }
+    }
+}
+
+impl Viewer {
+    /// Whether it sees what belongs to `party`.
+    pub fn sees(&self, party: &Party) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Owner(owner) => *owner == party.owner,
+            Self::Party(own) => own == party,
+        }
+    }
+
+    /// The same, of what belongs to this owner and user.
+    pub fn sees_of(&self, owner: &str, user: Option<&str>) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Owner(own) => own == owner,
+            Self::Party(own) => own.owner == owner && own.user.as_deref() == user,
+        }
+    }
+}
+
+/// What a command is done to, as far as that decides who may ask for it.
+enum Target {
+    /// Something new of each of these parties, and the message that it reports to.
+    New(Vec<(Party, Option<MessageId>)>),
+    /// A job that there is.
+    Job(JobId),
+    /// The order of the line.
+    Order(JobId, MoveTo),
+    /// Whatever the actor sees: the command is narrowed to it.
+    Seen,
+    /// A message that there is.
+    Message(MessageId),
+    /// What all share; and what doing that is called.
+    Shared(&'static str),
+    /// What only the host does.
+    Inside,
+}
+
+impl Command {
+    /// A command without an entry here does not compile.
+    fn target(&self) -> Target {
+        let new = |new: &NewJob| (new.party.clone(), new.message_id);
+        match self {
+            Self::Submit(job) => Target::New(vec![new(job)]),
+            Self::SubmitBatch { jobs, .. } => Target::New(jobs.iter().map(new).collect()),
+            Self::CreateMessage(new) => Target::New(vec![(new.party.clone(), None)]),
+            Self::Cancel { job } | Self::Retry { job } | Self::Delete { job } | Self::Reprioritise { job, .. } => {
+                Target::Job(*job)
+            }
+            Self::Move { job, to } => Target::Order(*job, *to),
+            Self::CancelMany { .. } => Target::Seen,
+            Self::PatchMessage { id, .. } | Self::DeleteMessage(id) => Target::Message(*id),
+            Self::PauseQueue { .. } => Target::Shared("pause the queue"),
+            Self::ResumeQueue => Target::Shared("resume the queue"),
+            Self::PauseDevice { .. } => Target::Shared("pause a device"),
+            Self::ResumeDevice { .. } => Target::Shared("resume a device"),
+            Self::Proceed
+            | Self::Prune { .. }
+            | Self::Guard { .. }
+            | Self::Turn { .. }
+            | Self::Remember { .. }
+            | Self::Settled { .. }
+            | Self::ClockSet { .. }
+            | Self::Due
+            | Self::Hold { .. }
+            | Self::Release { .. }
+            | Self::Recover => Target::Inside,
+        }
+    }
+}
+
+/// Whether `actor` may ask for `command`, as things are. What it does not see is refused as what is not there.
+pub(crate) fn permit(actor: &Actor, command: &Command, draft: &Draft) -> Result<(), Refusal> {
+    let viewer = actor.viewer();
+    let hidden = |id: JobId| draft.job(id).is_some_and(|job| !viewer.sees_of(&job.owner, job.user.as_deref()));
+    let seen = |id: JobId| if hidden(id) { Err(Refusal::NoJob(id)) } else { Ok(()) };
+    let seen_message = |id: MessageId| match draft.cold.messages.get(&id) {
+        Some(head) if !viewer.sees(&head.party) => Err(Refusal::NoMessage(id)),
+        _ => Ok(()),
+    };
+    let refused =
+        |what: &'static str, needs: &'static str| Err(Refusal::NotAllowed { actor: actor.name.clone(), what, needs });
+    match command.target() {
+        Target::New(_) if actor.role == Role::Host => refused("ask for anything new", "a client"),
+        Target::New(parties) => parties.into_iter().try_for_each(|(party, message)| match viewer.sees(&party) {
+            true => message.map_or(Ok(()), seen_message),
+            false => refused("ask for something in another user's name", "a service's token"),
+        }),
+        Target::Job(id) => seen(id),
+        Target::Order(id, to) => {
+            seen(id)?;
+            match (actor.role, to) {
+                (Role::Operator, _) | (Role::User | Role::Service, MoveTo::Back) => Ok(()),
+                (Role::User | Role::Service, MoveTo::Before(other)) => seen(other),
+                (Role::User | Role::Service, MoveTo::Front) => {
+                    refused("move a job to the front of the line", "an operator: move it before another job of yours")
+                }
+                (Role::Host, _) => refused("move jobs", "a client"),
+            }
+        }
+        Target::Seen => Ok(()),
+        Target::Message(id) => seen_message(id),
+        Target::Shared(_) if actor.role == Role::Operator => Ok(()),
+        Target::Shared(what) => refused(what, "an operator"),
+        Target::Inside if actor.role == Role::Host => Ok(()),
+        Target::Inside => refused("do what Easel does itself", "the host"),
+    }
+}
