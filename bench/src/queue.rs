@@ -1,10 +1,11 @@
 //! The queue as a library: no process, no disk, no clock.
 
+use easel_core::actor::EASEL;
 use easel_core::command::NewJob;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Command, Device, Draft, JobId, Json, OnDependencyFailure, Refusal, Reply, Retention, State, decide};
+use easel_core::{Actor, Command, Device, Draft, JobId, Json, Party, Refusal, Reply, Retention, State, decide};
 use uuid::Uuid;
 
 use crate::line;
@@ -32,7 +33,8 @@ pub fn empty() -> State {
 /// Has a command decided, at a time that grows.
 pub fn decide_on(draft: &mut Draft, command: Command) -> Result<Reply, Refusal> {
     let now = i64::try_from(draft.state.seq).unwrap_or_default();
-    decide(draft, command, LIMITS, now)
+    let actor = if matches!(command, Command::Turn { .. }) { Actor::host(EASEL) } else { Actor::local() };
+    decide(draft, &actor, command, LIMITS, now)
 }
 
 /// The identity of the job of this number.
@@ -43,24 +45,13 @@ pub fn id(number: u64) -> JobId {
 /// The job that front ends are taken to submit, of one of many owners.
 pub fn new_job(number: u64) -> NewJob {
     let picture = line::picture(number % 1000);
+    let party = Party::of(&format!("owner-{}", number % OWNERS));
+    let params = Json::of(&picture.params.into());
     NewJob {
-        id: id(number),
-        backend: BACKEND.to_owned(),
-        owner: format!("owner-{}", number % OWNERS),
-        user: None,
-        priority: 0,
-        params: Json::of(&picture.params.into()),
-        inputs: Vec::new(),
         metadata: Json::of(&picture.metadata.unwrap_or_default().into()),
         conversation_id: Some(format!("conversation-{}", number % 1000)),
-        message_id: None,
         max_attempts: 3,
-        not_before: None,
-        timeout_s: None,
-        batch_id: None,
-        depends_on: Vec::new(),
-        on_dependency_failure: OnDependencyFailure::Fail,
         work: Some(2880),
-        key: None,
+        ..NewJob::new(id(number), BACKEND.to_owned(), party, params)
     }
 }

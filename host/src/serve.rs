@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Artifact, Command, JobId, Retention, Timestamp};
+use easel_core::{Artifact, Command, JobId, Retention, Timestamp, Viewer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -297,7 +297,7 @@ fn guard(config: &Config, data: &Path, scheduler: &Scheduler) -> Guard {
 async fn sweep(scheduler: &Scheduler, files: &Files) -> anyhow::Result<HashMap<JobId, Vec<Artifact>>> {
     let mut named: HashMap<JobId, Vec<Artifact>> = HashMap::new();
     for ids in files.jobs().await?.chunks(SWEEP) {
-        for job in scheduler.jobs_by_id(ids).await? {
+        for job in scheduler.jobs_by_id(&Viewer::Everything, ids).await? {
             named.insert(job.id, job.artifacts);
         }
     }

@@ -168,12 +168,11 @@ impl Line {
         self.decide(jobs.iter().enumerate().map(|(index, job)| Command::Move {
             job: *job,
             to: if index % 2 == 0 { MoveTo::Front } else { MoveTo::Before(*middle) },
-            by: "bench".to_owned(),
         }))
     }
 
     fn cancel(&mut self, jobs: &[JobId]) -> anyhow::Result<()> {
-        self.decide(jobs.iter().map(|job| Command::Cancel { job: *job, by: "bench".to_owned() }))
+        self.decide(jobs.iter().map(|job| Command::Cancel { job: *job }))
     }
 
     fn look(&self, jobs: &[JobId], known: impl Fn(&State, &Job) -> bool) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@
 //! | cancel, retry, delete or reprioritise a job; change or delete a message | its own | its own and its users' | any | any |
 //! | cancel many | those of them that it sees | those of them that it sees | any | any |
 //! | move a job | its own, before another of its own or to the back | the same, its users' included | anywhere | |
-//! | pause and resume the queue or a device | | | yes | |
+//! | pause and resume the queue or a device, free its memory | | | yes | |
 //! | turns, notes, settling, clocks, holds, pruning, recovery | | | | yes |
 //!
 //! It is asked by [`crate::decide`], where the owner of the thing is known and nothing can change in between. What somebody does
@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, MoveTo, NewJob};
 use crate::draft::Draft;
-use crate::job::{JobId, Party};
+use crate::event::{Body, Event};
+use crate::job::{Job, JobId, Party};
 use crate::message::MessageId;
 use crate::reply::Refusal;
 
@@ -82,6 +83,18 @@ impl Actor {
         }
     }
 
+    /// Whether it may do with the devices what no command says.
+    pub fn operates(&self, what: &'static str) -> Result<(), Refusal> {
+        match self.role {
+            Role::Operator => Ok(()),
+            Role::User | Role::Service | Role::Host => Err(self.refused(what, "an operator")),
+        }
+    }
+
+    fn refused(&self, what: &'static str, needs: &'static str) -> Refusal {
+        Refusal::NotAllowed { actor: self.name.clone(), what, needs }
+    }
+
     /// Whom a new thing belongs to that it asks for in the name of `user`.
     pub fn party_for(&self, user: Option<String>) -> Party {
         Party { user: user.or_else(|| self.party.user.clone()), ..self.party.clone() }
@@ -96,6 +109,20 @@ impl Viewer {
             Self::Owner(owner) => *owner == party.owner,
             Self::Party(own) => own == party,
         }
+    }
+
+    /// Whether it sees this event. What stops everybody is seen by everybody.
+    pub fn sees_event(&self, event: &Event) -> bool {
+        match &event.body {
+            Body::Job { job, .. } => self.sees_of(&job.owner, job.user.as_deref()),
+            Body::Message { owner, user, .. } => self.sees_of(owner, user.as_deref()),
+            Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. } | Body::Binding { .. } => true,
+        }
+    }
+
+    /// Whether it sees this job.
+    pub fn sees_job(&self, job: &Job) -> bool {
+        self.sees_of(&job.owner, job.user.as_deref())
     }
 
     /// The same, of what belongs to this owner and user.
@@ -162,14 +189,13 @@ impl Command {
 /// Whether `actor` may ask for `command`, as things are. What it does not see is refused as what is not there.
 pub(crate) fn permit(actor: &Actor, command: &Command, draft: &Draft) -> Result<(), Refusal> {
     let viewer = actor.viewer();
-    let hidden = |id: JobId| draft.job(id).is_some_and(|job| !viewer.sees_of(&job.owner, job.user.as_deref()));
+    let hidden = |id: JobId| draft.job(id).is_some_and(|job| !viewer.sees_job(&job));
     let seen = |id: JobId| if hidden(id) { Err(Refusal::NoJob(id)) } else { Ok(()) };
     let seen_message = |id: MessageId| match draft.cold.messages.get(&id) {
         Some(head) if !viewer.sees(&head.party) => Err(Refusal::NoMessage(id)),
         _ => Ok(()),
     };
-    let refused =
-        |what: &'static str, needs: &'static str| Err(Refusal::NotAllowed { actor: actor.name.clone(), what, needs });
+    let refused = |what: &'static str, needs: &'static str| Err(actor.refused(what, needs));
     match command.target() {
         Target::New(_) if actor.role == Role::Host => refused("ask for anything new", "a client"),
         Target::New(parties) => parties.into_iter().try_for_each(|(party, message)| match viewer.sees(&party) {
@@ -190,8 +216,7 @@ pub(crate) fn permit(actor: &Actor, command: &Command, draft: &Draft) -> Result<
         }
         Target::Seen => Ok(()),
         Target::Message(id) => seen_message(id),
-        Target::Shared(_) if actor.role == Role::Operator => Ok(()),
-        Target::Shared(what) => refused(what, "an operator"),
+        Target::Shared(what) => actor.operates(what),
         Target::Inside if actor.role == Role::Host => Ok(()),
         Target::Inside => refused("do what Easel does itself", "the host"),
     }

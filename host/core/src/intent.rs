@@ -112,6 +112,6 @@ impl Which {
             && any(&self.messages, job.message_id.as_ref())
             && any(&self.backends, Some(&job.backend))
             && any(&self.statuses, Some(&job.status))
-            && self.of.sees_of(&job.owner, job.user.as_deref())
+            && self.of.sees_job(job)
     }
 }

@@ -8,7 +8,7 @@ use easel_core::command::NewJob;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Actor, Command, Finished, Job, JobId, Json, Outcome, Party, Reply, Retention, Status};
+use easel_core::{Actor, Command, Finished, Job, JobId, Json, Outcome, Party, Reply, Retention, Status, Viewer};
 use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -124,7 +124,7 @@ impl Bench {
     }
 
     async fn job(&self, id: JobId) -> Job {
-        Job::clone(&self.scheduler.job(id).await.unwrap().unwrap())
+        Job::clone(&self.scheduler.job(&Viewer::Everything, id).await.unwrap().unwrap())
     }
 
     async fn claim(&self) {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use easel_core::Job;
+use easel_core::{Job, Viewer};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -27,7 +27,7 @@ impl Dispatch {
         if job.depends_on.is_empty() {
             return Made { results: "[]".to_owned(), files: Vec::new() };
         }
-        let found = until_it_works(AGAIN, || self.scheduler.jobs_by_id(&job.depends_on)).await;
+        let found = until_it_works(AGAIN, || self.scheduler.jobs_by_id(&Viewer::Everything, &job.depends_on)).await;
         let (mut results, mut files) = (Vec::new(), Vec::new());
         for made in job.depends_on.iter().filter_map(|id| found.iter().find(|made| made.id == *id)) {
             let artifacts: Vec<Value> = made

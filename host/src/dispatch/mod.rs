@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use breaker::Breaker;
-use easel_core::{Command, Finished, JobId, Outcome, Reply};
+use easel_core::{Command, Finished, JobId, Outcome, Reply, Viewer};
 pub use holders::{Attendance, ENDING, Grant, Holders, Terms, backend_of_commands};
 pub use loading::Loading;
 pub use memory::Memory;
@@ -148,7 +148,12 @@ impl Dispatch {
         let (scheduler, files) = (self.scheduler.clone(), self.files.clone());
         tokio::spawn(async move {
             let swept = async {
-                let named = scheduler.jobs_by_id(&[job]).await?.pop().map(|job| job.artifacts).unwrap_or_default();
+                let named = scheduler
+                    .jobs_by_id(&Viewer::Everything, &[job])
+                    .await?
+                    .pop()
+                    .map(|job| job.artifacts)
+                    .unwrap_or_default();
                 let named = named.iter().map(|artifact| artifact.attempt).collect();
                 anyhow::Ok(files.forget_attempts(job, attempt, named).await?)
             };

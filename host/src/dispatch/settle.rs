@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_core::{Command, Occupant};
+use easel_core::{Command, Occupant, Viewer};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ impl Dispatch {
     /// Waits until a command is over that nobody holds the device for any more: its holder, which has had no answer since
     /// this host started, has promised it.
     async fn outwait(&self, dirty: &Occupant) -> anyhow::Result<()> {
-        let job = self.scheduler.job(dirty.job).await?;
+        let job = self.scheduler.job(&Viewer::Everything, dirty.job).await?;
         let promise = job.map_or_else(Terms::unknown, |job| Terms::of(&job)).promise();
         tracing::info!(device = self.device, job = %dirty.job, "a command may still run on the device: waiting {promise:?} for its holder to end it");
         tokio::time::sleep(promise).await;

@@ -3,11 +3,15 @@
 //! A row is in the store a moment before the state and the log have it, and gone from it a moment before they know. Whoever
 //! read the one and then asked the other would be told what was before; so nobody is given a row, nor told that there is none,
 //! before everybody can know of it.
+//!
+//! Everything is read for somebody, who is given what they see.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use easel_core::{BatchId, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Remains, State, Ticket, Timestamp};
+use easel_core::{
+    BatchId, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Remains, State, Ticket, Timestamp, Viewer,
+};
 
 use super::Scheduler;
 use crate::events::Logged;
@@ -18,11 +22,12 @@ const TRIES: u32 = 8;
 
 impl Scheduler {
     /// A job, ended or not.
-    pub async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, StoreError> {
-        if let Some(job) = self.state().job(id) {
-            return Ok(Some(job.clone()));
-        }
-        Ok(self.jobs_by_id(&[id]).await?.pop().map(Arc::new))
+    pub async fn job(&self, viewer: &Viewer, id: JobId) -> Result<Option<Arc<Job>>, StoreError> {
+        let job = match self.state().job(id) {
+            Some(job) => Some(job.clone()),
+            None => self.jobs_by_id(viewer, &[id]).await?.pop().map(Arc::new),
+        };
+        Ok(job.filter(|job| viewer.sees_job(job)))
     }
 
     /// The jobs that match, newest arrival first, of tickets below `before`.
@@ -35,26 +40,33 @@ impl Scheduler {
     }
 
     /// The jobs whose id begins or ends with `part`, `limit` at the most.
-    pub async fn jobs_like(&self, part: &str, limit: usize) -> Result<Vec<Job>, StoreError> {
+    pub async fn jobs_like(&self, viewer: &Viewer, part: &str, limit: usize) -> Result<Vec<Job>, StoreError> {
         let newest = self.state().ticket;
-        let jobs = self.shared.store.jobs_like(part, newest, limit).await?;
+        let mut jobs = self.shared.store.jobs_like(part, newest, limit).await?;
         self.all_known().await?;
+        jobs.retain(|job| viewer.sees_job(job));
         Ok(jobs)
     }
 
     /// The jobs of these ids, as far as there are any.
-    pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        let jobs = self.shared.store.jobs_by_id(ids).await?;
+    pub async fn jobs_by_id(&self, viewer: &Viewer, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        let mut jobs = self.shared.store.jobs_by_id(ids).await?;
         match jobs.len() == ids.len() {
             true => self.known(jobs.iter().map(|job| job.seq).max()).await,
             false => self.all_known().await?,
         }
+        jobs.retain(|job| viewer.sees_job(job));
         Ok(jobs)
     }
 
     /// The jobs of these ids, as far as there are any, and the one state that all of them are of: two rows that were read one after
     /// the other, or before the places in line, may never have been so together. `rows` are those that were read already.
-    pub async fn in_one_state(&self, ids: &[JobId], rows: Vec<Job>) -> Result<(Arc<State>, Vec<Arc<Job>>), StoreError> {
+    pub async fn in_one_state(
+        &self,
+        viewer: &Viewer,
+        ids: &[JobId],
+        rows: Vec<Job>,
+    ) -> Result<(Arc<State>, Vec<Arc<Job>>), StoreError> {
         let ended =
             |rows: Vec<Job>| rows.into_iter().filter(|job| job.status.ended()).map(|job| (job.id, Arc::new(job)));
         let mut known: HashMap<JobId, Arc<Job>> = ended(rows).collect();
@@ -62,21 +74,30 @@ impl Scheduler {
             let state = self.state();
             let unknown = |id: &&JobId| state.job(**id).is_none() && !known.contains_key(*id);
             let unknown: Vec<JobId> = ids.iter().filter(unknown).copied().collect();
-            let rows = if unknown.is_empty() { Vec::new() } else { self.jobs_by_id(&unknown).await? };
+            let rows = if unknown.is_empty() { Vec::new() } else { self.jobs_by_id(viewer, &unknown).await? };
             // What has arrived anew since this state was taken belongs to a later one.
             let later = rows.iter().any(|job| !job.status.ended());
             known.extend(ended(rows));
             if !later || again == 0 {
-                let jobs = ids.iter().filter_map(|id| state.job(*id).or_else(|| known.get(id)).cloned()).collect();
+                let jobs = ids.iter().filter_map(|id| state.job(*id).or_else(|| known.get(id)));
+                let jobs = jobs.filter(|job| viewer.sees_job(job)).cloned().collect();
                 return Ok((state, jobs));
             }
         }
         Ok((self.state(), Vec::new()))
     }
 
-    /// The ids of the jobs of a batch, in its order; none if there is no such batch.
-    pub async fn batch(&self, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
-        self.shared.store.batch(id).await
+    /// The ids of the jobs of a batch, in its order; none if there is no such batch, or none of its jobs is seen.
+    pub async fn batch(&self, viewer: &Viewer, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
+        let ids = self.shared.store.batch(id).await?;
+        match (viewer, ids) {
+            (Viewer::Everything, ids) => Ok(ids),
+            (_, None) => Ok(None),
+            (viewer, Some(ids)) => {
+                let (_, jobs) = self.in_one_state(viewer, &ids, Vec::new()).await?;
+                Ok((!jobs.is_empty()).then(|| jobs.iter().map(|job| job.id).collect()))
+            }
+        }
     }
 
     /// What an idempotency key stands for, as long as it is honoured.
@@ -101,15 +122,21 @@ impl Scheduler {
     }
 
     /// A message.
-    pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+    pub async fn message(&self, viewer: &Viewer, id: MessageId) -> Result<Option<Message>, StoreError> {
         let message = self.shared.store.message(id).await?;
         self.known(message.as_ref().map(|message| message.seq)).await;
-        Ok(message)
+        Ok(message.filter(|message| viewer.sees_of(&message.owner, message.user.as_deref())))
     }
 
     /// The messages of a conversation in order, after the one with ticket `after`.
-    pub async fn conversation(&self, id: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let messages = self.shared.store.conversation(id, after, limit).await?;
+    pub async fn conversation(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let messages = self.shared.store.conversation(viewer, id, after, limit).await?;
         self.known(messages.iter().map(|message| message.seq).max()).await;
         Ok(messages)
     }
@@ -117,10 +144,11 @@ impl Scheduler {
     /// Conversations whose newest message has a ticket below `before`, newest first, and the ticket below which to go on.
     pub async fn conversations(
         &self,
+        viewer: &Viewer,
         before: Option<Ticket>,
         limit: usize,
     ) -> Result<(Vec<Conversation>, Option<Ticket>), StoreError> {
-        let page = self.shared.store.conversations(before, limit).await?;
+        let page = self.shared.store.conversations(viewer, before, limit).await?;
         self.all_known().await?;
         Ok(page)
     }

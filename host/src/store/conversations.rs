@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use easel_core::{Ticket, Timestamp};
+use easel_core::{Ticket, Timestamp, Viewer};
 use serde::Deserialize;
 
+use super::seen::Seen;
 use super::{Store, StoreError};
 
 /// How many messages are read at once, and for one page at the most.
@@ -36,17 +37,18 @@ struct Sum {
 }
 
 impl Store {
-    /// Conversations by their newest message, newest first, of tickets below `before`; and the ticket below which to go on. A page may
+    /// The conversations of which this viewer sees a message, by the newest that it sees, newest first, of tickets below `before`; and the ticket below which to go on. A page may
     /// hold fewer than `limit`, and still have a next one.
     pub async fn conversations(
         &self,
+        viewer: &Viewer,
         before: Option<Ticket>,
         limit: usize,
     ) -> Result<(Vec<Conversation>, Option<Ticket>), StoreError> {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let (mut before, mut read) = (before.unwrap_or(i64::MAX as u64), 0);
         while read < LOOKED_AT {
-            let slice = self.messages_below(before).await?;
+            let slice = self.messages_below(viewer, before).await?;
             read += SLICE;
             let last = (slice.len() as u64) < SLICE;
             for message in slice {
@@ -54,7 +56,7 @@ impl Store {
                 if !seen.insert(message.conversation_id.clone()) {
                     continue;
                 }
-                let Some(sum) = self.sum(&message.conversation_id).await? else { continue };
+                let Some(sum) = self.sum(viewer, &message.conversation_id).await? else { continue };
                 // With a newer message it was on a page before this one.
                 if sum.newest != message.ticket {
                     continue;
@@ -62,7 +64,7 @@ impl Store {
                 let Sum { count, updated_at, .. } = sum;
                 found.push(Conversation { id: message.conversation_id, count, updated_at });
                 if found.len() == limit {
-                    let more = !self.messages_below(before).await?.is_empty();
+                    let more = !self.messages_below(viewer, before).await?.is_empty();
                     return Ok((found, more.then_some(before)));
                 }
             }
@@ -73,20 +75,26 @@ impl Store {
         Ok((found, Some(before)))
     }
 
-    async fn messages_below(&self, before: Ticket) -> Result<Vec<Message>, StoreError> {
-        let sql =
-            "SELECT ticket, conversation_id FROM message WHERE ticket < $before ORDER BY ticket DESC LIMIT $limit";
+    async fn messages_below(&self, viewer: &Viewer, before: Ticket) -> Result<Vec<Message>, StoreError> {
+        let Seen { sql, owner, user } = Seen::by(viewer);
+        let sql = format!(
+            "SELECT ticket, conversation_id FROM message WHERE ticket < $before {sql} ORDER BY ticket DESC LIMIT $limit"
+        );
         let db = self.db().await?;
         let query = db.query(sql).bind(("before", before)).bind(("limit", SLICE));
+        let query = query.bind(("owner", owner)).bind(("user", user));
         super::read::rows("message", query.await?.take(0)?)
     }
 
-    async fn sum(&self, conversation: &str) -> Result<Option<Sum>, StoreError> {
-        let sql =
+    async fn sum(&self, viewer: &Viewer, conversation: &str) -> Result<Option<Sum>, StoreError> {
+        let Seen { sql, owner, user } = Seen::by(viewer);
+        let sql = format!(
             "SELECT count() AS count, math::max(updated_at) AS updated_at, math::max(ticket) AS newest FROM message
-                   WHERE conversation_id = $id GROUP ALL";
+             WHERE conversation_id = $id {sql} GROUP ALL"
+        );
         let db = self.db().await?;
         let query = db.query(sql).bind(("id", conversation.to_owned()));
+        let query = query.bind(("owner", owner)).bind(("user", user));
         Ok(super::read::rows("message", query.await?.take(0)?)?.pop())
     }
 }

@@ -3,7 +3,7 @@
 //! What has no column is looked for in the text of each row, so a page of such a list looks at a window of arrivals and no further:
 //! it may hold few jobs, or none, and still have a next page.
 
-use easel_core::{Job, JobId, Ticket, Timestamp};
+use easel_core::{Job, JobId, Party, Ticket, Timestamp, Viewer};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -25,6 +25,8 @@ const SLACK: Timestamp = 600_000_000;
 /// What a list of jobs is to hold. Empty lists hold everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
+    /// Those that it sees.
+    pub viewer: Viewer,
     /// Any of these statuses.
     pub status: Vec<String>,
     /// Any of these backends.
@@ -70,7 +72,7 @@ impl JobFilter {
         let user = self.user.is_empty() || job.user.as_ref().is_some_and(|user| self.user.contains(user));
         let since = self.since.is_none_or(|since| job.created_at >= since);
         let until = self.until.is_none_or(|until| job.created_at < until);
-        user && since && until && self.says(job)
+        self.viewer.sees_job(job) && user && since && until && self.says(job)
     }
 
     fn says(&self, job: &Job) -> bool {
@@ -85,18 +87,35 @@ impl JobFilter {
         id || self.words.iter().all(|word| prompt.contains(word))
     }
 
+    /// The owners whose jobs it may be; none if it may be anybody's.
+    fn owners(&self) -> Vec<String> {
+        match &self.viewer {
+            Viewer::Owner(owner) | Viewer::Party(Party { owner, .. }) if self.owner.is_empty() => vec![owner.clone()],
+            _ => self.owner.clone(),
+        }
+    }
+
+    /// The users whose jobs it may be; none if it may be anybody's.
+    fn users(&self) -> Vec<&str> {
+        match &self.viewer {
+            Viewer::Party(Party { user: Some(user), .. }) if self.user.is_empty() => vec![user],
+            _ => self.user.iter().map(String::as_str).collect(),
+        }
+    }
+
     /// Whether rows have to be looked into.
     fn is_deep(&self) -> bool {
-        !self.user.is_empty() || self.since.is_some() || self.until.is_some() || !self.words.is_empty()
+        !self.users().is_empty() || self.since.is_some() || self.until.is_some() || !self.words.is_empty()
     }
 
     /// What the text of a row has if it fits: each a list of which one has to be there. A text is the JSON of a job, whose
     /// params are a text in it: only words that are written alike in both are looked for.
     fn needles(&self) -> Vec<Vec<String>> {
         let plain = |word: &&String| !word.contains(|c: char| c == '"' || c == '\\' || c.is_control());
-        let users = self.user.iter().map(|user| format!("\"user\":{}", Value::from(user.as_str())).to_lowercase());
+        let seen = self.users();
+        let users = seen.iter().map(|user| format!("\"user\":{}", Value::from(*user)).to_lowercase());
         let mut needles: Vec<Vec<String>> = self.words.iter().filter(plain).map(|word| vec![word.clone()]).collect();
-        needles.extend((!self.user.is_empty()).then(|| users.collect()));
+        needles.extend((!seen.is_empty()).then(|| users.collect()));
         needles
     }
 }
@@ -142,10 +161,11 @@ impl Store {
         (floor, before): (Ticket, Ticket),
         limit: usize,
     ) -> Result<Vec<Job>, StoreError> {
+        let owners = filter.owners();
         let columns = [
             ("status", &filter.status),
             ("backend", &filter.backend),
-            ("owner", &filter.owner),
+            ("owner", &owners),
             ("conversation_id", &filter.conversation_id),
             ("message_id", &filter.message_id),
         ];

@@ -14,6 +14,7 @@ mod place;
 mod read;
 mod schema;
 mod script;
+mod seen;
 mod stamp;
 #[cfg(test)]
 mod suite;

@@ -5,11 +5,12 @@ use easel_core::json;
 use easel_core::message::JOB_KEYS;
 use easel_core::{
     BatchId, Bindings, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Queue,
-    Remains, Ticket, Timestamp,
+    Remains, Ticket, Timestamp, Viewer,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::seen::Seen;
 use super::{Store, StoreError};
 use crate::events::Logged;
 
@@ -102,12 +103,22 @@ impl Store {
             .collect())
     }
 
-    /// The messages of a conversation in order, after the one with ticket `after`.
-    pub async fn conversation(&self, id: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let sql = "SELECT *, record::id(id) AS id FROM message WHERE conversation_id = $id AND ticket > $after
-                   ORDER BY ticket LIMIT $limit";
+    /// The messages of a conversation that this viewer sees, in order, after the one with ticket `after`.
+    pub async fn conversation(
+        &self,
+        viewer: &Viewer,
+        id: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let Seen { sql, owner, user } = Seen::by(viewer);
+        let sql = format!(
+            "SELECT *, record::id(id) AS id FROM message WHERE conversation_id = $id AND ticket > $after {sql}
+             ORDER BY ticket LIMIT $limit"
+        );
         let db = self.db().await?;
         let query = db.query(sql).bind(("id", id.to_owned())).bind(("after", after)).bind(("limit", limit as u64));
+        let query = query.bind(("owner", owner)).bind(("user", user));
         messages_of("message", query.await?.take(0)?)
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use easel_core::command::NewJob;
+use easel_core::command::{NewJob, NewMessage};
 use easel_core::{
-    Actor, BatchId, Cold, Command, Draft, Intent, JobId, Kept, KeyOf, MessageId, Outcome, Party, Reply, Retention,
-    State, Status, decide,
+    Actor, BatchId, Cold, Command, Draft, Intent, Job, JobId, Kept, KeyOf, MessageId, Outcome, Party, Reply, Retention,
+    State, Status, Viewer, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

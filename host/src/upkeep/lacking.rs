@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use easel_core::{Artifact, JobId};
+use easel_core::{Artifact, JobId, Viewer};
 
 use crate::artifacts::{Files, FilesError};
 use crate::scheduler::Scheduler;
@@ -81,7 +81,7 @@ impl Lacking {
     ) -> Result<(), Unknown> {
         let lacking = files.lacking(job, artifacts).await?;
         // One that was let go of meanwhile lacks nothing.
-        if lacking.is_empty() || scheduler.job(job).await?.is_none() {
+        if lacking.is_empty() || scheduler.job(&Viewer::Everything, job).await?.is_none() {
             return Ok(());
         }
         self.count += lacking.len();

@@ -33,8 +33,8 @@ const CHUNK: usize = 64 * 1024;
 /// A person's retry makes the files of the same names anew: a copy may be kept, but has to be asked about.
 const CACHED: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-pub(super) async fn artifact(host: Arc<Host>, _: Actor, id: Uuid, name: Segment, headers: HeaderMap) -> Answer {
-    let job = jobs::found(&host, JobId(id)).await?;
+pub(super) async fn artifact(host: Arc<Host>, actor: Actor, id: Uuid, name: Segment, headers: HeaderMap) -> Answer {
+    let job = jobs::found(&host, &actor.viewer(), JobId(id)).await?;
     // Only a name that the job's row has becomes part of a path.
     let Some(artifact) = job.artifacts.iter().find(|artifact| artifact.name == name.0) else {
         return Err(Problem::not_found(format!("job {} has no artifact {:?}", job.id, name.0)));
@@ -77,8 +77,8 @@ pub(super) async fn artifact(host: Arc<Host>, _: Actor, id: Uuid, name: Segment,
     Ok(response)
 }
 
-pub(super) async fn preview(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
-    let job = jobs::found(&host, JobId(id)).await?;
+pub(super) async fn preview(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
+    let job = jobs::found(&host, &actor.viewer(), JobId(id)).await?;
     let live = host.scheduler.hub().live(job.id).filter(|live| job.runs(live.attempt));
     let image: Option<Bytes> = live.and_then(|live| live.preview).map(|preview| preview.image);
     // What is no picture is nothing to look at.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{Actor, BatchId, Command, Job, JobId, Party, Refusal, Reply, Which};
+use easel_core::{Actor, BatchId, Command, Job, JobId, Party, Refusal, Reply, Viewer, Which};
 use easel_wire::{self as wire, BatchJobs, NewBatch, NewInput};
 use serde_json::Value;
 use uuid::Uuid;
@@ -30,7 +30,7 @@ pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, bo
         && let Some(first) =
             made_before(&host, &party(&actor, &document), (key, &key_of_entry(key, 0)), &document).await?
     {
-        return again(&host, key, &first).await;
+        return again(&host, &actor.viewer(), key, &first).await;
     }
     let wishes = read(&host, &actor, &document, key)?;
     let batch = BatchId(Uuid::now_v7());
@@ -48,11 +48,11 @@ pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, bo
 }
 
 /// The answer to a batch that was made before, with `first` in it.
-async fn again(host: &Host, key: &str, first: &Job) -> Answer {
+async fn again(host: &Host, viewer: &Viewer, key: &str, first: &Job) -> Answer {
     let reused = || Problem::from(Refusal::KeyReused(key.to_owned()));
     let batch = first.batch_id.ok_or_else(reused)?;
-    let ids = host.scheduler.batch(batch).await?.ok_or_else(reused)?;
-    let (state, jobs) = host.scheduler.in_one_state(&ids, Vec::new()).await?;
+    let ids = host.scheduler.batch(viewer, batch).await?.ok_or_else(reused)?;
+    let (state, jobs) = host.scheduler.in_one_state(viewer, &ids, Vec::new()).await?;
     if jobs.len() < ids.len() {
         return Err(reused());
     }
@@ -163,9 +163,10 @@ fn named(rejected: Rejected) -> Problem {
 }
 
 /// `{"id", "total", "counts": {status: n}, "deleted", "progress", "jobs": [ids]}`; `jobs` without those that were deleted.
-pub(super) async fn show(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
-    let ids = found(&host, id).await?;
-    let (state, jobs) = host.scheduler.in_one_state(&ids, Vec::new()).await?;
+pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
+    let viewer = actor.viewer();
+    let ids = found(&host, &viewer, id).await?;
+    let (state, jobs) = host.scheduler.in_one_state(&viewer, &ids, Vec::new()).await?;
     let jobs: BTreeMap<JobId, _> = jobs.into_iter().map(|job| (job.id, job)).collect();
 
     let mut counts: BTreeMap<wire::Status, u64> = BTreeMap::new();
@@ -186,11 +187,14 @@ pub(super) async fn show(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
 }
 
 pub(super) async fn cancel(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    found(&host, id).await?;
+    found(&host, &actor.viewer(), id).await?;
     cancel_many(&host, actor, Which { batches: vec![BatchId(id)], ..Which::default() }).await
 }
 
 /// The jobs of the batch, or 404.
-async fn found(host: &Host, id: Uuid) -> Result<Vec<JobId>, Problem> {
-    host.scheduler.batch(BatchId(id)).await?.ok_or_else(|| Problem::not_found(format!("there is no batch {id}")))
+async fn found(host: &Host, viewer: &Viewer, id: Uuid) -> Result<Vec<JobId>, Problem> {
+    host.scheduler
+        .batch(viewer, BatchId(id))
+        .await?
+        .ok_or_else(|| Problem::not_found(format!("there is no batch {id}")))
 }

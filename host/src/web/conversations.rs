@@ -11,10 +11,10 @@ use super::{Answer, Host, reply};
 /// How many conversations a page has, unless it is told otherwise, and at the most: each is counted.
 const PAGE: (usize, usize) = (50, 200);
 
-pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
+pub(super) async fn list(host: Arc<Host>, actor: Actor, query: Query) -> Answer {
     query.only(&["limit", "cursor"])?;
     let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
-    let (conversations, next) = host.scheduler.conversations(before, limit).await?;
+    let (conversations, next) = host.scheduler.conversations(&actor.viewer(), before, limit).await?;
     let conversations = conversations
         .into_iter()
         .map(|found| Conversation { id: found.id, count: found.count, updated_at: Time::from_micros(found.updated_at) })

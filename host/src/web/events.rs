@@ -15,7 +15,7 @@ const PAGE: (usize, usize) = (100, 1000);
 /// How often the beginning of the log is looked for while it moves.
 const TRIES: u32 = 10;
 
-pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
+pub(super) async fn list(host: Arc<Host>, actor: Actor, query: Query) -> Answer {
     query.only(&["since", "limit"])?;
     let limit = query.limit(PAGE.0, PAGE.1)?;
     let hub = host.scheduler.hub();
@@ -32,7 +32,12 @@ pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
     let last = events.last().map_or(after, |logged| logged.event.seq);
     let cursor = Cursor { log: hub.log(), seq: last }.to_string();
     let next = (last < head).then(|| cursor.clone());
-    let events = events.iter().map(|logged| show::event(logged, hub.log(), &host.links)).collect();
+    let viewer = actor.viewer();
+    let events = events
+        .iter()
+        .filter(|logged| viewer.sees_event(&logged.event))
+        .map(|logged| show::event(logged, hub.log(), &host.links))
+        .collect();
     Ok(reply::json(&Events { events, cursor, next }))
 }
 

@@ -12,13 +12,14 @@ use super::{Answer, Host, Problem, reply};
 use crate::artifacts::LogLine;
 use crate::scheduler::Rejected;
 
-pub(super) async fn show(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
+pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     let id = JobId(id);
     // Of one state throughout, so that a job's status and its place fit together.
     let state = host.scheduler.state();
-    let job = match state.job(id) {
+    let viewer = actor.viewer();
+    let job = match state.job(id).filter(|job| viewer.sees_job(job)) {
         Some(job) => job.clone(),
-        None => found(&host, id).await?,
+        None => found(&host, &viewer, id).await?,
     };
     Ok(reply::json(&host.show(&state).job(&job)))
 }
@@ -110,8 +111,8 @@ pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     .await
 }
 
-pub(super) async fn log(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
-    let job = found(&host, JobId(id)).await?;
+pub(super) async fn log(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
+    let job = found(&host, &actor.viewer(), JobId(id)).await?;
     let lines = host.files.read_log(job.id).await?;
     let line =
         |LogLine { at, attempt, level, message }| wire::LogLine { at: Time::from_micros(at), attempt, level, message };
@@ -119,8 +120,8 @@ pub(super) async fn log(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
 }
 
 /// The job, or 404.
-pub(super) async fn found(host: &Host, id: JobId) -> Result<Arc<Job>, Problem> {
-    host.scheduler.job(id).await?.ok_or_else(|| Refusal::NoJob(id).into())
+pub(super) async fn found(host: &Host, viewer: &Viewer, id: JobId) -> Result<Arc<Job>, Problem> {
+    host.scheduler.job(viewer, id).await?.ok_or_else(|| Refusal::NoJob(id).into())
 }
 
 async fn changed(host: Arc<Host>, actor: Actor, command: Command) -> Answer {

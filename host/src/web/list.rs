@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use easel_core::{Actor, BatchId, Job, JobId, State, Status};
+use easel_core::{Actor, BatchId, Job, JobId, State, Status, Viewer};
 use easel_wire::Jobs;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ const ALIKE: usize = 10;
 /// How long an id is.
 const ID: usize = 36;
 
-pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
+pub(super) async fn list(host: Arc<Host>, actor: Actor, query: Query) -> Answer {
     query.only(&[
         "id",
         "status",
@@ -42,10 +42,11 @@ pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
         "limit",
         "cursor",
     ])?;
+    let viewer = actor.viewer();
     if let Some(part) = query.one("id")? {
-        return alike(&host, part, &query).await;
+        return alike(&host, &viewer, part, &query).await;
     }
-    let filter = filter(&host, &query).await?;
+    let filter = filter(&host, viewer, &query).await?;
     match query.one("order")? {
         None | Some("newest") => newest(&host, &filter, &query).await,
         Some("line") => line(&host, &filter, &query),
@@ -57,7 +58,7 @@ pub(super) async fn list(host: Arc<Host>, _: Actor, query: Query) -> Answer {
 async fn newest(host: &Host, filter: &JobFilter, query: &Query) -> Answer {
     let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
     let (jobs, next) = host.scheduler.jobs(filter, before, limit).await?;
-    let (state, mut jobs) = in_one_state(host, jobs).await?;
+    let (state, mut jobs) = in_one_state(host, &filter.viewer, jobs).await?;
     // Some may have gone on since they were read.
     jobs.retain(|job| filter.matches(job));
     Ok(page(host, &state, jobs.iter().map(|job| &**job), next.map(|ticket| ticket.to_string())))
@@ -90,7 +91,7 @@ fn in_line(state: &State) -> Vec<Arc<Job>> {
 }
 
 /// The jobs whose id begins or ends like this.
-async fn alike(host: &Host, part: &str, query: &Query) -> Answer {
+async fn alike(host: &Host, viewer: &Viewer, part: &str, query: &Query) -> Answer {
     if query.pairs().iter().any(|(name, _)| !matches!(name.as_str(), "id" | "limit")) {
         return Err(Problem::invalid("id", "id cannot be combined with other filters"));
     }
@@ -99,15 +100,15 @@ async fn alike(host: &Host, part: &str, query: &Query) -> Answer {
         let detail = "id must be the beginning or the end of a job id: digits, a to f, and hyphens";
         return Err(Problem::invalid("id", detail));
     }
-    let jobs = host.scheduler.jobs_like(&part, query.limit(ALIKE, ALIKE)?).await?;
-    let (state, jobs) = in_one_state(host, jobs).await?;
+    let jobs = host.scheduler.jobs_like(viewer, &part, query.limit(ALIKE, ALIKE)?).await?;
+    let (state, jobs) = in_one_state(host, viewer, jobs).await?;
     Ok(page(host, &state, jobs.iter().map(|job| &**job), None))
 }
 
 /// Jobs that were read from the store, as they are in one state of the queue.
-async fn in_one_state(host: &Host, jobs: Vec<Job>) -> Result<(Arc<State>, Vec<Arc<Job>>), Problem> {
+async fn in_one_state(host: &Host, viewer: &Viewer, jobs: Vec<Job>) -> Result<(Arc<State>, Vec<Arc<Job>>), Problem> {
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-    Ok(host.scheduler.in_one_state(&ids, jobs).await?)
+    Ok(host.scheduler.in_one_state(viewer, &ids, jobs).await?)
 }
 
 fn page<'a>(
@@ -120,7 +121,7 @@ fn page<'a>(
     reply::json(&Jobs { jobs, next })
 }
 
-async fn filter(host: &Host, query: &Query) -> Result<JobFilter, Problem> {
+async fn filter(host: &Host, viewer: Viewer, query: &Query) -> Result<JobFilter, Problem> {
     let time = |name: &str| query.one(name)?.map(|text| moment(name, text)).transpose();
     Ok(JobFilter {
         status: statuses(query.all("status"))?,
@@ -132,12 +133,13 @@ async fn filter(host: &Host, query: &Query) -> Result<JobFilter, Problem> {
         since: time("since")?,
         until: time("until")?,
         words: query.one("q")?.map(words).transpose()?.unwrap_or_default(),
-        ids: batches(host, query.all("batch_id")).await?,
+        ids: batches(host, &viewer, query.all("batch_id")).await?,
+        viewer,
     })
 }
 
 /// The jobs of these batches; none if no batch is named.
-async fn batches(host: &Host, mut batches: Vec<String>) -> Result<Option<Vec<JobId>>, Problem> {
+async fn batches(host: &Host, viewer: &Viewer, mut batches: Vec<String>) -> Result<Option<Vec<JobId>>, Problem> {
     batches.sort();
     batches.dedup();
     if batches.len() > BATCHES {
@@ -146,7 +148,8 @@ async fn batches(host: &Host, mut batches: Vec<String>) -> Result<Option<Vec<Job
     let mut ids = None;
     for batch in batches {
         let batch = batch.parse().map_err(|_| Problem::invalid("batch_id", format!("{batch:?} is not a UUID")))?;
-        ids.get_or_insert_with(Vec::new).extend(host.scheduler.batch(BatchId(batch)).await?.unwrap_or_default());
+        ids.get_or_insert_with(Vec::new)
+            .extend(host.scheduler.batch(viewer, BatchId(batch)).await?.unwrap_or_default());
     }
     Ok(ids)
 }

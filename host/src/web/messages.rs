@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use easel_core::command::NewMessage;
 use easel_core::message::JOB_KEYS;
-use easel_core::{Actor, Command, Job, JobId, Message, MessageId, Refusal};
+use easel_core::{Actor, Command, Job, JobId, Message, MessageId, Refusal, Viewer};
 use easel_wire::{self as wire, ConversationPage};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -42,13 +42,14 @@ pub(super) async fn create(host: Arc<Host>, actor: Actor, body: Body) -> Answer 
         extra_metadata: metadata(object(document.value(), "extra_metadata"))?,
         party: actor.party_for(form.user.map(|user| checked_name("user", user)).transpose()?),
     };
+    let viewer = actor.viewer();
     host.scheduler.ask(actor, Command::CreateMessage(Box::new(new))).await?;
-    let created = read(&host, id).await?;
+    let created = read(&host, &viewer, id).await?;
     Ok(reply::created(&host.links.message(id), &created))
 }
 
-pub(super) async fn show(host: Arc<Host>, _: Actor, id: Uuid) -> Answer {
-    Ok(reply::json(&read(&host, MessageId(id)).await?))
+pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
+    Ok(reply::json(&read(&host, &actor.viewer(), MessageId(id)).await?))
 }
 
 pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -> Answer {
@@ -60,8 +61,9 @@ pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -
         content: form.content.map(content).transpose()?,
         extra_metadata: Some(metadata(object(document.value(), "extra_metadata"))?),
     };
+    let viewer = actor.viewer();
     host.scheduler.ask(actor, command).await?;
-    Ok(reply::json(&read(&host, id).await?))
+    Ok(reply::json(&read(&host, &viewer, id).await?))
 }
 
 pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
@@ -69,7 +71,8 @@ pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     Ok(reply::done())
 }
 
-pub(super) async fn conversation(host: Arc<Host>, _: Actor, name: Segment, query: Query) -> Answer {
+pub(super) async fn conversation(host: Arc<Host>, actor: Actor, name: Segment, query: Query) -> Answer {
+    let viewer = actor.viewer();
     query.only(&["expand", "limit", "cursor"])?;
     let expand = match query.one("expand")? {
         None => false,
@@ -80,15 +83,15 @@ pub(super) async fn conversation(host: Arc<Host>, _: Actor, name: Segment, query
     // The cursor is taken before the messages are read: what happens in between is told twice rather than never.
     let state = host.scheduler.state();
     let hub = host.scheduler.hub();
-    let mut messages = host.scheduler.conversation(&name.0, after, limit + 1).await?;
+    let mut messages = host.scheduler.conversation(&viewer, &name.0, after, limit + 1).await?;
     let more = messages.len() > limit;
     messages.truncate(limit);
     let next = messages.last().filter(|_| more).map(|message| message.ticket.to_string());
     let mut jobs: Vec<Arc<Job>> = Vec::new();
     if expand {
-        jobs.extend(state.jobs_of(&name.0).take(JOBS).cloned());
+        jobs.extend(state.jobs_of(&name.0).filter(|job| viewer.sees_job(job)).take(JOBS).cloned());
         let ended: Vec<JobId> = messages.iter().filter_map(reporter).filter(|id| state.job(*id).is_none()).collect();
-        let ended = host.scheduler.jobs_by_id(&ended).await?.into_iter();
+        let ended = host.scheduler.jobs_by_id(&viewer, &ended).await?.into_iter();
         // What has been retried since that state is told after the cursor.
         jobs.extend(ended.filter(|job| job.status.ended()).map(Arc::new));
         jobs.sort_by_key(|job| job.ticket);
@@ -109,8 +112,8 @@ fn reporter(message: &Message) -> Option<JobId> {
     serde_json::from_value(id.clone()).ok()
 }
 
-async fn read(host: &Host, id: MessageId) -> Result<wire::Message, Problem> {
-    let message = host.scheduler.message(id).await?.ok_or(Refusal::NoMessage(id))?;
+async fn read(host: &Host, viewer: &Viewer, id: MessageId) -> Result<wire::Message, Problem> {
+    let message = host.scheduler.message(viewer, id).await?.ok_or(Refusal::NoMessage(id))?;
     Ok(host.show(&host.scheduler.state()).message(&message))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_core::{Actor, Command, Device};
+use easel_core::{Actor, Command, Device, Viewer};
 use easel_wire::{Devices, Pausing};
 use tokio::time::timeout;
 
@@ -19,13 +19,14 @@ const REASON: usize = 500;
 /// How long a request waits for memory to be freed.
 const UNLOAD: Duration = Duration::from_secs(90);
 
-pub(super) async fn queue(host: Arc<Host>, _: Actor) -> Answer {
-    Ok(reply::json(&host.show(&host.scheduler.state()).queue(Show::job)))
+pub(super) async fn queue(host: Arc<Host>, actor: Actor) -> Answer {
+    Ok(reply::json(&host.show(&host.scheduler.state()).queue(&actor.viewer(), Show::job)))
 }
 
-pub(super) async fn devices(host: Arc<Host>, _: Actor) -> Answer {
+pub(super) async fn devices(host: Arc<Host>, actor: Actor) -> Answer {
     let state = host.scheduler.state();
-    let devices = state.devices().map(|device| host.show(&state).device(device)).collect();
+    let viewer = actor.viewer();
+    let devices = state.devices().map(|device| host.show(&state).device(&viewer, device)).collect();
     Ok(reply::json(&Devices { devices }))
 }
 
@@ -42,17 +43,20 @@ pub(super) async fn resume(host: Arc<Host>, actor: Actor) -> Answer {
 
 pub(super) async fn pause_device(host: Arc<Host>, actor: Actor, name: Segment, body: Body) -> Answer {
     let (reason, unload) = wish(body)?;
+    let viewer = actor.viewer();
     host.scheduler.ask(actor, Command::PauseDevice { device: name.0.clone(), reason, unload }).await?;
-    device(&host, &name.0)
+    device(&host, &viewer, &name.0)
 }
 
 pub(super) async fn resume_device(host: Arc<Host>, actor: Actor, name: Segment) -> Answer {
+    let viewer = actor.viewer();
     host.scheduler.ask(actor, Command::ResumeDevice { device: name.0.clone() }).await?;
-    device(&host, &name.0)
+    device(&host, &viewer, &name.0)
 }
 
 /// Answers when the memory is free. While a job runs, that would be too long for a request: it is told to pause first.
-pub(super) async fn unload(host: Arc<Host>, _: Actor, name: Segment) -> Answer {
+pub(super) async fn unload(host: Arc<Host>, actor: Actor, name: Segment) -> Answer {
+    actor.operates("free a device's memory")?;
     let free = host.scheduler.state().device(&name.0).is_none_or(Device::free);
     if !free {
         let detail = format!(
@@ -62,17 +66,17 @@ pub(super) async fn unload(host: Arc<Host>, _: Actor, name: Segment) -> Answer {
         return Err(Problem::conflict(detail));
     }
     match timeout(UNLOAD, host.devices.unload(&name.0)).await {
-        Ok(Ok(())) => device(&host, &name.0),
+        Ok(Ok(())) => device(&host, &actor.viewer(), &name.0),
         Ok(Err(error @ UnloadError::NoDevice(_))) => Err(Problem::not_found(error.to_string())),
         Ok(Err(error @ (UnloadError::NotNow(_) | UnloadError::Failed(_)))) => Err(Problem::conflict(error.to_string())),
         Err(_) => Err(Problem::conflict(format!("{} is busy with something else: pause it first", name.0))),
     }
 }
 
-fn device(host: &Host, name: &str) -> Answer {
+fn device(host: &Host, viewer: &Viewer, name: &str) -> Answer {
     let state = host.scheduler.state();
     let device = state.device(name).ok_or_else(|| Problem::not_found(format!("there is no device {name}")))?;
-    Ok(reply::json(&host.show(&state).device(device)))
+    Ok(reply::json(&host.show(&state).device(viewer, device)))
 }
 
 /// Why to pause, and whether to free the memory.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{Actor, Command, Job, JobId, Party, Refusal, Reply, json};
+use easel_core::{Actor, Command, Job, JobId, Party, Refusal, Reply, Viewer, json};
 use easel_wire::NewInput;
 use serde_json::Value;
 use warp::http::HeaderMap;
@@ -52,7 +52,7 @@ pub(super) async fn made_before(
     document: &Document,
 ) -> Result<Option<Arc<Job>>, Problem> {
     let Some(used) = host.scheduler.key(party, stored).await? else { return Ok(None) };
-    let job = host.scheduler.job(used.job).await?.filter(|_| used.digest == document.digest());
+    let job = host.scheduler.job(&Viewer::Everything, used.job).await?.filter(|_| used.digest == document.digest());
     job.map(Some).ok_or_else(|| Refusal::KeyReused(key.to_owned()).into())
 }
 

@@ -16,7 +16,7 @@ const PROTOCOL: &str = "easel.v1";
 
 pub(super) async fn upgrade(
     host: Arc<Host>,
-    _: Actor,
+    actor: Actor,
     query: Query,
     headers: HeaderMap,
     asked: Asked,
@@ -24,7 +24,7 @@ pub(super) async fn upgrade(
     crowds: Arc<socket::Crowds>,
 ) -> Answer {
     let handshake = asked.handshake(&headers)?;
-    let query = socket::Query::parse(query.pairs()).map_err(|rule| Problem::invalid("query", rule))?;
+    let query = socket::Query::parse(actor.viewer(), query.pairs()).map_err(|rule| Problem::invalid("query", rule))?;
     let asked = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|names| names.to_str().ok());
     let ours = asked.flat_map(|names| names.split(',')).any(|name| name.trim() == PROTOCOL);
     let place = held.seat.places().socket().map_err(|most| {

@@ -1,7 +1,7 @@
 //! Who may do what: each row of the table, for each kind of actor, at each kind of thing.
 
 use easel_core::command::NewMessage;
-use easel_core::{Actor, MessageId, MoveTo, Role, Viewer, Which};
+use easel_core::{Actor, Event, MessageId, MoveTo, Role, Viewer, Which};
 
 use super::*;
 
@@ -172,6 +172,39 @@ fn what_all_share_is_the_operators() {
                 _ => assert!(matches!(answer, Err(Refusal::NotAllowed { .. })), "{actor:?}: {command:?}: {answer:?}"),
             }
         }
+    }
+}
+
+#[test]
+fn only_operators_do_with_devices_what_no_command_says() {
+    for (actor, _) in everybody() {
+        assert_eq!(actor.operates("free memory").is_ok(), actor.role == Role::Operator, "{actor:?}");
+    }
+}
+
+#[test]
+fn everybody_sees_what_is_theirs_and_what_stops_all() {
+    let batch = house();
+    let whose = |event: &Event| match &event.body {
+        Body::Job { job, .. } => Some((job.owner.clone(), job.user.clone())),
+        Body::Message { owner, user, .. } => Some((owner.clone(), user.clone())),
+        _ => None,
+    };
+    let mut paused = house();
+    paused.ask(pause_queue(None)).unwrap();
+    paused.ask(pause_device("gpu0", None)).unwrap();
+    paused.ask(hold("paint", "away")).unwrap();
+    for (actor, sees) in everybody() {
+        let viewer = actor.viewer();
+        let seen: Vec<_> =
+            batch.draft.events.iter().filter(|event| viewer.sees_event(event)).filter_map(whose).collect();
+        let all = [("ann", None), ("ben", None), ("ben", Some("cat"))];
+        for ((owner, user), sees) in all.into_iter().zip(sees) {
+            let theirs = seen.iter().filter(|of| (of.0.as_str(), of.1.as_deref()) == (owner, user)).count();
+            assert_eq!(theirs, if sees { 3 } else { 0 }, "{actor:?} of {owner} {user:?}");
+        }
+        let news = &paused.draft.events[batch.draft.events.len()..];
+        assert_eq!((news.len(), news.iter().all(|event| viewer.sees_event(event))), (3, true));
     }
 }
 

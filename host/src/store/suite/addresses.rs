@@ -29,7 +29,7 @@ const ROWS: &str = r#"
 "#;
 
 /// The message as it has always been shown.
-const SHOWN: &str = r#"{"content":"…","conversation_id":"c1","created_at":"1970-01-01T00:00:00.000001Z","extra_metadata":{"artifacts":[{"height":null,"mime":"text/plain","name":"0.txt","sha256":"abc","size":5,"url":"/v1/jobs/22222222-2222-4222-8222-222222222222/artifacts/0.txt","width":null}],"error":null,"job_id":"22222222-2222-4222-8222-222222222222","mine":1.10,"progress":100,"queue_position":0,"status":"complete"},"id":"11111111-1111-4111-8111-111111111111","owner":"local","role":"assistant","seq":9,"updated_at":"1970-01-01T00:00:00.000002Z"}"#;
+const SHOWN: &str = r#"{"content":"…","conversation_id":"c1","created_at":"1970-01-01T00:00:00.000001Z","extra_metadata":{"artifacts":[{"height":null,"mime":"text/plain","name":"0.txt","sha256":"abc","size":5,"url":"/v1/jobs/22222222-2222-4222-8222-222222222222/artifacts/0.txt","width":null}],"error":null,"job_id":"22222222-2222-4222-8222-222222222222","mine":1.10,"progress":100,"queue_position":0,"status":"complete"},"id":"11111111-1111-4111-8111-111111111111","owner":"local","role":"assistant","seq":9,"updated_at":"1970-01-01T00:00:00.000002Z","user":null}"#;
 
 /// A message as a client reads it, and as the newest event has it.
 async fn shown(bench: &Bench, id: MessageId) -> (String, String) {

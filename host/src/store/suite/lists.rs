@@ -43,6 +43,39 @@ suite! {
         assert_eq!(page(&since, None, 5, 10).await.0, [5, 4, 3, 2]);
     }
 
+    a_viewer_is_given_the_jobs_and_conversations_that_it_sees: |bench| {
+        let cat = Party { owner: "ben".into(), user: Some("cat".into()) };
+        for party in [Party::of("ann"), Party::of("ben"), cat.clone()] {
+            bench.submit(NewJob { party: party.clone(), ..new_job() }).await;
+            let new = NewMessage {
+                id: MessageId(Uuid::now_v7()),
+                conversation_id: "c1".into(),
+                role: "user".into(),
+                content: party.user.clone().unwrap_or_else(|| party.owner.clone()),
+                extra_metadata: Default::default(),
+                party,
+            };
+            bench.batch(vec![Command::CreateMessage(Box::new(new))]).await;
+        }
+        for (viewer, expected) in [
+            (Viewer::Everything, vec!["ann", "ben", "cat"]),
+            (Viewer::Owner("ben".into()), vec!["ben", "cat"]),
+            (Viewer::Party(Party::of("ben")), vec!["ben"]),
+            (Viewer::Party(cat), vec!["cat"]),
+            (Viewer::Party(Party::of("dot")), vec![]),
+        ] {
+            let filter = JobFilter { viewer: viewer.clone(), ..Default::default() };
+            let (jobs, _) = bench.store.page(&filter, None, bench.state.ticket, 10).await.unwrap();
+            let whose = |job: Job| job.user.unwrap_or(job.owner);
+            assert_eq!(jobs.into_iter().rev().map(whose).collect::<Vec<_>>(), expected, "{viewer:?}");
+            let messages = bench.store.conversation(&viewer, "c1", 0, 10).await.unwrap();
+            assert_eq!(messages.into_iter().map(|message| message.content).collect::<Vec<_>>(), expected, "{viewer:?}");
+            let (conversations, next) = bench.store.conversations(&viewer, None, 10).await.unwrap();
+            let counts: Vec<_> = conversations.into_iter().map(|found| found.count as usize).collect();
+            assert_eq!((counts.iter().sum::<usize>(), next), (expected.len(), None), "{viewer:?}");
+        }
+    }
+
     a_list_since_a_time_ends_where_no_older_job_can_be: |bench| {
         bench.submit(new_job()).await;
         let later = JobFilter { since: Some(i64::MAX / 2), ..Default::default() };
@@ -67,8 +100,8 @@ suite! {
 
     conversations_are_listed_by_their_newest_message: |bench| {
         for _ in 0..3 { bench.message(json!({})).await; }
-        let (found, next) = bench.store.conversations(None, 10).await.unwrap();
+        let (found, next) = bench.store.conversations(&Viewer::Everything, None, 10).await.unwrap();
         assert_eq!((found.iter().map(|found| (&*found.id, found.count)).collect::<Vec<_>>(), next), (vec![("c1", 3)], None));
-        assert_eq!(bench.store.conversations(Some(3), 10).await.unwrap().0, [], "its newest message is the third");
+        assert_eq!(bench.store.conversations(&Viewer::Everything, Some(3), 10).await.unwrap().0, [], "its newest message is the third");
     }
 }

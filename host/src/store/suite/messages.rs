@@ -33,9 +33,9 @@ suite! {
 
     a_conversation_is_read_in_order_and_paged: |bench| {
         for n in 0..3 { bench.message(json!({"n": n})).await; }
-        let first = bench.store.conversation("c1", 0, 2).await.unwrap();
+        let first = bench.store.conversation(&Viewer::Everything, "c1", 0, 2).await.unwrap();
         assert_eq!(first.iter().map(|message| message.ticket).collect::<Vec<_>>(), [1, 2]);
-        let rest = bench.store.conversation("c1", 2, 2).await.unwrap();
+        let rest = bench.store.conversation(&Viewer::Everything, "c1", 2, 2).await.unwrap();
         assert_eq!(rest.iter().map(|message| message.extra_metadata["n"].clone()).collect::<Vec<_>>(), [json!(2)]);
     }
 

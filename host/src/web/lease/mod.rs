@@ -82,7 +82,7 @@ async fn come_back(host: &Host, actor: &Actor, device: &str, id: &str, key: &str
     let is_theirs = |job: &Arc<Job>| {
         job.party() == actor.party && (job.backend.as_str(), job.key.as_deref()) == (backend.as_str(), Some(key))
     };
-    let job = host.scheduler.job(id).await?.filter(is_theirs).ok_or_else(gone)?;
+    let job = host.scheduler.job(&actor.viewer(), id).await?.filter(is_theirs).ok_or_else(gone)?;
     Ok(host.holders.attend(job))
 }
 

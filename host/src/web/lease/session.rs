@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use easel_core::Job;
+use easel_core::{Job, Viewer};
 use easel_wire::{self as wire, HolderFrame, LeaseFrame, LeaseReason, Report};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, timeout};
@@ -107,7 +107,8 @@ impl Session {
     /// What the holder does not know yet, and whether that is the last of it.
     async fn news(&mut self) -> Result<(Vec<LeaseFrame>, bool), StoreError> {
         let id = self.attendance.job().id;
-        let Some(job) = self.host.scheduler.job(id).await? else {
+        // Its own: it came with the key.
+        let Some(job) = self.host.scheduler.job(&Viewer::Everything, id).await? else {
             return Ok((vec![error("the job of this lease was deleted")], true));
         };
         if job.status.ended() {

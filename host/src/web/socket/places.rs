@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State, Status, Timestamp};
+use easel_core::{Job, JobId, State, Status, Timestamp, Viewer};
 use tokio::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::frames;
-use super::scope::{Filter, Scope};
+use super::scope::{Filter, Follows, Scope};
 use crate::events::Hub;
 use crate::time;
 
@@ -142,15 +142,23 @@ fn newer(lines: &[Line], look: u64, seq: u64) -> Vec<Utf8Bytes> {
 
 /// The waiting jobs of a device that a scope holds, in line order: of everything, the head of the line.
 fn followed(scope: &Scope, state: &State, device: &str) -> Vec<Arc<Job>> {
-    match scope {
-        Scope::Everything => state.line(device, PLACES),
-        Scope::Only(filters) => named(filters, state, device),
+    match &scope.follows {
+        Follows::Everything if scope.viewer == Viewer::Everything => state.line(device, PLACES),
+        Follows::Everything => own(state, device, &scope.viewer),
+        Follows::Only(filters) => named(filters, state, device, &scope.viewer),
     }
 }
 
-fn named(filters: &BTreeSet<Filter>, state: &State, device: &str) -> Vec<Arc<Job>> {
+/// The first waiting jobs of a device that somebody sees who does not see all.
+fn own(state: &State, device: &str, viewer: &Viewer) -> Vec<Arc<Job>> {
     let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);
-    let waits = |job: &&Arc<Job>| job.status == Status::Queued && here(job);
+    let waits = |job: &&Arc<Job>| job.status == Status::Queued && viewer.sees_job(job) && here(job);
+    in_line(state, state.jobs().filter(waits).take(LOOKED_AT).cloned().collect())
+}
+
+fn named(filters: &BTreeSet<Filter>, state: &State, device: &str, viewer: &Viewer) -> Vec<Arc<Job>> {
+    let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);
+    let waits = |job: &&Arc<Job>| job.status == Status::Queued && viewer.sees_job(job) && here(job);
     let mut jobs: Vec<Arc<Job>> = Vec::new();
     for filter in filters {
         match filter {
@@ -159,6 +167,11 @@ fn named(filters: &BTreeSet<Filter>, state: &State, device: &str) -> Vec<Arc<Job
             Filter::Batch(id) => jobs.extend(state.jobs_of_batch(*id).filter(waits).cloned()),
         }
     }
+    in_line(state, jobs)
+}
+
+/// The first of them, each once.
+fn in_line(state: &State, mut jobs: Vec<Arc<Job>>) -> Vec<Arc<Job>> {
     jobs.sort_by_key(|job| state.position(job));
     jobs.dedup_by_key(|job| job.id);
     jobs.truncate(PLACES);

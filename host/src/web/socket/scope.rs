@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use easel_core::{BatchId, Body, Event, Job, JobId};
+use easel_core::{BatchId, Body, Event, Job, JobId, Viewer};
 use easel_wire as wire;
 use uuid::Uuid;
 
@@ -48,59 +48,76 @@ impl Filter {
     }
 }
 
-/// What a client follows.
+/// What a client follows, of what it sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
-    /// All that it may see.
+pub(super) struct Scope {
+    pub(super) viewer: Viewer,
+    pub(super) follows: Follows,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Follows {
+    /// All that it sees.
     Everything,
     /// What any of these names; none of them, nothing.
     Only(BTreeSet<Filter>),
 }
 
 impl Scope {
+    pub(super) fn everything(viewer: Viewer) -> Self {
+        Self { viewer, follows: Follows::Everything }
+    }
+
+    /// The same viewer, with one filter.
+    pub(super) fn only(&self, filter: Filter) -> Self {
+        Self { viewer: self.viewer.clone(), follows: Follows::Only([filter].into()) }
+    }
+
     pub(super) fn holds_job(&self, job: &Job) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Only(filters) => filters.iter().any(|filter| filter.holds_job(job)),
-        }
+        self.viewer.sees_job(job)
+            && match &self.follows {
+                Follows::Everything => true,
+                Follows::Only(filters) => filters.iter().any(|filter| filter.holds_job(job)),
+            }
     }
 
     pub(super) fn holds(&self, event: &Event) -> bool {
-        match (self, &event.body) {
-            (Self::Everything, _) => true,
-            (_, Body::Job { job, .. }) => self.holds_job(job),
-            (Self::Only(filters), Body::Message { conversation_id, .. }) => {
-                filters.iter().any(|filter| matches!(filter, Filter::Conversation(id) if id == conversation_id))
+        self.viewer.sees_event(event)
+            && match (&self.follows, &event.body) {
+                (Follows::Everything, _) => true,
+                (_, Body::Job { job, .. }) => self.holds_job(job),
+                (Follows::Only(filters), Body::Message { conversation_id, .. }) => {
+                    filters.iter().any(|filter| matches!(filter, Filter::Conversation(id) if id == conversation_id))
+                }
+                // What stops everybody is told to everybody.
+                (
+                    Follows::Only(filters),
+                    Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. } | Body::Binding { .. },
+                ) => !filters.is_empty(),
             }
-            // What stops everybody is told to everybody.
-            (
-                Self::Only(filters),
-                Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. } | Body::Binding { .. },
-            ) => !filters.is_empty(),
-        }
     }
 
     /// Whether there are not `most` filters yet, or this is one of them.
     pub(super) fn has_room_for(&self, filter: &Filter, most: usize) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Only(filters) => filters.len() < most || filters.contains(filter),
+        match &self.follows {
+            Follows::Everything => true,
+            Follows::Only(filters) => filters.len() < most || filters.contains(filter),
         }
     }
 
     pub(super) fn add(&mut self, filter: Filter) {
-        match self {
-            Self::Everything => *self = Self::Only([filter].into()),
-            Self::Only(filters) => {
+        match &mut self.follows {
+            Follows::Everything => self.follows = Follows::Only([filter].into()),
+            Follows::Only(filters) => {
                 filters.insert(filter);
             }
         }
     }
 
     pub(super) fn remove(&mut self, filter: &Filter) {
-        match self {
-            Self::Everything => *self = Self::Only(BTreeSet::new()),
-            Self::Only(filters) => {
+        match &mut self.follows {
+            Follows::Everything => self.follows = Follows::Only(BTreeSet::new()),
+            Follows::Only(filters) => {
                 filters.remove(filter);
             }
         }
@@ -116,8 +133,8 @@ pub(in crate::web) struct Query {
 
 impl Query {
     /// Reads the pairs of a query string. The error names the pair.
-    pub(in crate::web) fn parse(pairs: &[(String, String)]) -> Result<Self, String> {
-        let mut query = Self { since: None, scope: Scope::Everything };
+    pub(in crate::web) fn parse(viewer: Viewer, pairs: &[(String, String)]) -> Result<Self, String> {
+        let mut query = Self { since: None, scope: Scope::everything(viewer) };
         for (key, value) in pairs {
             if key == "since" {
                 query.since = Some(value.clone());
@@ -135,14 +152,14 @@ mod tests {
 
     #[test]
     fn filters_add_up_and_the_last_that_goes_leaves_nothing() {
-        let mut scope = Scope::Everything;
+        let mut scope = Scope::everything(Viewer::Everything);
         let (a, b) = (Filter::Conversation("a".into()), Filter::Conversation("b".into()));
         scope.add(a.clone());
         scope.add(b.clone());
-        assert_eq!(scope, Scope::Only([a.clone(), b.clone()].into()));
+        assert_eq!(scope.follows, Follows::Only([a.clone(), b.clone()].into()));
         scope.remove(&a);
         scope.remove(&b);
-        assert_eq!(scope, Scope::Only(BTreeSet::new()));
+        assert_eq!(scope.follows, Follows::Only(BTreeSet::new()));
     }
 
     #[test]

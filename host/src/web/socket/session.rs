@@ -119,7 +119,7 @@ impl Session {
         let Some((reference, filter, follow)) = self.wishes.front().cloned() else { return Ok(None) };
         let mut frames = vec![frames::subscribed(&reference)];
         if follow {
-            let (state, scope) = (self.scheduler().state(), Scope::Only([filter.clone()].into()));
+            let (state, scope) = (self.scheduler().state(), self.scope.only(filter.clone()));
             frames.push(snapshot::frame(&self.host, &state, &scope, self.seq).await?);
             self.scope.add(filter);
         } else {

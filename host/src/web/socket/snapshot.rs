@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State, Status};
+use easel_core::{Job, JobId, State, Status, Viewer};
 use easel_wire as wire;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::places::LOOKED_AT;
-use super::scope::{Filter, Scope};
+use super::scope::{Filter, Follows, Scope};
 use crate::events::Cursor;
 use crate::scheduler::Scheduler;
 use crate::show::{self, Show};
@@ -20,27 +20,29 @@ const LIMIT: usize = 500;
 /// The snapshot frame of `scope` as of `state`; `seq` is the event to go on from, which is never later than that.
 pub(super) async fn frame(host: &Host, state: &State, scope: &Scope, seq: u64) -> Result<Utf8Bytes, StoreError> {
     let scheduler = &host.scheduler;
-    let (jobs, truncated) = match scope {
-        Scope::Everything => everything(state),
-        Scope::Only(filters) => {
+    let viewer = &scope.viewer;
+    let (jobs, truncated) = match &scope.follows {
+        Follows::Everything if *viewer == Viewer::Everything => everything(state),
+        Follows::Everything => own(state, viewer),
+        Follows::Only(filters) => {
             let mut jobs = Vec::new();
             for filter in filters {
-                jobs.extend(named(scheduler, state, filter).await?);
+                jobs.extend(named(scheduler, state, viewer, filter).await?);
             }
             in_line_order(state, jobs)
         }
     };
     let cursor = Cursor { log: scheduler.hub().log(), seq }.to_string();
-    let scope = match scope {
-        Scope::Everything => None,
-        Scope::Only(filters) => Some(match Vec::from_iter(filters).as_slice() {
+    let scope = match &scope.follows {
+        Follows::Everything => None,
+        Follows::Only(filters) => Some(match Vec::from_iter(filters).as_slice() {
             [filter] => wire::Scope::One(filter.view()),
             filters => wire::Scope::Many(filters.iter().map(|filter| filter.view()).collect()),
         }),
     };
     let shown = host.show(state);
     let jobs = jobs.iter().map(|job| shown.job_without_params(job)).collect();
-    let queue = shown.queue(Show::job_without_params);
+    let queue = shown.queue(viewer, Show::job_without_params);
     let frame = wire::Frame::Snapshot(Box::new(wire::Snapshot { scope, cursor, queue, jobs, truncated }));
     Ok(show::text(&frame).into())
 }
@@ -65,18 +67,29 @@ fn everything(state: &State) -> (Vec<Arc<Job>>, bool) {
     (jobs, truncated)
 }
 
-async fn named(scheduler: &Scheduler, state: &State, filter: &Filter) -> Result<Vec<Arc<Job>>, StoreError> {
+/// What somebody sees who does not see all: the oldest of it.
+fn own(state: &State, viewer: &Viewer) -> (Vec<Arc<Job>>, bool) {
+    in_line_order(state, state.jobs().filter(|job| viewer.sees_job(job)).take(LOOKED_AT).cloned().collect())
+}
+
+async fn named(
+    scheduler: &Scheduler,
+    state: &State,
+    viewer: &Viewer,
+    filter: &Filter,
+) -> Result<Vec<Arc<Job>>, StoreError> {
+    let seen = |job: &&Arc<Job>| viewer.sees_job(job);
     Ok(match filter {
-        Filter::Conversation(id) => state.jobs_of(id).take(LOOKED_AT).cloned().collect(),
+        Filter::Conversation(id) => state.jobs_of(id).filter(seen).take(LOOKED_AT).cloned().collect(),
         Filter::Job(id) => match state.job(*id) {
-            Some(job) => vec![job.clone()],
-            None => scheduler.job(*id).await?.into_iter().filter(|job| job.status.ended()).collect(),
+            Some(job) => Some(job).filter(seen).into_iter().cloned().collect(),
+            None => scheduler.job(viewer, *id).await?.into_iter().filter(|job| job.status.ended()).collect(),
         },
         Filter::Batch(id) => {
-            let mut jobs: Vec<Arc<Job>> = state.jobs_of_batch(*id).cloned().collect();
-            let ids = scheduler.batch(*id).await?.unwrap_or_default();
+            let mut jobs: Vec<Arc<Job>> = state.jobs_of_batch(*id).filter(seen).cloned().collect();
+            let ids = scheduler.batch(viewer, *id).await?.unwrap_or_default();
             let ended: Vec<JobId> = ids.into_iter().filter(|id| state.job(*id).is_none()).collect();
-            let ended = scheduler.jobs_by_id(&ended).await?.into_iter();
+            let ended = scheduler.jobs_by_id(viewer, &ended).await?.into_iter();
             // What has been retried since that state is told after the cursor.
             jobs.extend(ended.filter(|job| job.status.ended()).map(Arc::new));
             jobs

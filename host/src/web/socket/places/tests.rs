@@ -2,7 +2,7 @@ use easel_core::command::NewJob;
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
-use easel_core::{Actor, Cold, Command, Device, Draft, Json, Party, Retention, decide};
+use easel_core::{Actor, Cold, Command, Device, Draft, Json, Party, Retention, Viewer, decide};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ const LATER: Duration = Duration::from_secs(60);
 fn clients_that_were_told_the_same_are_told_the_same_frames() {
     let (state, hub, mut places) = (line(), Hub::new("log".into(), 0), Places::default());
     let now = Instant::now();
-    let mut step = |told, now| places.step(told, &Scope::Everything, (&state, &hub), false, now);
+    let mut step = |told, now| places.step(told, &Scope::everything(Viewer::Everything), (&state, &hub), false, now);
     let [first, second] = [(); 2].map(|()| step((0, 0), now));
     assert_eq!(told_now(&first), [(id(1), 1), (id(2), 2), (id(3), 3)]);
     assert!(std::ptr::eq(first.frames[0].as_str(), second.frames[0].as_str()), "made once");
@@ -73,9 +73,9 @@ fn clients_that_were_told_the_same_are_told_the_same_frames() {
 fn each_is_told_what_is_new_since_it_was_told() {
     let (state, hub, mut places) = (line(), Hub::new("log".into(), 0), Places::default());
     let now = Instant::now();
-    let old = places.step((0, 0), &Scope::Everything, (&state, &hub), false, now).told;
+    let old = places.step((0, 0), &Scope::everything(Viewer::Everything), (&state, &hub), false, now).told;
     let state = without_the_first(state);
-    let mut step = |told, now| places.step(told, &Scope::Everything, (&state, &hub), false, now);
+    let mut step = |told, now| places.step(told, &Scope::everything(Viewer::Everything), (&state, &hub), false, now);
 
     let moved = step(old, now + LATER);
     assert_eq!(told_now(&moved), [(id(2), 1), (id(3), 2)]);
@@ -87,15 +87,15 @@ fn each_is_told_what_is_new_since_it_was_told() {
 fn nobody_is_told_places_as_of_an_event_before_those_that_it_knows() {
     let (state, hub, mut places) = (line(), Hub::new("log".into(), 0), Places::default());
     let now = Instant::now();
-    places.step((0, 0), &Scope::Everything, (&state, &hub), false, now);
+    places.step((0, 0), &Scope::everything(Viewer::Everything), (&state, &hub), false, now);
     places.not_before = Some(now + LATER);
     let state = without_the_first(state);
     let knows = (0, state.seq);
 
-    let early = places.step(knows, &Scope::Everything, (&state, &hub), false, now);
+    let early = places.step(knows, &Scope::everything(Viewer::Everything), (&state, &hub), false, now);
     assert_eq!((told_now(&early), early.again), (vec![], now + LATER));
 
-    let later = places.step(knows, &Scope::Everything, (&state, &hub), false, early.again);
+    let later = places.step(knows, &Scope::everything(Viewer::Everything), (&state, &hub), false, early.again);
     assert_eq!(told_now(&later), [(id(2), 1), (id(3), 2)]);
 }
 
@@ -105,7 +105,27 @@ fn expectations_are_looked_at_again_after_a_while() {
     let now = Instant::now();
     for (after, looked) in [(Duration::ZERO, true), (EXPECTED / 2, false), (EXPECTED, true)] {
         places.expected_at = places.expected_at.filter(|_| after > Duration::ZERO);
-        places.step((0, 0), &Scope::Everything, (&state, &hub), true, now + after);
+        places.step((0, 0), &Scope::everything(Viewer::Everything), (&state, &hub), true, now + after);
         assert_eq!(places.expected_at == Some(now + after), looked, "after {after:?}");
     }
+}
+
+#[test]
+fn one_who_does_not_see_all_is_told_the_places_of_what_it_sees() {
+    let (mut state, hub, now) = (line(), Hub::new("log".into(), 0), Instant::now());
+    let ann = Party::of("ann");
+    for number in [4, 5] {
+        let new = NewJob::new(id(number), "stub".into(), ann.clone(), Json::null());
+        state = after(state, Command::Submit(Box::new(new)));
+    }
+    let told = |follows: Option<Filter>, viewer: Viewer| {
+        let mut scope = Scope::everything(viewer);
+        follows.into_iter().for_each(|filter| scope.add(filter));
+        told_now(&Places::default().step((0, 0), &scope, (&state, &hub), false, now))
+    };
+    // They take turns.
+    assert_eq!(told(None, Viewer::Party(ann.clone())), [(id(4), 2), (id(5), 4)]);
+    assert_eq!(told(None, Viewer::Owner("local".into())), [(id(1), 1), (id(2), 3), (id(3), 5)]);
+    assert_eq!(told(Some(Filter::Job(id(4))), Viewer::Party(ann.clone())), [(id(4), 2)]);
+    assert_eq!(told(Some(Filter::Job(id(1))), Viewer::Party(ann)), []);
 }

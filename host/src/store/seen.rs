@@ -1,0 +1,26 @@
+//! What of a table somebody sees, as a condition of a query.
+
+use easel_core::{Party, Viewer};
+
+/// A condition on rows that have an `owner` and a `user`, to stand behind others, and the values that it names.
+pub(super) struct Seen {
+    /// Begins with `AND`, or is empty.
+    pub(super) sql: &'static str,
+    pub(super) owner: Option<String>,
+    pub(super) user: Option<String>,
+}
+
+impl Seen {
+    pub(super) fn by(viewer: &Viewer) -> Self {
+        match viewer {
+            Viewer::Everything => Self { sql: "", owner: None, user: None },
+            Viewer::Owner(owner) => Self { sql: "AND owner = $owner", owner: Some(owner.clone()), user: None },
+            Viewer::Party(Party { owner, user: None }) => {
+                Self { sql: "AND owner = $owner AND (user ?? NONE) = NONE", owner: Some(owner.clone()), user: None }
+            }
+            Viewer::Party(Party { owner, user }) => {
+                Self { sql: "AND owner = $owner AND user = $user", owner: Some(owner.clone()), user: user.clone() }
+            }
+        }
+    }
+}
