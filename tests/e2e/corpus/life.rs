@@ -118,7 +118,7 @@ async fn one_job(teller: &Teller<'_>) -> (String, Value) {
     teller.api.until(&id, "complete").await;
     let path = format!("/v1/jobs/{}", text(&id));
     teller.send(Method::POST, "/v1/jobs", &key, body.to_string()).await;
-    teller.send(Method::POST, "/v1/jobs", &key, json!({"params": {}}).to_string()).await;
+    teller.send(Method::POST, "/v1/jobs", &key, json!({"params": {}, "user": "ann"}).to_string()).await;
     for more in ["", "/log", "/preview", "/artifacts/nothing.png"] {
         teller.get(&format!("{path}{more}")).await;
     }
