@@ -34,7 +34,7 @@ pub enum Purpose {
     /// Jobs are cancelled.
     Cancel {
         /// Which.
-        which: Which,
+        which: Box<Which>,
         /// Those that have arrived later are spared.
         until: Ticket,
     },

@@ -34,7 +34,7 @@ pub(super) fn cancel_many(
         return Err(Refusal::TooMany { what, most: LONGEST });
     }
     let (id, until, before) = (draft.state.next_intent(), draft.state.ticket, draft.events.len());
-    draft.intend(Intent { id, purpose: Purpose::Cancel { which, until }, by: Some(by), after: 0 });
+    draft.intend(Intent { id, purpose: Purpose::Cancel { which: Box::new(which), until }, by: Some(by), after: 0 });
     work(draft, limits, now);
     let cancels = |body: &Body| matches!(body, Body::Job { event: Transition::Cancelled | Transition::Cancelling, .. });
     let jobs = draft.events.iter().skip(before).filter(|event| cancels(&event.body)).count();

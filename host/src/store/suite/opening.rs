@@ -11,7 +11,8 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
     bench.run_one().await;
     bench.batch(vec![Command::PauseQueue { reason: Some("maintenance".into()), unload: true }]).await;
     let which = easel_core::Which { owners: vec!["nobody".into()], ..Default::default() };
-    let intent = Intent { id: 7, purpose: easel_core::Purpose::Cancel { which, until: 1 }, by: None, after: 0 };
+    let intent =
+        Intent { id: 7, purpose: easel_core::Purpose::Cancel { which: Box::new(which), until: 1 }, by: None, after: 0 };
     let mut draft = Draft::new(bench.state.clone(), Cold::default());
     draft.changes.push(easel_core::Change::Intent(intent.clone()));
     bench.commits += 1;

@@ -91,7 +91,7 @@ impl Naive {
 
     pub(super) fn cancel_many(&mut self, which: Which, by: String) -> Reply {
         let (until, before) = (self.rows.ticket, self.rows.events.len());
-        let id = self.intend(Purpose::Cancel { which, until }, Some(by));
+        let id = self.intend(Purpose::Cancel { which: Box::new(which), until }, Some(by));
         self.work();
         let cancels =
             |body: &Body| matches!(body, Body::Job { event: Transition::Cancelled | Transition::Cancelling, .. });
