@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # A rustc that can build the plugins; the script gets one where it is missing.
 GUESTS = EASEL_GUEST_RUSTC="$$(sh scripts/wasm-target.sh)"
 
-.PHONY: serve test lint bench load install-target test-engine mutants
+.PHONY: serve test lint audit bench load install-target test-engine mutants
 
 ## Build what is missing, and run the host with the embedded backends.
 serve:
@@ -23,6 +23,14 @@ lint:
 	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p easel-wire --features schema --all-targets -- -D warnings
 	cd plugins && cargo clippy --workspace --all-targets --locked --target-dir "$(TARGET)/plugins" -- -D warnings
+	$(GUESTS) && export EASEL_GUEST_RUSTC && RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+## What is depended on: advisories, licences, sources (deny.toml), and what nobody uses. Before a release and whenever a lock file has
+## changed; apart from lint, since both tools take minutes to build (cargo install --locked cargo-deny cargo-machete).
+audit:
+	cargo deny --workspace check
+	cargo deny --manifest-path plugins/Cargo.toml --config deny.toml --workspace check
+	cargo machete
 
 ## Measures what docs/performance.md shows, on the release build, and prints it (ONLY="--only enqueue" for one thing).
 bench:
