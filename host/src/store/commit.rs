@@ -4,9 +4,10 @@
 //! gives the commits their order. What is written is `script`'s.
 
 use easel_core::{Draft, Message, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::read::{events_of, messages_of, with_messages};
+use super::rows::{Writer, document};
 use super::script::Script;
 use super::{Store, StoreError};
 use crate::events::Logged;
@@ -79,10 +80,15 @@ impl Store {
         commits: u64,
         now: Timestamp,
     ) -> Result<Vec<Message>, StoreError> {
-        let writer = json!({
-            "epoch": self.epoch, "commits": commits, "seq": draft.state.seq, "ticket": draft.state.ticket,
-            "floor": draft.state.floor(), "kept": draft.state.kept(), "oldest": draft.state.oldest_event(),
-            "at": now,
+        let writer = document(&Writer {
+            epoch: self.epoch,
+            commits,
+            seq: draft.state.seq,
+            ticket: draft.state.ticket,
+            floor: draft.state.floor(),
+            kept: draft.state.kept(),
+            oldest: draft.state.oldest_event(),
+            at: Some(now),
         });
         let sql = format!(
             "BEGIN;

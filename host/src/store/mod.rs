@@ -12,6 +12,7 @@ mod list;
 mod open;
 mod place;
 mod read;
+mod rows;
 mod schema;
 mod script;
 mod seen;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use easel_core::state::Binding;
 use easel_core::{Bindings, Device, History, Intent, Job, Kept, Queue, State, Ticket, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
 use tokio::sync::RwLockReadGuard;
 
 use super::engine::{Engine, Location, Sizes};
 use super::place::Place;
+use super::rows::{Writer, document};
 use super::{StoreError, schema, stamp};
 
 /// A store that is open.
@@ -88,8 +89,8 @@ impl Store {
         };
         let number = |key: &str| writer.get(key).and_then(Value::as_u64).unwrap_or_default();
         let store = Self { engine, id: id.into(), epoch: number("epoch"), data: Arc::new(place) };
-        let kept = writer.get("kept").cloned().unwrap_or_else(|| json!(Kept::default()));
-        let kept = serde_json::from_value(kept).map_err(|error| StoreError::Row { table: "meta", error })?;
+        let kept = writer.get("kept").cloned().map(serde_json::from_value).transpose();
+        let kept = kept.map_err(|error| StoreError::Row { table: "meta", error })?.unwrap_or_default();
         let jobs = store.live_jobs(number("floor")).await?;
         let devices = store.devices().await?;
         let queue = store.queue().await?;
@@ -167,9 +168,8 @@ async fn migrate(db: &Surreal<Db>) -> Result<String, StoreError> {
 
 /// Makes this process the writer; the writer's row.
 async fn take_over(db: &Surreal<Db>) -> Result<Value, StoreError> {
-    let new = json!({
-        "epoch": 0, "commits": 0, "seq": 0, "ticket": 0, "floor": 0, "kept": Kept::default(), "oldest": 1,
-    });
+    let (epoch, commits, seq, ticket, floor) = (0, 0, 0, 0, 0);
+    let new = document(&Writer { epoch, commits, seq, ticket, floor, kept: Kept::default(), oldest: 1, at: None });
     let sql = "
         BEGIN;
         IF !record::exists(meta:writer) { CREATE meta:writer CONTENT $new };

@@ -8,7 +8,7 @@ use easel_core::{
     Remains, Ticket, Timestamp, Viewer,
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::seen::Seen;
 use super::{Store, StoreError};
@@ -183,7 +183,7 @@ impl Store {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<Remains>, StoreError> {
-        let (from, until) = (json!(after.0), json!(until.saturating_add(1)));
+        let (from, until) = (after.0, until.saturating_add(1));
         // An array that is the beginning of another one sorts before it.
         let from = match after.1 {
             Some(job) => format!("[{from}, '{job}']>"),

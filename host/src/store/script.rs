@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use easel_core::json::text_of;
-use easel_core::message::report;
-use easel_core::{BatchId, Change, Draft, Event, Job, JobId, KeyOf, Party, Remains, Timestamp};
+use easel_core::{BatchId, Change, Draft, Event, Job, JobId, KeyOf, Remains, Timestamp};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::read::key_ids;
+use super::rows::{Edit, JobRow, KeyRow, MessageRow, RemainsRow, ReportRow, document};
 
 /// Statements and the values that they name.
 #[derive(Default)]
@@ -37,9 +37,9 @@ impl Script {
     }
 
     /// A name for `value`, to stand in a statement.
-    fn bind(&mut self, value: Value) -> String {
+    fn bind(&mut self, value: &impl Serialize) -> String {
         let name = format!("v{}", self.values.len());
-        self.values.push((name.clone(), value));
+        self.values.push((name.clone(), document(value)));
         format!("${name}")
     }
 
@@ -61,28 +61,27 @@ impl Script {
         let (mut fresh, mut gone) = (Vec::new(), Vec::new());
         for (id, new) in order {
             match (last.get(&id).copied().flatten(), new) {
-                (Some(job), true) => fresh.push(row(job)),
+                (Some(job), true) => fresh.push(JobRow::of(job)),
                 (Some(job), false) => {
-                    let (id, row) = (self.bind(json!(id)), row(job));
-                    let row = self.bind(row);
+                    let (id, row) = (self.bind(&id), self.bind(&JobRow::of(job)));
                     self.sql += &format!("UPDATE type::record('job', {id}) REPLACE {row} RETURN NONE;\n");
                 }
                 // Made and deleted in one batch: there never was a row.
                 (None, true) => {}
-                (None, false) => gone.push(json!(id)),
+                (None, false) => gone.push(id),
             }
         }
         if !fresh.is_empty() {
-            let fresh = self.bind(Value::Array(fresh));
+            let fresh = self.bind(&fresh);
             self.sql += &format!("INSERT INTO job {fresh} RETURN NONE;\n");
         }
-        self.delete("job", gone);
+        self.delete("job", &gone);
     }
 
     /// Rows of a table that are to go, in one statement.
-    fn delete(&mut self, table: &str, ids: Vec<Value>) {
+    fn delete(&mut self, table: &str, ids: &[impl Serialize]) {
         if !ids.is_empty() {
-            let ids = self.bind(Value::Array(ids));
+            let ids = self.bind(&ids);
             self.sql += &format!("DELETE {ids}.map(|$id| type::record('{table}', $id)) RETURN NONE;\n");
         }
     }
@@ -102,14 +101,14 @@ impl Script {
         for (batch, jobs) in made {
             let rest = jobs.len() - left.remove(&batch).unwrap_or_default().min(jobs.len());
             if rest > 0 {
-                let (id, jobs) = (self.bind(json!(batch)), self.bind(json!(jobs)));
+                let (id, jobs) = (self.bind(&batch), self.bind(&jobs));
                 self.sql += &format!(
                     "CREATE type::record('batch', {id}) CONTENT {{ jobs: {jobs}, left: {rest} }} RETURN NONE;\n"
                 );
             }
         }
         for (batch, gone) in left {
-            let id = self.bind(json!(batch));
+            let id = self.bind(&batch);
             self.sql += &format!(
                 "UPDATE type::record('batch', {id}) SET left -= {gone} RETURN NONE;
                  DELETE type::record('batch', {id}) WHERE left <= 0 RETURN NONE;\n"
@@ -135,19 +134,15 @@ impl Script {
         let (mut fresh, mut gone) = (Vec::new(), Vec::new());
         for ((at, job), (old, new)) in rows {
             if old {
-                gone.push(json!([at, job]));
+                gone.push((at, job));
             }
             if let Some(remains) = new {
-                let mut row = document(remains);
-                if let Some(row) = row.as_object_mut() {
-                    row.insert("id".into(), json!([at, job]));
-                }
-                fresh.push(row);
+                fresh.push(RemainsRow { id: (at, job), remains });
             }
         }
-        self.delete("remains", gone);
+        self.delete("remains", &gone);
         if !fresh.is_empty() {
-            let fresh = self.bind(Value::Array(fresh));
+            let fresh = self.bind(&fresh);
             self.sql += &format!("INSERT INTO remains {fresh} RETURN NONE;\n");
         }
     }
@@ -161,8 +156,7 @@ impl Script {
             }
         }
         for (name, device) in last {
-            let (id, row) = (self.bind(json!(name)), document(device));
-            let row = self.bind(row);
+            let (id, row) = (self.bind(name), self.bind(device));
             self.sql += &format!("UPSERT type::record('device', {id}) REPLACE {row} RETURN NONE;\n");
         }
     }
@@ -173,17 +167,15 @@ impl Script {
             Change::NewJob(_) | Change::Job(_) | Change::DeleteJob(_) => {}
             Change::LeaveBatch(_) | Change::Remains(_) | Change::DropRemains(_) | Change::Device(_) => {}
             Change::Queue(queue) => {
-                let row = document(queue);
-                let row = self.bind(row);
+                let row = self.bind(queue);
                 self.sql += &format!("UPSERT meta:queue REPLACE {row} RETURN NONE;\n");
             }
             Change::Bindings(bindings) => {
-                let bindings = self.bind(document(bindings));
+                let bindings = self.bind(bindings);
                 self.sql += &format!("UPSERT meta:bindings REPLACE {{ backends: {bindings} }} RETURN NONE;\n");
             }
             Change::History(history) => {
-                let (id, row) = (self.bind(json!(history.backend)), document(history));
-                let row = self.bind(row);
+                let (id, row) = (self.bind(&history.backend), self.bind(history));
                 self.sql += &format!("UPSERT type::record('history', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::Intent(intent) => {
@@ -192,69 +184,53 @@ impl Script {
                     // `id` is the record's own name.
                     row.remove("id");
                 }
-                let (id, row) = (self.bind(json!(intent.id)), self.bind(row));
+                let (id, row) = (self.bind(&intent.id), self.bind(&row));
                 self.sql += &format!("UPSERT type::record('intent', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::DropIntent(id) => {
-                let id = self.bind(json!(id));
+                let id = self.bind(&id);
                 self.sql += &format!("DELETE type::record('intent', {id}) RETURN NONE;\n");
             }
             Change::Key(used) => {
-                let id = self.bind(json!(key_ids(&used.party, &used.key).first()));
-                let Party { owner, user } = &used.party;
-                let row = self.bind(json!({
-                    "owner": owner, "user": user, "key": used.key, "digest": used.digest, "job": used.job, "at": used.at,
-                }));
+                let id = self.bind(&key_ids(&used.party, &used.key).first());
+                let row = self.bind(&KeyRow::of(used));
                 self.sql += &format!("UPSERT type::record('key', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::Orphan(of) => {
-                let (id, row) = (self.bind(orphan_id(of)), self.bind(document(of)));
+                let (id, row) = (self.bind(&orphan_id(of)), self.bind(of));
                 self.sql += &format!("UPSERT type::record('orphan', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::DropKey(of) => {
-                let job = self.bind(json!(of.job));
+                let job = self.bind(&of.job);
                 for id in key_ids(&of.party(), &of.key) {
-                    let id = self.bind(json!(id));
+                    let id = self.bind(&id);
                     self.sql += &format!("DELETE type::record('key', {id}) WHERE job = {job} RETURN NONE;\n");
                 }
-                let orphan = self.bind(orphan_id(of));
+                let orphan = self.bind(&orphan_id(of));
                 self.sql += &format!("DELETE type::record('orphan', {orphan}) RETURN NONE;\n");
             }
             Change::DropEvents { from, before } => {
                 self.sql += &format!("DELETE event:{from}..{before} RETURN NONE;\n");
             }
             Change::CreateMessage(new, seq) => {
-                let now = at(*seq);
-                let row = self.bind(json!({
-                    "ticket": seq, "conversation_id": new.conversation_id, "role": new.role, "content": new.content,
-                    "extra_metadata": {}, "text": text_of(&new.extra_metadata), "owner": new.party.owner, "user": new.party.user, "created_at": now,
-                    "updated_at": now, "seq": seq,
-                }));
-                let id = self.bind(json!(new.id));
+                let row = self.bind(&MessageRow::of(new, *seq, at(*seq)));
+                let id = self.bind(&new.id);
                 self.message(&format!("CREATE ONLY type::record('message', {id}) CONTENT {row}"));
             }
             Change::PatchMessage { id, content, extra_metadata, seq } => {
-                let mut patch = Map::new();
-                patch.insert("text".into(), json!(text_of(extra_metadata)));
-                patch.insert("updated_at".into(), json!(at(*seq)));
-                patch.insert("seq".into(), json!(seq));
-                if let Some(content) = content {
-                    patch.insert("content".into(), json!(content));
-                }
-                let (id, patch) = (self.bind(json!(id)), self.bind(Value::Object(patch)));
+                let text = text_of(extra_metadata);
+                let edit = Edit { content: content.as_deref(), text, updated_at: at(*seq), seq: *seq };
+                let (id, patch) = (self.bind(id), self.bind(&edit));
                 self.message(&format!("UPDATE ONLY type::record('message', {id}) MERGE {patch}"));
             }
             Change::DeleteMessage(id) => {
-                let id = self.bind(json!(id));
+                let id = self.bind(&id);
                 self.sql += &format!("DELETE type::record('message', {id}) RETURN NONE;\n");
             }
             Change::Report { message, job, queue_position, first } => {
-                let id = self.bind(json!(message));
-                let reporter = self.bind(json!(job.id));
-                let patch = self.bind(json!({
-                    "extra_metadata": report(job, *queue_position), "updated_at": job.updated_at, "seq": job.seq,
-                    "reporter": job.id,
-                }));
+                let id = self.bind(&message);
+                let reporter = self.bind(&job.id);
+                let patch = self.bind(&ReportRow::of(job, *queue_position));
                 // Of several jobs of one message only the newest writes: an older one finds another reporter there.
                 let rule = if *first { String::new() } else { format!(" WHERE reporter = {reporter}") };
                 self.sql += &format!("UPDATE type::record('message', {id}) MERGE {patch}{rule} RETURN NONE;\n");
@@ -271,8 +247,8 @@ impl Script {
 
     fn events(&mut self, events: &[Event]) {
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
-        let list = self.bind(json!(document(&events).to_string()));
-        let (first, last) = (self.bind(json!(first.seq)), self.bind(json!(last.seq)));
+        let list = self.bind(&document(&events).to_string());
+        let (first, last) = (self.bind(&first.seq), self.bind(&last.seq));
         let messages = self.messages.join(", ");
         self.sql += &format!(
             "CREATE ONLY type::record('event', {last})
@@ -281,25 +257,10 @@ impl Script {
     }
 }
 
-/// A job as a document: what queries ask for, and the whole of it as text. On its way to the disk the database copies a
-/// document several times, and forty fields cost more than all else about a job.
-fn row(job: &Job) -> Value {
-    json!({
-        "id": job.id, "ticket": job.ticket, "status": job.status, "backend": job.backend, "owner": job.owner,
-        "conversation_id": job.conversation_id, "message_id": job.message_id, "text": document(job).to_string(),
-    })
-}
-
 /// The record key of the key of a deleted job, by when it was used.
 fn orphan_id(of: &KeyOf) -> Value {
     match &of.user {
-        None => json!([of.at, of.owner, of.key]),
-        Some(user) => json!([of.at, of.owner, of.key, user]),
+        None => document(&(of.at, &of.owner, &of.key)),
+        Some(user) => document(&(of.at, &of.owner, &of.key, user)),
     }
-}
-
-/// A value of the core as a document.
-fn document(value: &impl Serialize) -> Value {
-    // The core's types have string keys and finite numbers: there is nothing that JSON cannot say.
-    serde_json::to_value(value).unwrap_or_default()
 }
