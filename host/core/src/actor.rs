@@ -11,7 +11,7 @@
 //! | pause and resume the queue or a device, free its memory | | | yes | |
 //! | turns, notes, settling, clocks, holds, pruning, recovery | | | | yes |
 //!
-//! It is asked by [`crate::decide`], where the owner of the thing is known and nothing can change in between. What somebody does
+//! It is asked by [`crate::decide()`], where the owner of the thing is known and nothing can change in between. What somebody does
 //! not see is to them as if it were not there. Of the jobs of others everybody learns the place in line, and nothing else.
 
 use serde::{Deserialize, Serialize};
