@@ -24,7 +24,7 @@ use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Loading, Memory, back
 use crate::scheduler::{Scheduler, Setup};
 use crate::show::Links;
 use crate::store::{Home, Location, Sizes, Store, StoreError};
-use crate::upkeep::{Guard, Pruner, tell_lacking};
+use crate::upkeep::{DiskWatch, Pruner, tell_lacking};
 use crate::{open_files, space, web};
 
 /// How long an upload that no job uses is kept.
@@ -87,8 +87,8 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     let holders = Holders::new(scheduler.clone(), config.command_grace, stop.clone());
     holders.expect_back();
     // Before anything is claimed.
-    let guard = Arc::new(guard(&config, &data, &scheduler));
-    guard.look().await;
+    let disk = Arc::new(disk_watch(&config, &data, &scheduler));
+    disk.look().await;
     let mut doors = Devices::default();
     let dispatches: Vec<Dispatch> = config
         .devices
@@ -101,14 +101,14 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
             shutdown_grace: config.shutdown_grace,
             memory: Memory::default(),
             holders: holders.clone(),
-            guard: guard.clone(),
+            disk: disk.clone(),
             requests: doors.add(&device.name),
         })
         .collect();
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
     let backends = registry.clone();
     let mut loading = Loading::start(scheduler.clone(), registry.clone(), &config.default_backend, stop.clone());
-    tokio::spawn(guard.clone().run(stop.clone()));
+    tokio::spawn(disk.clone().run(stop.clone()));
     tokio::spawn(tell_lacking(scheduler.clone(), files.clone(), named, kept));
     let uploads = tokio::spawn(expire_uploads(files.clone(), scheduler.clone()));
     let retention = retention(&config.retention);
@@ -122,7 +122,7 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
         registry,
         files,
         devices: doors,
-        disk: guard,
+        disk,
         holders,
     };
     let shares = web::Shares::of(files_limit, open_files::count().unwrap_or(FILES_OPEN));
@@ -287,9 +287,9 @@ fn retention(kept: &config::Retention) -> Retention {
 }
 
 /// Watches the disks of the data directory and of the store.
-fn guard(config: &Config, data: &Path, scheduler: &Scheduler) -> Guard {
+fn disk_watch(config: &Config, data: &Path, scheduler: &Scheduler) -> DiskWatch {
     let places = std::iter::once(data.to_owned()).chain(config.database.directory(data)).collect();
-    Guard::new(scheduler.clone(), places, config.retention.disk_reserve)
+    DiskWatch::new(scheduler.clone(), places, config.retention.disk_reserve)
 }
 
 /// Removes the files that no row names; the artifacts that the rows of the others name. Only before the host listens: a submission's

@@ -185,7 +185,7 @@ impl Line {
 
     /// Waiting jobs from all over the line.
     fn some(&self, run: u64) -> Vec<JobId> {
-        let every = self.state.live_count() / EACH as usize;
+        let every = self.state.open_count() / EACH as usize;
         self.state.jobs().skip(run as usize % every).step_by(every).take(EACH as usize).map(|job| job.id).collect()
     }
 }

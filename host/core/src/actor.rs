@@ -173,7 +173,7 @@ impl Command {
             Self::ResumeDevice { .. } => Target::Shared("resume a device"),
             Self::Proceed
             | Self::Prune { .. }
-            | Self::Guard { .. }
+            | Self::Disk { .. }
             | Self::Turn { .. }
             | Self::Remember { .. }
             | Self::Settled { .. }

@@ -165,7 +165,7 @@ pub enum Command {
     /// Claim again.
     ResumeQueue,
     /// Claim nothing more on any device while the disk is full, or go on when there is room.
-    Guard {
+    Disk {
         /// Why nothing is to be claimed, if that is so.
         full: Option<String>,
     },
@@ -308,7 +308,7 @@ impl Command {
             | Self::Proceed
             | Self::PauseQueue { .. }
             | Self::ResumeQueue
-            | Self::Guard { .. }
+            | Self::Disk { .. }
             | Self::PauseDevice { .. }
             | Self::ResumeDevice { .. }
             | Self::Turn { .. }
@@ -349,7 +349,7 @@ impl Command {
                 | Self::PauseDevice { .. }
                 | Self::ResumeDevice { .. }
                 | Self::Prune { .. }
-                | Self::Guard { .. }
+                | Self::Disk { .. }
         )
     }
 
@@ -361,7 +361,7 @@ impl Command {
                 | Self::Remember { .. }
                 | Self::Settled { .. }
                 | Self::Release { .. }
-                | Self::Guard { .. }
+                | Self::Disk { .. }
                 | Self::Recover
         )
     }

@@ -80,8 +80,9 @@ pub struct Share {
 pub struct Device {
     /// Its name in the configuration.
     pub name: String,
-    /// Who holds the lock.
-    pub live: Option<Occupant>,
+    /// Who holds the lock. It has been called otherwise in rows.
+    #[serde(rename = "live")]
+    pub occupant: Option<Occupant>,
     /// Who may have left something running: set by a claim, cleared by a clean outcome or by settling.
     pub dirty: Option<Occupant>,
     /// Whether it is paused.
@@ -98,6 +99,6 @@ pub struct Device {
 impl Device {
     /// Whether nothing runs or may run on it.
     pub fn free(&self) -> bool {
-        self.live.is_none() && self.dirty.is_none()
+        self.occupant.is_none() && self.dirty.is_none()
     }
 }

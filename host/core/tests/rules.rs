@@ -127,9 +127,9 @@ fn a_device_is_free_when_nothing_runs_or_may_run_on_it() {
     let draft = running(1);
     let held = draft.state.device("gpu0").unwrap().clone();
     assert!(!held.free());
-    assert!(!Device { live: None, ..held.clone() }.free());
+    assert!(!Device { occupant: None, ..held.clone() }.free());
     assert!(!Device { dirty: None, ..held.clone() }.free());
-    assert!(Device { live: None, dirty: None, ..held }.free());
+    assert!(Device { occupant: None, dirty: None, ..held }.free());
 }
 
 #[test]
@@ -137,8 +137,8 @@ fn an_attempt_touches_only_the_device_that_holds_that_very_attempt() {
     let one = running(1);
     let device = one.state.device("gpu0").unwrap().clone();
     for (n, attempt) in [(1, 2), (2, 1)] {
-        let other = Occupant { job: job_id(n), attempt, ..device.live.clone().unwrap() };
-        let held = Device { live: Some(other.clone()), dirty: Some(other), ..device.clone() };
+        let other = Occupant { job: job_id(n), attempt, ..device.occupant.clone().unwrap() };
+        let held = Device { occupant: Some(other.clone()), dirty: Some(other), ..device.clone() };
         let mut state = State::new(2, 1, vec![held.clone()], backends(0));
         state.restore([job(&one, 1)]);
         let mut draft = Draft::new(state, Cold::default());

@@ -71,7 +71,7 @@ impl Dispatch {
             }
         }
         self.tell(&job, &verdict, begun);
-        let progress = self.scheduler.hub().live(job.id).map_or(0, |live| live.percent);
+        let progress = self.scheduler.hub().telemetry(job.id).map_or(0, |live| live.percent);
         Finished {
             job: job.id,
             attempt: job.attempt,

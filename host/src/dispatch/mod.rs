@@ -34,7 +34,7 @@ pub use unload::{Devices, UnloadError};
 use crate::artifacts::Files;
 use crate::backend::Registry;
 use crate::scheduler::{Rejected, Scheduler};
-use crate::upkeep::Guard;
+use crate::upkeep::DiskWatch;
 
 /// The longest pause between two tries of what cannot be given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,7 +59,7 @@ pub struct Dispatch {
     /// Those who run commands.
     pub holders: Holders,
     /// Sees to it that the disk has room for another job.
-    pub guard: Arc<Guard>,
+    pub disk: Arc<DiskWatch>,
     /// What operators ask of it.
     pub requests: mpsc::Receiver<Request>,
 }
@@ -94,7 +94,7 @@ impl Dispatch {
             }
             let claim = !stop.is_cancelled() && self.requests.is_empty();
             if claim {
-                self.guard.look().await;
+                self.disk.look().await;
             }
             let turn = Command::Turn { device: self.device.clone(), finished: finished.clone().map(Box::new), claim };
             let spent = finished.as_ref().filter(|finished| self.may_leave_files(finished));

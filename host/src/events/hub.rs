@@ -8,8 +8,8 @@ use easel_core::{Body, Device, Event, JobId, Progress, Timestamp, Transition};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::live::{Live, Preview};
 use super::ring::{Gone, Logged, Ring};
+use super::telemetry::{Preview, Telemetry};
 
 /// One for the whole process.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Hub {
     log: String,
     ring: RwLock<Ring>,
     head: watch::Sender<u64>,
-    live: Mutex<HashMap<JobId, Live>>,
+    telemetry: Mutex<HashMap<JobId, Telemetry>>,
     version: watch::Sender<u64>,
 }
 
@@ -28,7 +28,7 @@ impl Hub {
             log,
             ring: RwLock::new(Ring::new(head)),
             head: watch::Sender::new(head),
-            live: Mutex::default(),
+            telemetry: Mutex::default(),
             version: watch::Sender::new(0),
         }
     }
@@ -63,7 +63,7 @@ impl Hub {
             Transition::Started => {
                 let version = self.bump();
                 let (percent, since, stage, preview) = (0, Instant::now(), None, None);
-                let live = Live { job: job.id, attempt: job.attempt, percent, since, stage, preview, version };
+                let live = Telemetry { job: job.id, attempt: job.attempt, percent, since, stage, preview, version };
                 self.table().insert(job.id, live);
             }
             // The frame of that event is made of the job's row, which does not know how far the attempt is: it is told again.
@@ -86,7 +86,7 @@ impl Hub {
     }
 
     /// Tells when a running attempt says something.
-    pub fn watch_live(&self) -> watch::Receiver<u64> {
+    pub fn watch_telemetry(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
 
@@ -96,18 +96,18 @@ impl Hub {
     }
 
     /// What a job's running attempt says.
-    pub fn live(&self, job: JobId) -> Option<Live> {
+    pub fn telemetry(&self, job: JobId) -> Option<Telemetry> {
         self.table().get(&job).cloned()
     }
 
     /// How far the attempt is that runs on a device, where the wall clock says `now`.
     pub fn progress_on(&self, device: &Device, now: Timestamp) -> Option<Progress> {
-        let running = device.live.as_ref()?;
+        let running = device.occupant.as_ref()?;
         self.table().get(&running.job).filter(|live| live.attempt == running.attempt).map(|live| live.progress(now))
     }
 
     /// What all running attempts say.
-    pub fn all_live(&self) -> Vec<Live> {
+    pub fn all_telemetry(&self) -> Vec<Telemetry> {
         self.table().values().cloned().collect()
     }
 
@@ -134,7 +134,7 @@ impl Hub {
         });
     }
 
-    fn change(&self, job: JobId, attempt: u32, change: impl FnOnce(&mut Live)) {
+    fn change(&self, job: JobId, attempt: u32, change: impl FnOnce(&mut Telemetry)) {
         let mut table = self.table();
         if let Some(live) = table.get_mut(&job).filter(|live| live.attempt == attempt) {
             change(live);
@@ -151,7 +151,7 @@ impl Hub {
         version
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<JobId, Live>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, HashMap<JobId, Telemetry>> {
+        self.telemetry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

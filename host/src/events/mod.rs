@@ -1,4 +1,4 @@
-//! Live news: the recent part of the durable log, and what the running attempts say.
+//! Telemetry news: the recent part of the durable log, and what the running attempts say.
 //!
 //! Nobody is sent anything from here. Followers pull: each remembers the number of the last event that it has passed on,
 //! waits until the head moves, and reads what follows from a ring that all of them share. So a follower that does not read
@@ -6,10 +6,10 @@
 
 mod cursor;
 mod hub;
-mod live;
 mod ring;
+mod telemetry;
 
 pub use cursor::Cursor;
 pub use hub::Hub;
-pub use live::{Live, Preview};
 pub use ring::{Gone, Logged};
+pub use telemetry::{Preview, Telemetry};

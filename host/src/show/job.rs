@@ -5,7 +5,7 @@ use easel_wire as wire;
 
 use super::words::{error_kind, on_dependency_failure, outcome, status, waiting_for};
 use super::{Links, Show, moment, seconds};
-use crate::events::Live;
+use crate::events::Telemetry;
 use crate::time;
 
 impl Show<'_> {
@@ -23,7 +23,7 @@ impl Show<'_> {
         let (start, end) = state.estimate(job, now, progress).unzip();
         // Pauses do not follow a wall clock that is set.
         let retry_at = job.retry_at.and_then(|_| state.waits_until(job));
-        let live = hub.live(job.id);
+        let live = hub.telemetry(job.id);
         wire::Job {
             retry_at: retry_at.map(moment),
             waiting_for: waiting.as_ref().map(|waiting| waiting_for(waiting.reason)),
@@ -37,11 +37,11 @@ impl Show<'_> {
 
     /// How far a job is: percent.
     pub fn percent(&self, job: &Job) -> u8 {
-        self.hub.live(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.percent)
+        self.hub.telemetry(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.percent)
     }
 
     /// What a job does right now, for the WebSocket.
-    pub fn progress(&self, job: &Job, live: &Live) -> wire::Frame {
+    pub fn progress(&self, job: &Job, live: &Telemetry) -> wire::Frame {
         let now = time::now();
         let end = self.state.estimate(job, now, Some(live.progress(now))).map(|(_, end)| moment(end));
         wire::Frame::Progress(wire::Progress {
@@ -60,7 +60,7 @@ impl Show<'_> {
 }
 
 /// A job of a row and what goes with it, without its params.
-pub(super) fn row(job: &Job, queue_position: u64, live: Option<&Live>, links: &Links) -> wire::Job {
+pub(super) fn row(job: &Job, queue_position: u64, live: Option<&Telemetry>, links: &Links) -> wire::Job {
     let live = live.filter(|live| job.runs(live.attempt));
     // As far as the row tells. What stops everybody is told by events of its own.
     let waits = match job.status {
@@ -161,6 +161,6 @@ fn error(error: &JobError) -> wire::JobError {
 }
 
 /// Where the newest preview is.
-fn preview(live: &Live, links: &Links) -> Option<String> {
+fn preview(live: &Telemetry, links: &Links) -> Option<String> {
     live.preview.as_ref().map(|preview| links.preview(live.job, live.attempt, preview.number))
 }

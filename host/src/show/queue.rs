@@ -10,7 +10,7 @@ impl Show<'_> {
     /// The queue: what runs and is seen (each job in this shape), how many wait, on which devices.
     pub fn queue(&self, viewer: &Viewer, shape: impl Fn(&Self, &Job) -> wire::Job) -> wire::Queue {
         let state = self.state;
-        let running = state.devices().filter_map(|device| state.job(device.live.as_ref()?.job));
+        let running = state.devices().filter_map(|device| state.job(device.occupant.as_ref()?.job));
         wire::Queue {
             paused: state.queue().stands().map(pause),
             disk_full: state.queue().full.as_ref().map(pause),
@@ -26,20 +26,20 @@ impl Show<'_> {
     /// A device. Which job runs on it is told to those who see that job.
     pub fn device(&self, viewer: &Viewer, device: &Device) -> wire::Device {
         let state = self.state;
-        let backend = device.live.as_ref().or(device.dirty.as_ref()).map(|occupant| occupant.backend.clone());
-        let job = device.live.as_ref().map(|occupant| occupant.job);
+        let backend = device.occupant.as_ref().or(device.dirty.as_ref()).map(|occupant| occupant.backend.clone());
+        let job = device.occupant.as_ref().map(|occupant| occupant.job);
         let seen = |id: &JobId| match state.job(*id) {
             Some(job) => viewer.sees_job(job),
             None => *viewer == Viewer::Everything,
         };
         wire::Device {
             name: device.name.clone(),
-            busy: device.live.is_some(),
-            dirty: device.live.is_none() && device.dirty.is_some(),
+            busy: device.occupant.is_some(),
+            dirty: device.occupant.is_none() && device.dirty.is_some(),
             paused: device.paused.as_ref().map(pause),
             backend,
             job: job.filter(seen).map(|id| id.0),
-            since: device.live.as_ref().map(|occupant| moment(occupant.since)),
+            since: device.occupant.as_ref().map(|occupant| moment(occupant.since)),
             length: state.length(&device.name),
         }
     }

@@ -26,7 +26,7 @@ const MARGIN: u64 = 16;
 type Free = dyn Fn(&Path) -> io::Result<u64> + Send + Sync;
 
 /// Watches the disks.
-pub struct Guard {
+pub struct DiskWatch {
     scheduler: Scheduler,
     places: Vec<PathBuf>,
     reserve: ByteSize,
@@ -35,8 +35,8 @@ pub struct Guard {
     saying: Mutex<()>,
 }
 
-impl Guard {
-    /// A guard of the file systems that these directories lie on: `reserve` is to stay free on each.
+impl DiskWatch {
+    /// A watch over the file systems that these directories lie on: `reserve` is to stay free on each.
     pub fn new(scheduler: Scheduler, places: Vec<PathBuf>, reserve: ByteSize) -> Self {
         Self::with(scheduler, places, reserve, Box::new(space::free))
     }
@@ -83,7 +83,7 @@ impl Guard {
             None => tracing::info!("the disk has room again: jobs are being started"),
         }
         let full = short.map(|_| format!("the disk is nearly full, less than {reserve} is free"));
-        match self.scheduler.send(Command::Guard { full }).await {
+        match self.scheduler.send(Command::Disk { full }).await {
             Ok(_) | Err(Rejected::Closing) => {}
             Err(error) => tracing::error!("cannot record whether the disk has room, trying again: {error}"),
         }
@@ -132,9 +132,9 @@ mod tests {
     use crate::scheduler::Setup;
     use crate::store::{Location, Sizes, Store};
 
-    /// A guard of a disk that has as much free as the number says, the scheduler that it talks to, and their data directory:
+    /// A watch over a disk that has as much free as the number says, the scheduler that it talks to, and their data directory:
     /// without that the writer ends.
-    async fn guarded(free: &Arc<AtomicU64>) -> (Guard, Scheduler, TempDir) {
+    async fn watched(free: &Arc<AtomicU64>) -> (DiskWatch, Scheduler, TempDir) {
         let data = tempfile::tempdir().unwrap();
         let sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
         let opened = Store::open(&Location::Memory, sizes, data.path()).await.unwrap();
@@ -151,23 +151,23 @@ mod tests {
         let (scheduler, _) = Scheduler::start(opened, setup);
         let free = free.clone();
         let look = move |_: &Path| Ok(free.load(Ordering::SeqCst));
-        let guard = Guard::with(scheduler.clone(), vec!["data".into()], ByteSize(160), Box::new(look));
-        (guard, scheduler, data)
+        let watch = DiskWatch::with(scheduler.clone(), vec!["data".into()], ByteSize(160), Box::new(look));
+        (watch, scheduler, data)
     }
 
-    async fn stands(guard: &Guard, scheduler: &Scheduler, free: &AtomicU64, bytes: u64) -> bool {
+    async fn stands(watch: &DiskWatch, scheduler: &Scheduler, free: &AtomicU64, bytes: u64) -> bool {
         free.store(bytes, Ordering::SeqCst);
-        guard.look().await;
+        watch.look().await;
         scheduler.state().queue().full.is_some()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_queue_stands_while_less_than_the_reserve_is_free_and_goes_on_with_a_little_more() {
         let free = Arc::new(AtomicU64::new(0));
-        let (guard, scheduler, _data) = guarded(&free).await;
+        let (watch, scheduler, _data) = watched(&free).await;
         let mut seen = Vec::new();
         for bytes in [160, 159, 160, 169, 170, 160, 0] {
-            seen.push((bytes, stands(&guard, &scheduler, &free, bytes).await));
+            seen.push((bytes, stands(&watch, &scheduler, &free, bytes).await));
         }
         assert_eq!(seen, [(160, false), (159, true), (160, true), (169, true), (170, false), (160, false), (0, true)]);
         assert_eq!(scheduler.hub().head(), 3, "each change is told once");
@@ -176,37 +176,37 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn many_who_look_at_once_say_it_once() {
         let free = Arc::new(AtomicU64::new(1));
-        let (guard, scheduler, _data) = guarded(&free).await;
-        futures_util::future::join_all((0..20).map(|_| guard.look())).await;
+        let (watch, scheduler, _data) = watched(&free).await;
+        futures_util::future::join_all((0..20).map(|_| watch.look())).await;
         assert_eq!(scheduler.hub().head(), 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn without_a_reserve_a_queue_that_stood_goes_on() {
         let free = Arc::new(AtomicU64::new(0));
-        let (mut guard, scheduler, _data) = guarded(&free).await;
+        let (mut watch, scheduler, _data) = watched(&free).await;
         let full = Some("it was full when the last process ended".into());
-        assert!(matches!(scheduler.send(Command::Guard { full }).await, Ok(Reply::Done)));
-        guard.reserve = ByteSize(0);
-        assert!(!stands(&guard, &scheduler, &free, 0).await);
+        assert!(matches!(scheduler.send(Command::Disk { full }).await, Ok(Reply::Done)));
+        watch.reserve = ByteSize(0);
+        assert!(!stands(&watch, &scheduler, &free, 0).await);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn more_is_taken_as_long_as_the_reserve_stays_free() {
         let free = Arc::new(AtomicU64::new(170));
-        let (mut guard, ..) = guarded(&free).await;
-        assert_eq!([10, 11].map(|bytes| guard.admits(bytes)), [Ok(()), Err(ByteSize(160))]);
-        guard.reserve = ByteSize(0);
-        guard.admits(1_000).unwrap();
+        let (mut watch, ..) = watched(&free).await;
+        assert_eq!([10, 11].map(|bytes| watch.admits(bytes)), [Ok(()), Err(ByteSize(160))]);
+        watch.reserve = ByteSize(0);
+        watch.admits(1_000).unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_disk_that_does_not_tell_changes_nothing() {
         let free = Arc::new(AtomicU64::new(1));
-        let (mut guard, scheduler, _data) = guarded(&free).await;
-        guard.look().await;
-        guard.free = Box::new(|_| Err(io::Error::other("no such thing")));
-        guard.look().await;
+        let (mut watch, scheduler, _data) = watched(&free).await;
+        watch.look().await;
+        watch.free = Box::new(|_| Err(io::Error::other("no such thing")));
+        watch.look().await;
         assert!(scheduler.state().queue().full.is_some());
     }
 }

@@ -7,6 +7,6 @@ mod disk;
 mod lacking;
 mod prune;
 
-pub use disk::Guard;
+pub use disk::DiskWatch;
 pub use lacking::tell_lacking;
 pub use prune::Pruner;

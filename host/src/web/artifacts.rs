@@ -79,7 +79,7 @@ pub(super) async fn artifact(host: Arc<Host>, actor: Actor, id: Uuid, name: Segm
 
 pub(super) async fn preview(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     let job = jobs::found(&host, &actor.viewer(), JobId(id)).await?;
-    let live = host.scheduler.hub().live(job.id).filter(|live| job.runs(live.attempt));
+    let live = host.scheduler.hub().telemetry(job.id).filter(|live| job.runs(live.attempt));
     let image: Option<Bytes> = live.and_then(|live| live.preview).map(|preview| preview.image);
     // What is no picture is nothing to look at.
     let Some((image, mime)) = image.and_then(|image| picture(&image).map(|mime| (image, mime))) else {

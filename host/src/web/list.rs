@@ -78,7 +78,7 @@ fn line(host: &Host, filter: &JobFilter, query: &Query) -> Answer {
 
 /// What runs, then each device's line, then what waits for something else than its turn.
 fn in_line(state: &State) -> Vec<Arc<Job>> {
-    let running = state.devices().filter_map(|device| state.job(device.live.as_ref()?.job));
+    let running = state.devices().filter_map(|device| state.job(device.occupant.as_ref()?.job));
     let mut jobs: Vec<Arc<Job>> = running.cloned().collect();
     for device in state.devices() {
         jobs.extend(state.line(&device.name, LINE));

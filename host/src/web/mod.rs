@@ -55,7 +55,7 @@ use crate::config::Config;
 use crate::dispatch::{Devices, Holders};
 use crate::scheduler::Scheduler;
 use crate::show::{Links, Show};
-use crate::upkeep::Guard;
+use crate::upkeep::DiskWatch;
 
 pub use places::{LEAST_FILES, Shares};
 use problem::Problem;
@@ -74,7 +74,7 @@ pub struct Host {
     /// The way to the devices.
     pub devices: Devices,
     /// Knows how much the disk may still take.
-    pub disk: Arc<Guard>,
+    pub disk: Arc<DiskWatch>,
     /// Those who hold a device for a command that they run.
     pub holders: Holders,
     /// Where things are.

@@ -13,7 +13,7 @@ use warp::http::header::CONTENT_TYPE;
 use super::body::{Coming, content_type, drain};
 use super::{Answer, Host, Problem, reply};
 use crate::artifacts::{FilesError, Upload};
-use crate::upkeep::Guard;
+use crate::upkeep::DiskWatch;
 
 /// After so many bytes it is looked again whether the disk has room for more.
 const LOOK: usize = 1024 * 1024;
@@ -65,7 +65,7 @@ async fn receive<B: Buf + Send>(
 /// The bytes of an upload, as long as there is room for them.
 struct Source<'a, S> {
     body: Coming<S>,
-    disk: &'a Guard,
+    disk: &'a DiskWatch,
     /// Bytes that came since the disk was looked at.
     unseen: usize,
     /// Why there are no more.

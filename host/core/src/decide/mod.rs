@@ -79,7 +79,7 @@ fn answer(
         Command::Reprioritise { job, priority } => moves::reprioritise(draft, job, priority, limits, now),
         Command::PauseQueue { reason, unload } => Ok(pauses::queue(draft, Some(pause(reason, unload)), now)),
         Command::ResumeQueue => Ok(pauses::queue(draft, None, now)),
-        Command::Guard { full } => Ok(pauses::guard(draft, full.map(|reason| pause(Some(reason), false)), now)),
+        Command::Disk { full } => Ok(pauses::disk(draft, full.map(|reason| pause(Some(reason), false)), now)),
         Command::PauseDevice { device, reason, unload } => {
             pauses::device(draft, device, Some(pause(reason, unload)), now)
         }

@@ -14,7 +14,7 @@ pub(super) fn queue(draft: &mut Draft, paused: Option<Pause>, now: Timestamp) ->
 }
 
 /// The disk has no room, or has it again. Nobody can resume what this has stopped; what somebody has paused stays so.
-pub(super) fn guard(draft: &mut Draft, full: Option<Pause>, now: Timestamp) -> Reply {
+pub(super) fn disk(draft: &mut Draft, full: Option<Pause>, now: Timestamp) -> Reply {
     let queue = draft.state.queue().clone();
     if queue.full.is_some() != full.is_some() {
         draft.put_queue(Queue { full, ..queue }, now);

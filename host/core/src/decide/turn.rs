@@ -64,7 +64,7 @@ fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
         shift: draft.state.clock().shift,
         note: None,
     };
-    device.live = Some(occupant.clone());
+    device.occupant = Some(occupant.clone());
     device.dirty = Some(occupant);
     let parties = draft.state.parties(&device.name);
     order::claim(&mut device, job.party(), job.tag, parties);
@@ -144,10 +144,11 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
 fn leave(draft: &mut Draft, job: &Job, clean: bool) {
     let holds =
         |occupant: &Option<Occupant>| occupant.as_ref().is_some_and(|o| o.job == job.id && o.attempt == job.attempt);
-    let device = job.device.as_deref().and_then(|name| draft.state.device(name)).filter(|device| holds(&device.live));
+    let device =
+        job.device.as_deref().and_then(|name| draft.state.device(name)).filter(|device| holds(&device.occupant));
     if let Some(device) = device {
         let dirty = if clean { None } else { device.dirty.clone() };
-        draft.put_device(Device { live: None, dirty, ..device.clone() });
+        draft.put_device(Device { occupant: None, dirty, ..device.clone() });
     }
 }
 
@@ -190,7 +191,7 @@ pub(super) fn remember(draft: &mut Draft, id: JobId, attempt: u32, note: String)
     let Some(old) = draft.state.job(id).filter(|job| job.runs(attempt)).cloned() else { return Reply::Done };
     if let Some(device) = old.device.as_deref().and_then(|name| draft.state.device(name)) {
         let mut device = device.clone();
-        for occupant in [&mut device.live, &mut device.dirty].into_iter().flatten() {
+        for occupant in [&mut device.occupant, &mut device.dirty].into_iter().flatten() {
             if occupant.job == id && occupant.attempt == attempt {
                 occupant.note = Some(note.clone());
             }
@@ -203,7 +204,8 @@ pub(super) fn remember(draft: &mut Draft, id: JobId, attempt: u32, note: String)
 
 pub(super) fn settled(draft: &mut Draft, device: &str, job: JobId, attempt: u32) -> Reply {
     let found = draft.state.device(device).filter(|device| {
-        device.live.is_none() && device.dirty.as_ref().is_some_and(|dirty| dirty.job == job && dirty.attempt == attempt)
+        device.occupant.is_none()
+            && device.dirty.as_ref().is_some_and(|dirty| dirty.job == job && dirty.attempt == attempt)
     });
     if let Some(device) = found {
         draft.put_device(Device { dirty: None, ..device.clone() });
@@ -237,10 +239,10 @@ pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Repl
     }
     // A device that was not configured when its attempt was taken for lost has not heard of that.
     let runs = |live: &Occupant| draft.state.job(live.job).is_some_and(|job| job.runs(live.attempt));
-    let stale = draft.state.devices().filter(|device| device.live.as_ref().is_some_and(|live| !runs(live)));
+    let stale = draft.state.devices().filter(|device| device.occupant.as_ref().is_some_and(|live| !runs(live)));
     let stale: Vec<Device> = stale.cloned().collect();
     for device in stale {
-        draft.put_device(Device { live: None, ..device });
+        draft.put_device(Device { occupant: None, ..device });
     }
     // What was held is not any more: the first of its jobs finds out whether its engine is still away.
     for backend in draft.state.queue().held.clone() {

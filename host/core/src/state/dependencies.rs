@@ -27,7 +27,7 @@ impl State {
 
     /// A running job that depends on this one, and hence uses its files.
     pub fn running_dependent(&self, id: JobId) -> Option<&Arc<Job>> {
-        let mut running = self.devices().filter_map(|device| self.job(device.live.as_ref()?.job));
+        let mut running = self.devices().filter_map(|device| self.job(device.occupant.as_ref()?.job));
         running.find(|job| job.depends_on.contains(&id))
     }
 
@@ -43,7 +43,7 @@ impl State {
             None => true,
         };
         // The last one is the likeliest: those before it have mostly ended before it.
-        job.depends_on.iter().rev().find(|id| self.live.contains_key(*id) || !told(id)).copied()
+        job.depends_on.iter().rev().find(|id| self.open.contains_key(*id) || !told(id)).copied()
     }
 
     /// Whether something is still to be done to many jobs: then [`crate::Command::Proceed`] is wanted.
@@ -128,7 +128,7 @@ impl State {
     /// The tickets above `after` that are worth a look, in order.
     fn candidates<'a>(&'a self, which: &Which, after: Ticket) -> Box<dyn Iterator<Item = Ticket> + 'a> {
         if !which.ids.is_empty() {
-            let tickets = which.ids.iter().filter_map(|id| self.live.get(id).map(|job| job.ticket));
+            let tickets = which.ids.iter().filter_map(|id| self.open.get(id).map(|job| job.ticket));
             let mut tickets: Vec<Ticket> = tickets.filter(|ticket| *ticket > after).collect();
             tickets.sort_unstable();
             tickets.dedup();

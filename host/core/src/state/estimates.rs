@@ -21,7 +21,7 @@ impl State {
         if job.status != Status::Queued || stopped {
             return None;
         }
-        let mut start = match (&device.live, &device.dirty) {
+        let mut start = match (&device.occupant, &device.dirty) {
             (Some(live), _) => self.end_of(self.job(live.job)?, now, progress)?,
             (None, Some(_)) => return None,
             (None, None) => now,
@@ -46,7 +46,7 @@ impl State {
 
     /// When the attempt that runs began, by the wall clock as it is set now.
     fn begun(&self, job: &Job) -> Option<Timestamp> {
-        let live = self.device(job.device.as_deref()?)?.live.as_ref().filter(|live| live.job == job.id)?;
+        let live = self.device(job.device.as_deref()?)?.occupant.as_ref().filter(|live| live.job == job.id)?;
         Some(self.clock().wall(live.since.saturating_sub(live.shift)))
     }
 

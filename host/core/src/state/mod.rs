@@ -52,7 +52,7 @@ pub struct State {
     kept: Kept,
     oldest_event: u64,
     /// The jobs that have not ended, and as they arrived.
-    live: HashMap<JobId, Arc<Job>>,
+    open: HashMap<JobId, Arc<Job>>,
     arrivals: OrdMap<Ticket, JobId>,
     /// The jobs by a digest of their conversation's name: what changes here is copied with its neighbours, and names are long.
     conversations: OrdSet<(u64, Ticket)>,
@@ -93,17 +93,17 @@ impl State {
 
     /// A job that has not ended.
     pub fn job(&self, id: JobId) -> Option<&Arc<Job>> {
-        self.live.get(&id)
+        self.open.get(&id)
     }
 
     /// The job of a ticket that has not ended.
     fn at(&self, ticket: Ticket) -> Option<&Arc<Job>> {
-        self.live.get(self.arrivals.get(&ticket)?)
+        self.open.get(self.arrivals.get(&ticket)?)
     }
 
     /// The jobs that have not ended, as they arrived.
     pub fn jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
-        self.arrivals.values().filter_map(|id| self.live.get(id))
+        self.arrivals.values().filter_map(|id| self.open.get(id))
     }
 
     /// The jobs of a conversation that have not ended, as they arrived.
@@ -160,13 +160,13 @@ impl State {
 
     /// The command that holds a device now.
     pub fn command_on(&self, device: &str) -> Option<&Arc<Job>> {
-        let live = self.device(device)?.live.as_ref()?;
+        let live = self.device(device)?.occupant.as_ref()?;
         self.job(live.job).filter(|job| job.runs(live.attempt) && self.is_command(job))
     }
 
     /// How many jobs have not ended.
-    pub fn live_count(&self) -> usize {
-        self.live.len()
+    pub fn open_count(&self) -> usize {
+        self.open.len()
     }
 
     /// The queue's own row.
@@ -234,12 +234,12 @@ impl State {
             self.conversations.insert((digest(conversation), job.ticket));
         }
         self.arrivals.insert(job.ticket, job.id);
-        self.live.insert(job.id, job);
+        self.open.insert(job.id, job);
     }
 
     /// Removes a job from wherever `put` has put it.
     fn take(&mut self, id: JobId) {
-        let Some(job) = self.live.remove(&id) else { return };
+        let Some(job) = self.open.remove(&id) else { return };
         self.arrivals.remove(&job.ticket);
         if job.status != Status::Processing {
             self.waiting -= 1;

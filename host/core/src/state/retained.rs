@@ -41,7 +41,7 @@ impl State {
 
     /// Whether a job that has not ended needs this one: it waits for it, has to be told of its end, or runs on what it made.
     pub(crate) fn is_needed(&self, id: JobId) -> bool {
-        let mut running = self.devices().filter_map(|device| self.job(device.live.as_ref()?.job));
+        let mut running = self.devices().filter_map(|device| self.job(device.occupant.as_ref()?.job));
         self.has_dependents(id) || self.telling(id) || running.any(|job| job.depends_on.contains(&id))
     }
 

@@ -45,9 +45,9 @@ fn a_job_that_has_ended_leaves_nothing_behind_in_memory() {
         assert!(decide(&mut draft, &Actor::host("easel"), Command::Proceed, limits, 7).is_ok());
     }
 
-    let State { live, arrivals, conversations, batches, dependents, telling, due, pauses, lines, crowds, .. } =
+    let State { open, arrivals, conversations, batches, dependents, telling, due, pauses, lines, crowds, .. } =
         &draft.state;
-    assert_eq!((live.len(), arrivals.len(), conversations.len(), batches.len(), dependents.len()), (0, 0, 0, 0, 0));
+    assert_eq!((open.len(), arrivals.len(), conversations.len(), batches.len(), dependents.len()), (0, 0, 0, 0, 0));
     assert_eq!((telling.len(), due.len() + pauses.len(), lines.len(), crowds.is_empty()), (0, 0, 0, true));
     assert_eq!((draft.state.waiting, draft.state.waiting_by_party.len()), (0, 0));
 }

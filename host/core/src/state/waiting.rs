@@ -131,7 +131,7 @@ impl State {
         if let Some(reason) = self.held(&job.backend) {
             return (WaitingFor::Backend, format!("backend {} is not available: {reason}", job.backend));
         }
-        if device.live.is_none() && device.dirty.is_some() {
+        if device.occupant.is_none() && device.dirty.is_some() {
             let detail = format!("{} is being cleaned up after an attempt that was cut short", device.name);
             return (WaitingFor::Device, detail);
         }

@@ -291,7 +291,7 @@ fn a_chain_of_a_thousand_whose_first_link_breaks_ends_in_slices_also_over_restar
     let mut after = batch.restarted(258..=1_000);
     assert_eq!(after.proceed(), 2);
     assert_eq!(after.statuses(514..=1_000), [Status::Error]);
-    assert_eq!((after.draft.state.live_count(), after.draft.state.has_intents()), (0, false));
+    assert_eq!((after.draft.state.open_count(), after.draft.state.has_intents()), (0, false));
 }
 
 #[test]

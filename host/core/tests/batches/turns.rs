@@ -55,7 +55,7 @@ fn a_device_that_may_still_be_busy_is_claimed_only_once_it_is_settled() {
     batch.ask(settled.clone()).unwrap();
     assert_eq!(batch.claim(), Some((job_id(2), 1)));
     batch.unchanged(|batch| batch.ask(settled).unwrap());
-    assert!(batch.draft.state.device("gpu0").unwrap().live.is_some());
+    assert!(batch.draft.state.device("gpu0").unwrap().occupant.is_some());
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn an_attempt_has_something_remembered_only_while_it_lives() {
     batch.unchanged(|batch| batch.ask(remember(1, "late")).unwrap());
     batch.ask(remember(2, "in time")).unwrap();
     let device = batch.draft.state.device("gpu0").unwrap().clone();
-    let notes = [batch.job(1).note, device.live.unwrap().note, device.dirty.unwrap().note];
+    let notes = [batch.job(1).note, device.occupant.unwrap().note, device.dirty.unwrap().note];
     assert_eq!(notes, [Some("in time".into()), Some("in time".into()), Some("in time".into())]);
     batch.finish(1, 2, Outcome::Complete);
     batch.unchanged(|batch| batch.ask(remember(2, "after the end")).unwrap());
@@ -153,7 +153,7 @@ fn a_device_that_was_not_configured_when_its_attempt_was_lost_is_settled_when_it
     batch.draft.put_device(device);
     batch.ask(Command::Recover).unwrap();
     let device = batch.draft.state.device("gpu0").unwrap();
-    assert_eq!((&device.live, device.dirty.as_ref().unwrap().job), (&None, job_id(1)));
+    assert_eq!((&device.occupant, device.dirty.as_ref().unwrap().job), (&None, job_id(1)));
     assert_eq!(batch.claim(), None, "it may still be at work");
     batch.ask(Command::Settled { device: "gpu0".into(), job: job_id(1), attempt: 1 }).unwrap();
     assert_eq!(batch.claim(), Some((job_id(1), 2)));

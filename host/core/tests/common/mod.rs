@@ -84,7 +84,7 @@ pub fn asks(command: &Command) -> Actor {
     match command {
         Command::Prune { .. } => Actor::host(BY_ITSELF),
         Command::Proceed
-        | Command::Guard { .. }
+        | Command::Disk { .. }
         | Command::Turn { .. }
         | Command::Remember { .. }
         | Command::Settled { .. }
@@ -119,7 +119,7 @@ pub fn prune(jobs: Vec<JobId>) -> Command {
 }
 
 pub fn guard(full: Option<&str>) -> Command {
-    Command::Guard { full: full.map(Into::into) }
+    Command::Disk { full: full.map(Into::into) }
 }
 
 pub fn move_to(job: JobId, to: MoveTo) -> Command {

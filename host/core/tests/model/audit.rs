@@ -100,7 +100,7 @@ fn events_have_no_gap_and_no_repeat(rows: &Tables) {
 }
 
 fn a_device_runs_the_job_that_it_holds_and_no_other(rows: &Tables) {
-    let held: Vec<_> = rows.devices.values().filter_map(|d| Some((d.name.as_str(), d.live.as_ref()?))).collect();
+    let held: Vec<_> = rows.devices.values().filter_map(|d| Some((d.name.as_str(), d.occupant.as_ref()?))).collect();
     let running: Vec<&Job> = rows.jobs.values().filter(|job| job.status == Status::Processing).collect();
     assert_eq!(held.len(), running.len());
     for (device, occupant) in held {

@@ -14,7 +14,7 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     assert!(state.devices().eq(naive.rows.devices.values()), "devices");
     let live = naive.live();
     assert_eq!(ids(state.jobs()), ids(&live), "jobs as they arrived");
-    assert_eq!(state.live_count(), live.len());
+    assert_eq!(state.open_count(), live.len());
     for job in naive.rows.jobs.values() {
         assert_eq!(state.job(job.id).map(|job| &**job), Some(job).filter(|job| !job.status.ended()));
         assert_eq!(state.has_dependents(job.id), !naive.dependents(job.id, 0).is_empty());

@@ -108,7 +108,7 @@ impl World {
                 self.take(Step::Turn { device, ending, claim: true });
             }
             Step::Blink(device) => {
-                let Some(job) = self.naive.rows.devices[device].live.as_ref().map(|live| live.job) else { return };
+                let Some(job) = self.naive.rows.devices[device].occupant.as_ref().map(|live| live.job) else { return };
                 self.take(Step::Turn {
                     device,
                     ending: Some(Ending::clean(device, Outcome::Unavailable)),
@@ -197,9 +197,9 @@ impl World {
         self.begin();
         self.take(Step::Recover);
         self.commit();
-        let ours = |device: &&Device| device.live.as_ref().is_some_and(|live| live.backend != COMMANDS);
+        let ours = |device: &&Device| device.occupant.as_ref().is_some_and(|live| live.backend != COMMANDS);
         assert_eq!(self.rows.devices.values().find(ours), None, "nothing but commands runs after a recovery");
-        self.outlived |= self.rows.devices.values().any(|device| device.live.is_some());
+        self.outlived |= self.rows.devices.values().any(|device| device.occupant.is_some());
     }
 
     fn begin(&mut self) {
@@ -225,11 +225,11 @@ impl World {
             Step::CancelMany(chosen) => Command::CancelMany { which: self.chosen(chosen) },
             Step::Proceed => Command::Proceed,
             Step::Cancel(index) => cancel(any(&self.jobs, index)?),
-            Step::CancelWhatRuns(device) => cancel(self.naive.rows.devices[device].live.as_ref()?.job),
+            Step::CancelWhatRuns(device) => cancel(self.naive.rows.devices[device].occupant.as_ref()?.job),
             Step::Retry(index) => retry(any(&self.jobs, index)?),
             Step::Delete(index) => delete(any(&self.jobs, index)?),
             Step::DeleteWhatIsUsed(device, index) => {
-                let user = self.naive.rows.devices[device].live.as_ref()?.job;
+                let user = self.naive.rows.devices[device].occupant.as_ref()?.job;
                 delete(any(&self.naive.rows.jobs[&user].depends_on, index)?)
             }
             Step::Prune(chosen) => {
@@ -352,7 +352,7 @@ impl World {
 
     fn attempt(&mut self, whose: &Whose) -> Option<(JobId, u32)> {
         let devices = self.naive.rows.devices.values();
-        self.claims.extend(devices.filter_map(|device| device.live.as_ref()).map(|live| (live.job, live.attempt)));
+        self.claims.extend(devices.filter_map(|device| device.occupant.as_ref()).map(|live| (live.job, live.attempt)));
         self.claims.sort();
         self.claims.dedup();
         let any = |index: &proptest::sample::Index| (!self.claims.is_empty()).then(|| *index.get(&self.claims));

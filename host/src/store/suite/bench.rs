@@ -163,7 +163,7 @@ impl Bench {
 fn asks(command: &Command) -> Actor {
     match command {
         Command::Prune { .. } => Actor::host("retention"),
-        Command::Turn { .. } | Command::Guard { .. } => Actor::host("easel"),
+        Command::Turn { .. } | Command::Disk { .. } => Actor::host("easel"),
         _ => Actor::local(),
     }
 }

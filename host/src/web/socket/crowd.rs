@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::places::{Places, Step};
 use super::scope::Scope;
 use super::snapshot;
-use crate::events::{Hub, Live, Logged};
+use crate::events::{Hub, Logged, Telemetry};
 use crate::scheduler::Scheduler;
 use crate::store::StoreError;
 use crate::web::Host;
@@ -78,7 +78,12 @@ impl Crowds {
     }
 
     /// The frame of a running attempt's newest report, which `make` makes if nobody has. `running` are all attempts that run.
-    pub(super) fn progress(&self, live: &Live, running: &[Live], make: impl FnOnce() -> Utf8Bytes) -> Utf8Bytes {
+    pub(super) fn progress(
+        &self,
+        live: &Telemetry,
+        running: &[Telemetry],
+        make: impl FnOnce() -> Utf8Bytes,
+    ) -> Utf8Bytes {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((version, frame)) = progress.get(&live.job)
             && *version == live.version

@@ -66,7 +66,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(host: Arc<Host>, crowds: Arc<Crowds>, query: Query) -> Self {
         let (now, crowd) = (Instant::now(), crowds.of(&query.scope));
-        let (head, live) = (host.scheduler.hub().watch_head(), host.scheduler.hub().watch_live());
+        let (head, live) = (host.scheduler.hub().watch_head(), host.scheduler.hub().watch_telemetry());
         Self {
             host,
             crowds,
@@ -259,7 +259,7 @@ impl Session {
 
     fn progress(&mut self, frames: &mut Vec<Utf8Bytes>) {
         let state = self.scheduler().state();
-        let running = self.scheduler().hub().all_live();
+        let running = self.scheduler().hub().all_telemetry();
         self.told_progress.retain(|job, _| running.iter().any(|live| live.job == *job));
         for live in &running {
             // An attempt whose start this client has not been told of yet is none of its business yet.

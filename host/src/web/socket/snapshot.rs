@@ -49,7 +49,7 @@ pub(super) async fn frame(host: &Host, state: &State, scope: &Scope, seq: u64) -
 
 /// The head of all lines: no more of them is looked at than a snapshot holds.
 fn everything(state: &State) -> (Vec<Arc<Job>>, bool) {
-    let running = state.devices().filter_map(|device| state.job(device.live.as_ref()?.job)).cloned();
+    let running = state.devices().filter_map(|device| state.job(device.occupant.as_ref()?.job)).cloned();
     let mut jobs: Vec<Arc<Job>> = running.collect();
     for device in state.devices() {
         jobs.extend(state.line(&device.name, LIMIT));
@@ -59,11 +59,11 @@ fn everything(state: &State) -> (Vec<Arc<Job>>, bool) {
         // Whatever stands in no device's line (a backend that is configured no more, a job that waits for something else).
         let known: std::collections::HashSet<_> = jobs.iter().map(|job| job.id).collect();
         let room = LIMIT - jobs.len();
-        if state.live_count() > jobs.len() {
+        if state.open_count() > jobs.len() {
             jobs.extend(state.jobs().filter(|job| !known.contains(&job.id)).take(room).cloned());
         }
     }
-    let truncated = state.live_count() > jobs.len();
+    let truncated = state.open_count() > jobs.len();
     (jobs, truncated)
 }
 

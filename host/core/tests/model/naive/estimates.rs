@@ -75,7 +75,7 @@ impl Naive {
         Some(now.max(match progress {
             Some(Progress { percent, since }) => since + (takes * (100 - u64::from(percent)) / 100) as i64,
             None => {
-                let live = self.rows.devices[job.device.as_ref().unwrap()].live.as_ref().unwrap();
+                let live = self.rows.devices[job.device.as_ref().unwrap()].occupant.as_ref().unwrap();
                 live.since - live.shift + self.shift() + takes as i64
             }
         }))
@@ -89,7 +89,7 @@ impl Naive {
         if job.status != Status::Queued || self.is_held(job) || device.paused.is_some() || self.stands() {
             return None;
         }
-        let mut start = match &device.live {
+        let mut start = match &device.occupant {
             Some(live) => self.end_of(&self.rows.jobs[&live.job], now, progress)?,
             None if device.dirty.is_some() => return None,
             None => now,

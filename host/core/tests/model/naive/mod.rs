@@ -104,7 +104,7 @@ impl Naive {
                 | Command::DeleteMessage(_)
         );
         let by = actor.name.clone();
-        let upkeep = matches!(command, Command::Prune { .. } | Command::Guard { .. });
+        let upkeep = matches!(command, Command::Prune { .. } | Command::Disk { .. });
         self.by = ((actor.role != Role::Host && !silent) || upkeep).then(|| by.clone());
         let answer = match command {
             Command::Submit(new) => self.submit(*new),
@@ -122,7 +122,7 @@ impl Naive {
             Command::Reprioritise { job, priority, .. } => self.reprioritise(job, priority),
             Command::PauseQueue { reason, unload } => Ok(self.pause(Some(Pause { reason, by, since: now, unload }))),
             Command::ResumeQueue => Ok(self.pause(None)),
-            Command::Guard { full } => Ok(self.guard(full)),
+            Command::Disk { full } => Ok(self.guard(full)),
             Command::PauseDevice { device, reason, unload } => {
                 self.pause_device(device, Some(Pause { reason, by, since: now, unload }))
             }

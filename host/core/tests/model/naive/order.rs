@@ -46,7 +46,7 @@ impl Naive {
             }
             Some(device) if self.stands() || device.paused.is_some() => "paused",
             Some(_) if self.is_held(job) => "backend",
-            Some(device) if device.live.is_none() && device.dirty.is_some() => "device",
+            Some(device) if device.occupant.is_none() && device.dirty.is_some() => "device",
             Some(_) => "turn",
         })
     }

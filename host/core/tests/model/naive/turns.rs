@@ -13,7 +13,7 @@ const LOST: &str = "Easel was stopped or crashed during each attempt at this job
 
 impl Naive {
     pub(super) fn claim(&mut self, name: &str) -> Option<Claimed> {
-        let Device { live: None, dirty: None, paused: None, .. } = &self.rows.devices[name] else { return None };
+        let Device { occupant: None, dirty: None, paused: None, .. } = &self.rows.devices[name] else { return None };
         if self.stands() {
             return None;
         }
@@ -42,7 +42,7 @@ impl Naive {
         let occupant =
             Occupant { job: job.id, attempt: job.attempt, backend, digest: digest.clone(), since, shift, note: None };
         let device = self.rows.devices.get_mut(name).unwrap();
-        (device.live, device.dirty) = (Some(occupant.clone()), Some(occupant));
+        (device.occupant, device.dirty) = (Some(occupant.clone()), Some(occupant));
         let Reply::Job(job, _) = self.put(job, Transition::Started) else { unreachable!() };
         let unload_first = last_error.is_some_and(|error| error.kind == ErrorKind::OutOfMemory);
         Some(Claimed { job, digest, unload_first })
@@ -51,7 +51,7 @@ impl Naive {
     pub(super) fn finish(&mut self, finished: Finished) {
         let Some(mut job) = self.running(finished.job, finished.attempt).cloned() else { return };
         let device = self.rows.devices.get_mut(job.device.as_ref().unwrap()).unwrap();
-        device.live = None;
+        device.occupant = None;
         device.dirty = device.dirty.take().filter(|_| !finished.clean);
 
         let outcome = if job.cancel_requested { Outcome::Cancelled } else { finished.outcome };
@@ -133,7 +133,7 @@ impl Naive {
     pub(super) fn remember(&mut self, id: JobId, attempt: u32, note: String) {
         let Some(mut job) = self.running(id, attempt).cloned() else { return };
         let device = self.rows.devices.get_mut(job.device.as_ref().unwrap()).unwrap();
-        device.live.as_mut().unwrap().note = Some(note.clone());
+        device.occupant.as_mut().unwrap().note = Some(note.clone());
         device.dirty.as_mut().unwrap().note = Some(note.clone());
         job.note = Some(note);
         self.rows.jobs.insert(id, job);
@@ -141,7 +141,7 @@ impl Naive {
 
     pub(super) fn settle(&mut self, device: &str, job: JobId, attempt: u32) {
         let device = self.rows.devices.get_mut(device).unwrap();
-        if device.live.is_none()
+        if device.occupant.is_none()
             && device.dirty.as_ref().is_some_and(|dirty| (dirty.job, dirty.attempt) == (job, attempt))
         {
             device.dirty = None;

@@ -17,7 +17,7 @@ pub struct Preview {
 
 /// The state of one running attempt.
 #[derive(Clone, Debug)]
-pub struct Live {
+pub struct Telemetry {
     /// The job.
     pub job: JobId,
     /// Its attempt.
@@ -34,7 +34,7 @@ pub struct Live {
     pub version: u64,
 }
 
-impl Live {
+impl Telemetry {
     /// How far it is and since when, where the wall clock says `now`.
     pub fn progress(&self, now: Timestamp) -> Progress {
         let for_so_long = Timestamp::try_from(self.since.elapsed().as_micros()).unwrap_or(Timestamp::MAX);
