@@ -215,7 +215,9 @@ async fn the_queue_and_the_events_tell_what_is_going_on() {
     assert_eq!(queue["processing"][0]["id"], holder);
     assert_eq!(queue["devices"][0]["name"], "gpu0");
     let events = events["events"].as_array().expect("events").clone();
-    let told: Vec<_> = events.iter().map(|frame| (&frame["event"], &frame["job"]["id"])).collect();
+    // On a busy machine a backend that is still being compiled is told of as well.
+    let of_jobs = events.iter().filter(|frame| frame["type"] == "job");
+    let told: Vec<_> = of_jobs.map(|frame| (&frame["event"], &frame["job"]["id"])).collect();
     assert_eq!(json!(told), json!([["queued", holder], ["started", holder], ["queued", waiting]]));
 }
 

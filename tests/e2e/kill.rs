@@ -109,12 +109,12 @@ async fn look(api: &Api, memory: &Memory, log: &mut Vec<Value>, told: u64, rando
     let mut socket = Socket::connect(api, None, &[]).await;
     let snapshot = socket.next_matching(crate::harness::BOUND, |frame| frame["type"] == "snapshot").await;
     let rows: BTreeMap<_, _> = rows(api).await;
-    read_on(api, memory, log).await;
-
     let complete: Vec<_> = rows.values().filter(|row| row["status"] == "complete").collect();
     for _ in 0..SAMPLE.min(complete.len()) {
         files_are_whole(api, random.pick(&complete).expect("a job"), memory).await;
     }
+    // The host lets go of jobs meanwhile: the log is read last, since it says why one is not there.
+    read_on(api, memory, log).await;
     let ledger = memory.ledger();
     let evidence = Evidence::new(&ledger, log, &rows, place(text(&snapshot["cursor"])));
     evidence.check();
