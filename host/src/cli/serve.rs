@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tikv_jemalloc_ctl::background_thread;
+
 use super::stderr;
 use crate::config::{Config, Database, ForgeUrl, Overrides, listen_address};
 
@@ -30,6 +32,11 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     stderr::detach();
+    // A host that stands still has its memory given back by a thread of the allocator's. Other commands are short, and those that
+    // make a namespace of processes can make no thread after that.
+    if let Err(error) = background_thread::write(true) {
+        tracing::debug!("memory is given back only while the host works: {error}");
+    }
     // Prompts and pictures are for nobody else on this machine.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let flags = Overrides {
