@@ -241,24 +241,15 @@ fn location(config: &Config) -> Location {
 fn setup(config: &Config, registry: &Registry) -> Setup {
     let binding = |backend: Entry<'_>| {
         let retry = &backend.configured.retry;
-        let binding = Binding {
-            device: backend.configured.device.clone(),
-            // One whose component cannot be read runs nothing, and so leaves nothing that would have to be found again.
-            digest: backend.digest.unwrap_or_default().to_owned(),
-            backoff: Backoff { base: micros(retry.base), max: micros(retry.max) },
-            commands: false,
-        };
-        (backend.name.to_owned(), binding)
+        let backoff = Backoff { base: micros(retry.base), max: micros(retry.max) };
+        // One whose component cannot be read runs nothing, and so leaves nothing that would have to be found again.
+        let digest = backend.digest.unwrap_or_default();
+        (backend.name.to_owned(), Binding::component(&backend.configured.device, digest, backoff))
     };
-    // No component runs commands, and none is tried again.
-    let commands = config.devices.iter().map(|device| {
-        let (digest, backoff) = (String::new(), Backoff { base: 0, max: 0 });
-        let binding = Binding { device: device.name.clone(), digest, backoff, commands: true };
-        (backend_of_commands(&device.name), binding)
-    });
+    let leases = config.devices.iter().map(|device| (backend_of_commands(&device.name), Binding::leased(&device.name)));
     Setup {
         devices: config.devices.iter().map(|device| device.name.clone()).collect(),
-        backends: registry.entries().map(binding).chain(commands).collect(),
+        backends: registry.entries().map(binding).chain(leases).collect(),
         limits: Limits {
             max_waiting: config.queue.max_waiting as u64,
             max_waiting_per_owner: config.queue.max_waiting_per_owner as u64,

@@ -41,4 +41,4 @@ pub use message::{Message, MessageId};
 pub use rank_set::{Load, RankSet};
 pub use reply::{Claimed, Refusal, Reply};
 pub use retention::{Kept, KeyOf, Remains, Retention};
-pub use state::{Standing, State, Waiting, WaitingFor};
+pub use state::{Program, Standing, State, Waiting, WaitingFor};

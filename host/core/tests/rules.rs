@@ -116,7 +116,7 @@ fn a_job_whose_backend_or_device_is_gone_waits_and_keeps_its_place() {
     assert_eq!(standing, [(2, "backend", "backend paint is not configured".to_owned())]);
     assert_eq!(draft.state.standing(), [], "these are only waiting for their turn");
 
-    let elsewhere = Binding { device: "gone".into(), digest: "sha256:paint".into(), backoff: BACKOFF, commands: false };
+    let elsewhere = Binding::component("gone", "sha256:paint", BACKOFF);
     let mut nowhere = State::new(2, 2, devices(), vec![("paint".into(), elsewhere)]);
     nowhere.restore(jobs.clone());
     assert_eq!(waiting(&nowhere, &jobs[0]), "device: device gone is not configured");

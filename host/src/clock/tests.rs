@@ -86,7 +86,7 @@ impl Bench {
         let sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
         let opened = Store::open(&location, sizes, data.path()).await.unwrap();
         let backoff = Backoff { base: 0, max: 0 };
-        let binding = Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff, commands: false };
+        let binding = Binding::component("gpu0", "sha256:0", backoff);
         let retention = Retention { jobs: MONTH, keys: MONTH / 4, ..Retention::EVERYTHING };
         let limits = Limits { max_waiting: 99, max_waiting_per_owner: 99, priority_worth: 1, slice: 99, retention };
         let clock = hands.clock();

@@ -70,7 +70,7 @@ impl Dispatch {
         let mut finished: Option<Finished> = None;
         let mut idle_since = Instant::now();
         // What an earlier process of this host has lent is still lent.
-        if let Some(command) = self.scheduler.state().command_on(&self.device).cloned() {
+        if let Some(command) = self.scheduler.state().lease_on(&self.device).cloned() {
             // Nobody knows how far that had come. A holder that has begun takes no notice.
             let warning = "the host was restarted; the device's memory may not be free";
             let warning = Terms::of(&command).unload.then(|| warning.to_owned());
@@ -104,7 +104,7 @@ impl Dispatch {
                 self.sweep_after(job, attempt);
             }
             match turned {
-                Ok(Reply::Turn(Some(claimed))) if self.scheduler.state().is_command(&claimed.job) => {
+                Ok(Reply::Turn(Some(claimed))) if self.scheduler.state().is_lease(&claimed.job) => {
                     finished = self.lend(&claimed.job, &stop).await;
                     if finished.is_none() {
                         return;

@@ -139,7 +139,7 @@ mod tests {
         let sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
         let opened = Store::open(&Location::Memory, sizes, data.path()).await.unwrap();
         let backoff = Backoff { base: 0, max: 0 };
-        let binding = Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff, commands: false };
+        let binding = Binding::component("gpu0", "sha256:0", backoff);
         let retention = Retention::EVERYTHING;
         let limits = Limits { max_waiting: 9, max_waiting_per_owner: 9, priority_worth: 1, slice: 9, retention };
         let setup = Setup {

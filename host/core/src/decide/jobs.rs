@@ -19,7 +19,7 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
         && draft.state.honours(used, &limits.retention, now)
     {
         return match draft.job(used.job) {
-            Some(job) if used.digest == *digest => {
+            Some(job) if used.digest == *digest && job.party() == new.party => {
                 let queue_position = draft.state.position(&job);
                 Ok(Reply::Known(job, queue_position))
             }
@@ -136,7 +136,7 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
     if !old.status.ended() {
         return Err(draft.unfit(old, "only a job that has ended can be retried"));
     }
-    if draft.state.is_command(&old) {
+    if draft.state.is_lease(&old) {
         return Err(draft.unfit(old, "only whoever ran a command can run it again, with `easel with`"));
     }
     if draft.state.has_dependents(id) || draft.state.telling(id) {

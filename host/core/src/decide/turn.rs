@@ -11,6 +11,7 @@ use crate::job::{Attempt, ErrorKind, Job, JobError, JobId, LEDGER, Outcome, Stat
 use crate::order;
 use crate::policy::{self, Next};
 use crate::reply::{Claimed, Reply};
+use crate::state::Binding;
 
 pub(super) fn turn(
     draft: &mut Draft,
@@ -32,7 +33,7 @@ pub(super) fn turn(
 fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
     let head = draft.state.claimable(device)?.clone();
     let mut device = draft.state.device(device)?.clone();
-    let digest = draft.state.backend(&head.backend)?.digest.clone();
+    let digest = draft.state.backend(&head.backend)?.digest().to_owned();
 
     let unload_first = head.attempts.last().and_then(|attempt| attempt.error.as_ref()).is_some_and(short_of_memory);
     let mut job = Job {
@@ -113,7 +114,7 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
             job.artifacts = finished.artifacts;
             job.error = None;
             // What one command took says nothing of the next.
-            if let Some(took) = finished.took.filter(|_| !draft.state.is_command(&job)) {
+            if let Some(took) = finished.took.filter(|_| !draft.state.is_lease(&job)) {
                 draft.learn(&job, took, now);
             }
             end(draft, job, Status::Complete, now);
@@ -124,13 +125,10 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
             end(draft, job, Status::Error, now);
         }
         (_, next) => {
-            let pause = match (next, draft.state.backend(&job.backend)) {
-                (Next::Later, Some(binding)) => {
-                    let asked = finished.retry_after_ms;
-                    Some(policy::pause(binding.backoff, job.attempts_used, job.id, job.attempt, asked))
-                }
-                _ => None,
-            };
+            let binding = draft.state.backend(&job.backend).filter(|_| next == Next::Later);
+            let pause = binding
+                .and_then(Binding::backoff)
+                .map(|backoff| policy::pause(backoff, job.attempts_used, job.id, job.attempt, finished.retry_after_ms));
             if next == Next::Hold {
                 let why = error.map_or_else(|| nameless(outcome).message, |error| error.message);
                 draft.hold(&job.backend, Some(why), now);
@@ -217,7 +215,7 @@ pub(super) fn settled(draft: &mut Draft, device: &str, job: JobId, attempt: u32)
 /// goes on elsewhere, as long as its device is there.
 pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Reply {
     let goes_on = |job: &Arc<Job>| {
-        let device = job.device.as_deref().and_then(|device| draft.state.command_on(device));
+        let device = job.device.as_deref().and_then(|device| draft.state.lease_on(device));
         device.is_some_and(|command| command.id == job.id)
     };
     let running = draft.state.jobs().filter(|job| job.status == Status::Processing && !goes_on(job));

@@ -33,12 +33,50 @@ pub use waiting::{Standing, Waiting, WaitingFor};
 pub struct Binding {
     /// The device that it runs on.
     pub device: String,
-    /// `sha256:…` of the component that the next claim runs.
-    pub digest: String,
-    /// How long its failed jobs pause before they are tried again.
-    pub backoff: Backoff,
-    /// Whether its jobs are commands: run by whoever submitted them, who holds the device meanwhile, and by no component.
-    pub commands: bool,
+    /// What runs its jobs.
+    pub program: Program,
+}
+
+/// What runs the jobs of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A component.
+    Component {
+        /// `sha256:…` of the one that the next claim runs; empty if it cannot be read, and so runs nothing.
+        digest: String,
+        /// How long failed jobs pause before they are tried again.
+        backoff: Backoff,
+    },
+    /// Whoever has submitted a job runs it as well, and the device is lent to them meanwhile.
+    Leased,
+}
+
+impl Binding {
+    /// A backend whose jobs are run by a component.
+    pub fn component(device: &str, digest: &str, backoff: Backoff) -> Self {
+        Self { device: device.to_owned(), program: Program::Component { digest: digest.to_owned(), backoff } }
+    }
+
+    /// A backend whose jobs are leases of the device.
+    pub fn leased(device: &str) -> Self {
+        Self { device: device.to_owned(), program: Program::Leased }
+    }
+
+    /// `sha256:…` of the component that the next claim runs; empty for leases.
+    pub fn digest(&self) -> &str {
+        match &self.program {
+            Program::Component { digest, .. } => digest,
+            Program::Leased => "",
+        }
+    }
+
+    /// How long its failed jobs pause; leases do not.
+    pub fn backoff(&self) -> Option<Backoff> {
+        match self.program {
+            Program::Component { backoff, .. } => Some(backoff),
+            Program::Leased => None,
+        }
+    }
 }
 
 /// The queue, its devices and its counters at one moment.
@@ -140,12 +178,13 @@ impl State {
 
     /// What runs the jobs of the backends in the configuration of this start.
     pub(crate) fn configured(&self) -> Bindings {
-        let components = self.backends.iter().filter(|(_, binding)| !binding.commands);
-        components
-            .map(|(name, Binding { digest, device, .. })| {
-                (name.clone(), Runs { digest: digest.clone(), device: device.clone() })
-            })
-            .collect()
+        let runs = |(name, Binding { device, program }): (&String, &Binding)| match program {
+            Program::Component { digest, .. } => {
+                Some((name.clone(), Runs { digest: digest.clone(), device: device.clone() }))
+            }
+            Program::Leased => None,
+        };
+        self.backends.iter().filter_map(runs).collect()
     }
 
     /// What the log last said of them; none before the first start.
@@ -153,15 +192,15 @@ impl State {
         self.bindings.as_deref()
     }
 
-    /// Whether a job is a command, which its submitter runs: it outlives the host, and nobody else can run it again.
-    pub fn is_command(&self, job: &Job) -> bool {
-        self.backends.get(&job.backend).is_some_and(|binding| binding.commands)
+    /// Whether a job is a lease, which its submitter runs: it outlives the host, and nobody else can run it again.
+    pub fn is_lease(&self, job: &Job) -> bool {
+        self.backends.get(&job.backend).is_some_and(|binding| binding.program == Program::Leased)
     }
 
-    /// The command that holds a device now.
-    pub fn command_on(&self, device: &str) -> Option<&Arc<Job>> {
+    /// The lease of a device that lasts now.
+    pub fn lease_on(&self, device: &str) -> Option<&Arc<Job>> {
         let live = self.device(device)?.occupant.as_ref()?;
-        self.job(live.job).filter(|job| job.runs(live.attempt) && self.is_command(job))
+        self.job(live.job).filter(|job| job.runs(live.attempt) && self.is_lease(job))
     }
 
     /// How many jobs have not ended.

@@ -32,10 +32,10 @@ fn a_command_takes_its_turn_among_the_jobs_of_its_device() {
     assert!(matches!(batch.submit(command(2)), Ok(Reply::Job(_, 2))));
     batch.submit(NewJob { priority: 2, ..command(3) }).unwrap();
     assert_eq!(batch.claim(), Some((job_id(3), 1)));
-    assert_eq!(batch.draft.state.command_on("gpu0").map(|job| job.id), Some(job_id(3)));
+    assert_eq!(batch.draft.state.lease_on("gpu0").map(|job| job.id), Some(job_id(3)));
     assert_eq!(batch.unchanged(Batch::claim), None);
     batch.finish(3, 1, Outcome::Complete);
-    assert_eq!((batch.claim(), batch.draft.state.command_on("gpu0")), (Some((job_id(1), 1)), None));
+    assert_eq!((batch.claim(), batch.draft.state.lease_on("gpu0")), (Some((job_id(1), 1)), None));
 }
 
 #[test]

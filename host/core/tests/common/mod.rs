@@ -49,11 +49,9 @@ pub fn backends(layout: usize) -> Vec<(String, Binding)> {
         1 => vec![("paint", "gpu0"), ("draw", "gpu1"), ("sing", "gpu1"), (COMMANDS, "gpu0")],
         _ => vec![("paint", "gpu0"), ("sing", "gpu1")],
     };
-    let binding = |name, device: &str| Binding {
-        device: device.into(),
-        digest: format!("sha256:{name}-{layout}"),
-        backoff: BACKOFF,
-        commands: name == COMMANDS,
+    let binding = |name, device: &str| match name {
+        COMMANDS => Binding::leased(device),
+        name => Binding::component(device, &format!("sha256:{name}-{layout}"), BACKOFF),
     };
     all.into_iter().map(|(name, device)| (name.into(), binding(name, device))).collect()
 }

@@ -48,7 +48,7 @@ impl Holders {
     /// Gives those who waited when the host went away their time to come back.
     pub fn expect_back(&self) {
         let state = self.scheduler.state();
-        for job in state.jobs().filter(|job| job.status != Status::Processing && state.is_command(job)) {
+        for job in state.jobs().filter(|job| job.status != Status::Processing && state.is_lease(job)) {
             tokio::spawn(self.clone().linger(self.seat(job.id), job.clone()));
         }
     }

@@ -178,7 +178,7 @@ pub fn keyed(key: &str) -> NewJob {
 }
 
 pub fn binding() -> Binding {
-    Binding { device: "gpu0".into(), digest: "sha256:0".into(), backoff: Backoff { base: 0, max: 0 }, commands: false }
+    Binding::component("gpu0", "sha256:0", Backoff { base: 0, max: 0 })
 }
 
 pub fn cancel(job: JobId) -> Command {

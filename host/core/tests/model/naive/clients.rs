@@ -118,7 +118,7 @@ impl Naive {
         if !job.status.ended() {
             return self.unfit(&job, "only a job that has ended can be retried");
         }
-        if self.is_command(&job) {
+        if self.is_lease(&job) {
             return self.unfit(&job, "only whoever ran a command can run it again, with `easel with`");
         }
         if self.telling(id).is_some() || !self.dependents(id, 0).is_empty() {

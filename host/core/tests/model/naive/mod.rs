@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use easel_core::order::Tag;
-use easel_core::state::Binding;
+use easel_core::state::{Binding, Program};
 use easel_core::{
     Actor, Bindings, Body, Command, Event, Forecast, Job, JobId, Party, Pause, Refusal, Reply, Role, Runs, Status,
     Timestamp, Transition, Which,
@@ -75,8 +75,8 @@ impl Naive {
         self.backends.iter().find(|(name, _)| name == backend).map(|(_, binding)| binding)
     }
 
-    pub fn is_command(&self, job: &Job) -> bool {
-        self.binding(&job.backend).is_some_and(|binding| binding.commands)
+    pub fn is_lease(&self, job: &Job) -> bool {
+        self.binding(&job.backend).is_some_and(|binding| binding.program == Program::Leased)
     }
 
     pub fn queued(&self) -> Vec<&Job> {
@@ -167,9 +167,9 @@ impl Naive {
 
     /// What has been configured otherwise since the last start is told, by name.
     fn compare_bindings(&mut self) {
-        let components = self.backends.iter().filter(|(_, binding)| !binding.commands);
+        let components = self.backends.iter().filter(|(_, binding)| binding.program != Program::Leased);
         let now: Bindings = components
-            .map(|(name, b)| (name.clone(), Runs { digest: b.digest.clone(), device: b.device.clone() }))
+            .map(|(name, b)| (name.clone(), Runs { digest: b.digest().into(), device: b.device.clone() }))
             .collect();
         let Some(before) = self.rows.bindings.replace(now.clone()) else { return };
         self.by = Some("configuration".into());

@@ -1,5 +1,6 @@
 //! What devices do, on rows.
 
+use easel_core::state::Binding;
 use easel_core::{
     Attempt, Claimed, Device, ErrorKind, Finished, Job, JobError, JobId, Occupant, Outcome, Reply, Status, Transition,
     policy,
@@ -20,7 +21,7 @@ impl Naive {
         let mut job: Job = self.line(name).into_iter().find(|job| !self.is_held(job))?.clone();
         let last_error = job.attempts.last().and_then(|attempt| attempt.error.clone());
         self.tick(name, &job);
-        let digest = self.binding(&job.backend)?.digest.clone();
+        let digest = self.binding(&job.backend)?.digest().to_owned();
         job.status = Status::Processing;
         job.device = Some(name.into());
         job.attempt += 1;
@@ -92,8 +93,7 @@ impl Naive {
             _ => error_of_attempt.as_ref().is_none_or(helps),
         };
         if may && job.attempts_used < job.max_attempts {
-            let backoff =
-                self.binding(&job.backend).map(|binding| binding.backoff).filter(|_| outcome != Outcome::Lost);
+            let backoff = self.binding(&job.backend).and_then(Binding::backoff).filter(|_| outcome != Outcome::Lost);
             let pause = backoff.map_or(0, |backoff| {
                 policy::pause(backoff, job.attempts_used, job.id, job.attempt, finished.retry_after_ms)
             });
@@ -110,7 +110,7 @@ impl Naive {
         job.progress = finished.progress;
         let event = match outcome {
             Outcome::Complete => {
-                if !self.is_command(&job) {
+                if !self.is_lease(&job) {
                     self.learn(&job, finished.took);
                 }
                 (job.status, job.progress) = (Status::Complete, 100);
@@ -149,7 +149,7 @@ impl Naive {
     }
 
     pub(super) fn recover(&mut self) {
-        let running = self.live().into_iter().filter(|job| job.status == Status::Processing && !self.is_command(job));
+        let running = self.live().into_iter().filter(|job| job.status == Status::Processing && !self.is_lease(job));
         let lost: Vec<Finished> = running.map(lost).collect();
         lost.into_iter().for_each(|lost| self.finish(lost));
         for backend in self.rows.queue.held.clone() {
