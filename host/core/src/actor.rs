@@ -198,15 +198,25 @@ pub(crate) fn permit(actor: &Actor, command: &Command, draft: &Draft) -> Result<
     let refused = |what: &'static str, needs: &'static str| Err(actor.refused(what, needs));
     match command.target() {
         Target::New(_) if actor.role == Role::Host => refused("ask for anything new", "a client"),
-        Target::New(parties) => parties.into_iter().try_for_each(|(party, message)| match viewer.sees(&party) {
-            true => message.map_or(Ok(()), seen_message),
-            false => refused("ask for something in another user's name", "a service's token"),
+        Target::New(parties) => parties.into_iter().enumerate().try_for_each(|(index, (party, message))| {
+            let permitted = match viewer.sees(&party) {
+                true => message.map_or(Ok(()), seen_message),
+                false => refused("ask for something in another user's name", "a service's token"),
+            };
+            permitted.map_err(|refusal| match command {
+                Command::SubmitBatch { .. } => Refusal::Entry { index, refusal: Box::new(refusal) },
+                _ => refusal,
+            })
         }),
         Target::Job(id) => seen(id),
         Target::Order(id, to) => {
             seen(id)?;
             match (actor.role, to) {
                 (Role::Operator, _) | (Role::User | Role::Service, MoveTo::Back) => Ok(()),
+                // What is not there is refused as what is not seen.
+                (Role::User | Role::Service, MoveTo::Before(other)) if draft.job(other).is_none() => {
+                    Err(Refusal::NoJob(other))
+                }
                 (Role::User | Role::Service, MoveTo::Before(other)) => seen(other),
                 (Role::User | Role::Service, MoveTo::Front) => {
                     refused("move a job to the front of the line", "an operator: move it before another job of yours")

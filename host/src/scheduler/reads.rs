@@ -42,7 +42,7 @@ impl Scheduler {
     /// The jobs whose id begins or ends with `part`, `limit` at the most.
     pub async fn jobs_like(&self, viewer: &Viewer, part: &str, limit: usize) -> Result<Vec<Job>, StoreError> {
         let newest = self.state().ticket;
-        let mut jobs = self.shared.store.jobs_like(part, newest, limit).await?;
+        let mut jobs = self.shared.store.jobs_like(viewer, part, newest, limit).await?;
         self.all_known().await?;
         jobs.retain(|job| viewer.sees_job(job));
         Ok(jobs)
@@ -90,14 +90,15 @@ impl Scheduler {
     /// The ids of the jobs of a batch, in its order; none if there is no such batch, or none of its jobs is seen.
     pub async fn batch(&self, viewer: &Viewer, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
         let ids = self.shared.store.batch(id).await?;
-        match (viewer, ids) {
-            (Viewer::Everything, ids) => Ok(ids),
-            (_, None) => Ok(None),
-            (viewer, Some(ids)) => {
-                let (_, jobs) = self.in_one_state(viewer, &ids, Vec::new()).await?;
-                Ok((!jobs.is_empty()).then(|| jobs.iter().map(|job| job.id).collect()))
-            }
+        if *viewer == Viewer::Everything {
+            return Ok(ids);
         }
+        let Some(mut ids) = ids else { return Ok(None) };
+        // Those that are gone may have been theirs, as long as another one is.
+        let (_, jobs) = self.in_one_state(&Viewer::Everything, &ids, Vec::new()).await?;
+        let (seen, hidden): (Vec<_>, Vec<_>) = jobs.iter().partition(|job| viewer.sees_job(job));
+        ids.retain(|id| hidden.iter().all(|job| job.id != *id));
+        Ok((!seen.is_empty()).then_some(ids))
     }
 
     /// What an idempotency key stands for, as long as it is honoured.

@@ -3,11 +3,12 @@
 //! What has no column is looked for in the text of each row, so a page of such a list looks at a window of arrivals and no further:
 //! it may hold few jobs, or none, and still have a next page.
 
-use easel_core::{Job, JobId, Party, Ticket, Timestamp, Viewer};
+use easel_core::{Job, JobId, Ticket, Timestamp, Viewer};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::read::jobs;
+use super::seen::SeenJobs;
 use super::{Store, StoreError};
 
 /// How many arrivals one page looks at for what has no column.
@@ -87,35 +88,22 @@ impl JobFilter {
         id || self.words.iter().all(|word| prompt.contains(word))
     }
 
-    /// The owners whose jobs it may be; none if it may be anybody's.
-    fn owners(&self) -> Vec<String> {
-        match &self.viewer {
-            Viewer::Owner(owner) | Viewer::Party(Party { owner, .. }) if self.owner.is_empty() => vec![owner.clone()],
-            _ => self.owner.clone(),
-        }
-    }
-
-    /// The users whose jobs it may be; none if it may be anybody's.
-    fn users(&self) -> Vec<&str> {
-        match &self.viewer {
-            Viewer::Party(Party { user: Some(user), .. }) if self.user.is_empty() => vec![user],
-            _ => self.user.iter().map(String::as_str).collect(),
-        }
-    }
-
     /// Whether rows have to be looked into.
     fn is_deep(&self) -> bool {
-        !self.users().is_empty() || self.since.is_some() || self.until.is_some() || !self.words.is_empty()
+        matches!(self.viewer, Viewer::Party(_))
+            || !self.user.is_empty()
+            || self.since.is_some()
+            || self.until.is_some()
+            || !self.words.is_empty()
     }
 
     /// What the text of a row has if it fits: each a list of which one has to be there. A text is the JSON of a job, whose
     /// params are a text in it: only words that are written alike in both are looked for.
     fn needles(&self) -> Vec<Vec<String>> {
         let plain = |word: &&String| !word.contains(|c: char| c == '"' || c == '\\' || c.is_control());
-        let seen = self.users();
-        let users = seen.iter().map(|user| format!("\"user\":{}", Value::from(*user)).to_lowercase());
+        let users = self.user.iter().map(|user| format!("\"user\":{}", Value::from(user.as_str())).to_lowercase());
         let mut needles: Vec<Vec<String>> = self.words.iter().filter(plain).map(|word| vec![word.clone()]).collect();
-        needles.extend((!seen.is_empty()).then(|| users.collect()));
+        needles.extend((!self.user.is_empty()).then(|| users.collect()));
         needles
     }
 }
@@ -161,11 +149,10 @@ impl Store {
         (floor, before): (Ticket, Ticket),
         limit: usize,
     ) -> Result<Vec<Job>, StoreError> {
-        let owners = filter.owners();
         let columns = [
             ("status", &filter.status),
             ("backend", &filter.backend),
-            ("owner", &owners),
+            ("owner", &filter.owner),
             ("conversation_id", &filter.conversation_id),
             ("message_id", &filter.message_id),
         ];
@@ -195,9 +182,12 @@ impl Store {
                 " AND (text = NONE OR $needles[{number}].any(|$needle| string::contains(string::lowercase(text), $needle)))"
             ));
         }
-        sql.push_str(" ORDER BY ticket DESC LIMIT $limit");
+        // What is not seen is not even found: where a page ends would tell of it.
+        let seen = SeenJobs::by(&filter.viewer);
+        sql.push_str(&format!(" {} ORDER BY ticket DESC LIMIT $limit", seen.sql));
         let db = self.db().await?;
-        let mut query = db.query(sql).bind(("before", before)).bind(("floor", floor)).bind(("limit", limit as u64));
+        let mut query = db.query(sql).bind(("seen_owner", seen.owner)).bind(("seen_user", seen.user));
+        query = query.bind(("before", before)).bind(("floor", floor)).bind(("limit", limit as u64));
         query = query.bind(("needles", needles));
         if let Some(ids) = &filter.ids {
             query = query.bind(("ids", ids.iter().map(ToString::to_string).collect::<Vec<_>>()));
@@ -219,17 +209,27 @@ impl Store {
 
     /// The jobs whose id begins or ends with `part`, which is of hexadecimal digits and hyphens; or whose last eight characters, by which
     /// people are told of jobs, begin with it. Beginnings are found however old they are, ends among the `ENDS` newest arrivals.
-    pub async fn jobs_like(&self, part: &str, newest: Ticket, limit: usize) -> Result<Vec<Job>, StoreError> {
+    pub async fn jobs_like(
+        &self,
+        viewer: &Viewer,
+        part: &str,
+        newest: Ticket,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        let seen = SeenJobs::by(viewer);
         let sql = format!(
-            "SELECT *, record::id(id) AS id FROM job:⟨{part}⟩..⟨{part}g⟩ LIMIT $limit;
+            "SELECT *, record::id(id) AS id FROM job:⟨{part}⟩..⟨{part}g⟩ WHERE true {seen} LIMIT $limit;
              SELECT *, record::id(id) AS id FROM job
              WHERE ticket >= $floor AND (string::ends_with(record::id(id), $part)
                  OR string::starts_with(string::slice(record::id(id), {SHORT}), $part))
-             ORDER BY ticket DESC LIMIT $limit"
+                 {seen}
+             ORDER BY ticket DESC LIMIT $limit",
+            seen = seen.sql
         );
         let floor = newest.saturating_sub(ENDS);
         let db = self.db().await?;
         let query = db.query(sql).bind(("part", part.to_owned())).bind(("limit", limit as u64));
+        let query = query.bind(("seen_owner", seen.owner)).bind(("seen_user", seen.user));
         let mut response = query.bind(("floor", floor)).await?;
         let mut found = jobs(response.take(0)?)?;
         for job in jobs(response.take(1)?)? {

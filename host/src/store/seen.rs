@@ -24,3 +24,27 @@ impl Seen {
         }
     }
 }
+
+/// The same of jobs, whose rows have their user in their text.
+pub(super) struct SeenJobs {
+    /// Begins with `AND`, or is empty.
+    pub(super) sql: &'static str,
+    pub(super) owner: Option<String>,
+    /// What the text of a row has.
+    pub(super) user: Option<String>,
+}
+
+impl SeenJobs {
+    pub(super) fn by(viewer: &Viewer) -> Self {
+        match viewer {
+            Viewer::Everything => Self { sql: "", owner: None, user: None },
+            Viewer::Owner(owner) => Self { sql: "AND owner = $seen_owner", owner: Some(owner.clone()), user: None },
+            Viewer::Party(Party { owner, user }) => Self {
+                // Rows that were last written before schema 4 have no text.
+                sql: "AND owner = $seen_owner AND (text = NONE OR string::contains(text, $seen_user))",
+                owner: Some(owner.clone()),
+                user: Some(format!("\"user\":{}", serde_json::json!(user))),
+            },
+        }
+    }
+}

@@ -28,7 +28,7 @@ pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, bo
     let document = body?;
     if let Some(key) = &key
         && let Some(first) =
-            made_before(&host, &party(&actor, &document), (key, &key_of_entry(key, 0)), &document).await?
+            made_before(&host, &actor, &party(&actor, &document), (key, &key_of_entry(key, 0)), &document).await?
     {
         return again(&host, &actor.viewer(), key, &first).await;
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{Actor, Command, Job, JobId, Party, Refusal, Reply, Viewer, json};
+use easel_core::{Actor, Command, Job, JobId, Party, Refusal, Reply, json};
 use easel_wire::NewInput;
 use serde_json::Value;
 use warp::http::HeaderMap;
@@ -28,7 +28,8 @@ pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, bo
     let key = key(&headers)?;
     let document = body?;
     if let Some(key) = &key
-        && let Some(job) = made_before(&host, &envelope::party(&actor, document.value()), (key, key), &document).await?
+        && let Some(job) =
+            made_before(&host, &actor, &envelope::party(&actor, document.value()), (key, key), &document).await?
     {
         return Ok(reply::json(&host.show(&host.scheduler.state()).job(&job)));
     }
@@ -47,12 +48,19 @@ pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, bo
 /// requests that come at once are told apart by the writer.
 pub(super) async fn made_before(
     host: &Host,
+    actor: &Actor,
     party: &Party,
     (key, stored): (&str, &str),
     document: &Document,
 ) -> Result<Option<Arc<Job>>, Problem> {
+    let viewer = actor.viewer();
+    // Whoever may not ask for it is told so, whatever was made before.
+    if !viewer.sees(party) {
+        return Ok(None);
+    }
     let Some(used) = host.scheduler.key(party, stored).await? else { return Ok(None) };
-    let job = host.scheduler.job(&Viewer::Everything, used.job).await?.filter(|_| used.digest == document.digest());
+    let same = |job: &Arc<Job>| used.digest == document.digest() && job.party() == *party;
+    let job = host.scheduler.job(&viewer, used.job).await?.filter(same);
     job.map(Some).ok_or_else(|| Refusal::KeyReused(key.to_owned()).into())
 }
 

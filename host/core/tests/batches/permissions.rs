@@ -78,6 +78,8 @@ fn a_job_stands_before_another_only_where_both_are_seen() {
     assert!(asked(&ann, move_to(job_id(11), MoveTo::Before(job_id(1)))).is_ok());
     let over_ben = asked(&ann, move_to(job_id(11), MoveTo::Before(job_id(2))));
     assert_eq!(over_ben, Err(Refusal::NoJob(job_id(2))));
+    let over_nobody = asked(&ann, move_to(job_id(11), MoveTo::Before(job_id(99))));
+    assert_eq!(over_nobody, Err(Refusal::NoJob(job_id(99))));
     for (actor, _) in everybody() {
         let to_the_front = asked(&actor, move_to(job_id(13), MoveTo::Front));
         let expected = match actor.role {
@@ -116,7 +118,8 @@ fn one_entry_of_another_party_takes_the_whole_batch_with_it() {
     let jobs =
         vec![NewJob { party: party("ann", None), ..new_job(20) }, NewJob { party: party("ben", None), ..new_job(21) }];
     let answer = asked(&actor(Role::User, "ann", None), Command::SubmitBatch { batch: batch_id(1), jobs });
-    assert!(matches!(answer, Err(Refusal::NotAllowed { .. })), "{answer:?}");
+    let Err(Refusal::Entry { index: 1, refusal }) = answer else { panic!("{answer:?}") };
+    assert!(matches!(*refusal, Refusal::NotAllowed { .. }), "{refusal:?}");
 }
 
 #[test]

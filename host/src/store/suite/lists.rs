@@ -68,6 +68,23 @@ suite! {
             let (jobs, _) = bench.store.page(&filter, None, bench.state.ticket, 10).await.unwrap();
             let whose = |job: Job| job.user.unwrap_or(job.owner);
             assert_eq!(jobs.into_iter().rev().map(whose).collect::<Vec<_>>(), expected, "{viewer:?}");
+            // Whatever is looked for, no page says that there is something that is not seen.
+            for owner in ["ann", "ben"] {
+                let asks = [
+                    JobFilter { owner: vec![owner.into()], ..Default::default() },
+                    JobFilter { owner: vec![owner.into()], words: vec!["fox".into()], ..Default::default() },
+                    JobFilter { user: vec!["cat".into(), "CAT".into()], ..Default::default() },
+                    JobFilter { words: vec!["fox".into()], ..Default::default() },
+                ];
+                for filter in asks {
+                    let filter = JobFilter { viewer: viewer.clone(), ..filter };
+                    let (jobs, next) = bench.store.page(&filter, None, bench.state.ticket, 1).await.unwrap();
+                    let told = next.is_none_or(|next| jobs.last().is_some_and(|last| last.ticket == next));
+                    assert!(told && jobs.iter().all(|job| viewer.sees_job(job)), "{filter:?}: {next:?}");
+                }
+            }
+            let like = bench.store.jobs_like(&viewer, "01", bench.state.ticket, 10).await.unwrap();
+            assert_eq!(like.into_iter().map(whose).rev().collect::<Vec<_>>(), expected, "{viewer:?}");
             let messages = bench.store.conversation(&viewer, "c1", 0, 10).await.unwrap();
             assert_eq!(messages.into_iter().map(|message| message.content).collect::<Vec<_>>(), expected, "{viewer:?}");
             let (conversations, next) = bench.store.conversations(&viewer, None, 10).await.unwrap();
@@ -87,7 +104,7 @@ suite! {
         let other = bench.submit(new_job()).await;
         let id = job.id.to_string();
         let find = async |part: &str, newest| {
-            bench.store.jobs_like(part, newest, 10).await.unwrap().into_iter().map(|job| job.id).collect::<Vec<_>>()
+            bench.store.jobs_like(&Viewer::Everything, part, newest, 10).await.unwrap().into_iter().map(|job| job.id).collect::<Vec<_>>()
         };
         assert_eq!(find(&id[..35], 2).await, [job.id]);
         assert_eq!(find(&id[28..], 2).await, [job.id]);

@@ -24,6 +24,7 @@ use super::server::Connection;
 use super::websocket::Asked;
 use super::{Answer, Host, Problem, submit};
 use crate::dispatch::{Attendance, Terms, backend_of_commands};
+use crate::scheduler::Rejected;
 
 /// The longest name of a command, in characters.
 const NAME: usize = 200;
@@ -91,6 +92,9 @@ fn new_job(host: &Host, actor: &Actor, device: &str, query: &Query, key: String)
         .ok_or_else(|| Problem::invalid("command", "name the program that will run, without its arguments"))?;
     let name = text(query, "name")?.unwrap_or_else(|| program.clone());
     let unload = query.one("unload")?.map(|text| boolean("unload", text)).transpose()?.unwrap_or_default();
+    if unload {
+        actor.operates("free a device's memory").map_err(Rejected::from)?;
+    }
     let (least, most) = (*PRIORITIES.start(), *PRIORITIES.end());
     let priority = number(query, "priority", i64::from(least), i64::from(most))?.unwrap_or_default();
     let timeout_s = number(query, "timeout_s", 1, i64::from(u32::MAX))?;

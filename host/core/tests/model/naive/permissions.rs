@@ -38,7 +38,10 @@ impl Naive {
         };
         match command {
             Command::Submit(job) => new(&job.party, job.message_id),
-            Command::SubmitBatch { jobs, .. } => jobs.iter().try_for_each(|job| new(&job.party, job.message_id)),
+            Command::SubmitBatch { jobs, .. } => jobs.iter().enumerate().try_for_each(|(index, job)| {
+                let entry = |refusal| Refusal::Entry { index, refusal: Box::new(refusal) };
+                new(&job.party, job.message_id).map_err(entry)
+            }),
             Command::CreateMessage(created) => new(&created.party, None),
             Command::Cancel { job: id }
             | Command::Retry { job: id }
@@ -46,7 +49,10 @@ impl Naive {
             | Command::Reprioritise { job: id, .. } => job(*id),
             Command::Move { job: id, to } => match to {
                 MoveTo::Back => job(*id),
-                MoveTo::Before(other) => job(*id).and_then(|()| job(*other)),
+                MoveTo::Before(other) => job(*id).and_then(|()| match self.rows.jobs.contains_key(other) {
+                    true => job(*other),
+                    false => Err(Refusal::NoJob(*other)),
+                }),
                 MoveTo::Front => job(*id).and_then(|()| {
                     no("move a job to the front of the line", "an operator: move it before another job of yours")
                 }),
