@@ -104,17 +104,13 @@ impl Actor {
 impl Viewer {
     /// Whether it sees what belongs to `party`.
     pub fn sees(&self, party: &Party) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Owner(owner) => *owner == party.owner,
-            Self::Party(own) => own == party,
-        }
+        self.sees_of(&party.owner, party.user.as_deref())
     }
 
     /// Whether it sees this event. What stops everybody is seen by everybody.
     pub fn sees_event(&self, event: &Event) -> bool {
         match &event.body {
-            Body::Job { job, .. } => self.sees_of(&job.owner, job.user.as_deref()),
+            Body::Job { job, .. } => self.sees_job(job),
             Body::Message { owner, user, .. } => self.sees_of(owner, user.as_deref()),
             Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. } | Body::Binding { .. } => true,
         }
@@ -184,6 +180,15 @@ impl Command {
             | Self::Recover => Target::Inside,
         }
     }
+
+    /// Whether the log says who asked for this: where it does not tell otherwise, and it is nothing that follows from itself.
+    pub(crate) fn signed(&self) -> bool {
+        match self.target() {
+            Target::Job(_) | Target::Order(..) | Target::Seen | Target::Shared(_) => true,
+            Target::New(_) | Target::Message(_) => false,
+            Target::Inside => matches!(self, Self::Prune { .. } | Self::Disk { .. }),
+        }
+    }
 }
 
 /// Whether `actor` may ask for `command`, as things are. What it does not see is refused as what is not there.
@@ -218,9 +223,10 @@ pub(crate) fn permit(actor: &Actor, command: &Command, draft: &Draft) -> Result<
                     Err(Refusal::NoJob(other))
                 }
                 (Role::User | Role::Service, MoveTo::Before(other)) => seen(other),
-                (Role::User | Role::Service, MoveTo::Front) => {
-                    refused("move a job to the front of the line", "an operator: move it before another job of yours")
-                }
+                (Role::User | Role::Service, MoveTo::Front) => refused(
+                    "move a job to the front of the line",
+                    "an operator; you can move it before another job of yours",
+                ),
                 (Role::Host, _) => refused("move jobs", "a client"),
             }
         }

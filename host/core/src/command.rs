@@ -334,25 +334,6 @@ impl Command {
         }
     }
 
-    /// Whether the log says who asked for this: where it does not tell otherwise, and it is nothing that follows from itself.
-    pub(crate) fn signed(&self) -> bool {
-        matches!(
-            self,
-            Self::Cancel { .. }
-                | Self::CancelMany { .. }
-                | Self::Retry { .. }
-                | Self::Delete { .. }
-                | Self::Move { .. }
-                | Self::Reprioritise { .. }
-                | Self::PauseQueue { .. }
-                | Self::ResumeQueue
-                | Self::PauseDevice { .. }
-                | Self::ResumeDevice { .. }
-                | Self::Prune { .. }
-                | Self::Disk { .. }
-        )
-    }
-
     /// Whether a device stands idle until this is committed: such commands go first.
     pub fn urgent(&self) -> bool {
         matches!(

@@ -1,6 +1,7 @@
 //! What of a table somebody sees, as a condition of a query.
 
 use easel_core::{Party, Viewer};
+use serde_json::Value;
 
 /// A condition on rows that have an `owner` and a `user`, to stand behind others, and the values that it names.
 pub(super) struct Seen {
@@ -43,7 +44,7 @@ impl SeenJobs {
                 // Rows that were last written before schema 4 have no text.
                 sql: "AND owner = $seen_owner AND (text = NONE OR string::contains(text, $seen_user))",
                 owner: Some(owner.clone()),
-                user: Some(format!("\"user\":{}", serde_json::json!(user))),
+                user: Some(format!("\"user\":{}", Value::from(user.clone()))),
             },
         }
     }

@@ -238,6 +238,17 @@ fn what_easel_does_itself_nobody_else_does() {
     }
 }
 
+/// A key from when keys were the owner's alone is found for each of its users.
+#[test]
+fn a_key_that_stands_for_anothers_job_is_refused_and_tells_nothing_of_that_job() {
+    let mut batch = Batch::roomy();
+    let keyed = |n, user| NewJob { party: party("ben", user), key: Some(("k".into(), "one".into())), ..new_job(n) };
+    batch.submit(keyed(1, None)).unwrap();
+    let used = batch.draft.cold.keys[&(party("ben", None), "k".into())].clone();
+    batch.draft.cold.keys.insert((party("ben", Some("cat")), "k".into()), used);
+    assert_eq!(batch.submit(keyed(2, Some("cat"))), Err(Refusal::KeyReused("k".into())));
+}
+
 #[test]
 fn the_same_key_of_two_users_is_two_keys() {
     let mut batch = Batch::roomy();

@@ -151,14 +151,12 @@ fn followed(scope: &Scope, state: &State, device: &str) -> Vec<Arc<Job>> {
 
 /// The first waiting jobs of a device that somebody sees who does not see all.
 fn own(state: &State, device: &str, viewer: &Viewer) -> Vec<Arc<Job>> {
-    let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);
-    let waits = |job: &&Arc<Job>| job.status == Status::Queued && viewer.sees_job(job) && here(job);
+    let waits = |job: &&Arc<Job>| waits(state, device, viewer, job);
     in_line(state, state.jobs().filter(waits).take(LOOKED_AT).cloned().collect())
 }
 
 fn named(filters: &BTreeSet<Filter>, state: &State, device: &str, viewer: &Viewer) -> Vec<Arc<Job>> {
-    let here = |job: &Job| state.backend(&job.backend).is_some_and(|binding| binding.device == device);
-    let waits = |job: &&Arc<Job>| job.status == Status::Queued && viewer.sees_job(job) && here(job);
+    let waits = |job: &&Arc<Job>| waits(state, device, viewer, job);
     let mut jobs: Vec<Arc<Job>> = Vec::new();
     for filter in filters {
         match filter {
@@ -168,6 +166,12 @@ fn named(filters: &BTreeSet<Filter>, state: &State, device: &str, viewer: &Viewe
         }
     }
     in_line(state, jobs)
+}
+
+/// Whether a job waits for this device, and is seen.
+fn waits(state: &State, device: &str, viewer: &Viewer, job: &Job) -> bool {
+    let here = || state.backend(&job.backend).is_some_and(|binding| binding.device == device);
+    job.status == Status::Queued && viewer.sees_job(job) && here()
 }
 
 /// The first of them, each once.

@@ -54,7 +54,10 @@ impl Naive {
                     false => Err(Refusal::NoJob(*other)),
                 }),
                 MoveTo::Front => job(*id).and_then(|()| {
-                    no("move a job to the front of the line", "an operator: move it before another job of yours")
+                    no(
+                        "move a job to the front of the line",
+                        "an operator; you can move it before another job of yours",
+                    )
                 }),
             },
             Command::PatchMessage { id, .. } | Command::DeleteMessage(id) => message(*id),
