@@ -1,10 +1,11 @@
 //! Commits to the host's own store, with nobody but this program at it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use easel::config::Config;
-use easel::store::{Committed, Location, Sizes, Store};
+use easel::store::{Committed, Embedded, Location, Sizes, Store};
 use easel_core::{Cold, Command, Draft, Refusal, State};
 
 use crate::queue;
@@ -25,7 +26,8 @@ impl Commits {
     /// A new one in this directory.
     pub async fn open(data: &Path) -> anyhow::Result<Self> {
         let sizes = Sizes::for_log(Config::default().store.max_log);
-        let store = Store::open(&Location::SurrealKv(data.join("store")), sizes, data).await?.store;
+        let engine = Embedded::open(Location::SurrealKv(data.join("store")), sizes).await?;
+        let store = Store::open(Arc::new(engine), data).await?.store;
         Ok(Self { store, state: queue::empty(), last: 0, last_job: 0 })
     }
 
@@ -59,7 +61,7 @@ impl Commits {
             return Err(error.into());
         }
         self.state = draft.state;
-        self.store.flush_if_due().await?;
+        self.store.maintain().await?;
         Ok(took)
     }
 

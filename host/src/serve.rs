@@ -23,7 +23,7 @@ use crate::config::{self, Config, Database};
 use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Loading, Memory, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
 use crate::show::Links;
-use crate::store::{Home, Location, Sizes, Store, StoreError};
+use crate::store::{Embedded, Home, Location, Sizes, Store, StoreError};
 use crate::upkeep::{DiskWatch, Pruner, tell_lacking};
 use crate::{open_files, space, web};
 
@@ -65,7 +65,8 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
         Location::SurrealKv(directory) => Some(Home::check(directory, adopted)?),
         Location::Memory => None,
     };
-    let opened = Store::open(&location, Sizes::for_log(config.store.max_log), &data).await?;
+    let engine = Embedded::open(location, Sizes::for_log(config.store.max_log)).await?;
+    let opened = Store::open(Arc::new(engine), &data).await?;
     home.map_or(Ok(()), |home| home.stamp())?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         let cure = "another Easel may be there (`easel doctor` tells), or choose another with --listen";

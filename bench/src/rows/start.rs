@@ -1,10 +1,11 @@
 //! A start with a long line: from the process's first moment to its first answer. After a stop all is in the database's tables;
 //! after a kill the end of it is in its log.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use easel::config::Config;
-use easel::store::{Location, Sizes, Store};
+use easel::store::{Embedded, Location, Sizes, Store};
 
 use crate::bench::Bench;
 use crate::host::Home;
@@ -57,7 +58,8 @@ pub async fn measure(bench: &Bench) -> anyhow::Result<Section> {
 async fn store_alone(home: &Home) -> anyhow::Result<f64> {
     let (data, sizes) = (home.data(), Sizes::for_log(Config::default().store.max_log));
     let begun = Instant::now();
-    let opened = Store::open(&Location::SurrealKv(data.join("store")), sizes, &data).await?;
+    let engine = Embedded::open(Location::SurrealKv(data.join("store")), sizes).await?;
+    let opened = Store::open(Arc::new(engine), &data).await?;
     let time = begun.elapsed();
     anyhow::ensure!(opened.jobs.len() as u64 == WAITING, "{} jobs wait, not {WAITING}", opened.jobs.len());
     opened.store.close().await?;

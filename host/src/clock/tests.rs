@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::*;
 use crate::artifacts::Files;
 use crate::scheduler::{Scheduler, Setup};
-use crate::store::{Location, Sizes, Store};
+use crate::store::{Embedded, Location, Sizes, Store};
 
 const HOUR: Timestamp = 3_600 * SECOND;
 const MONTH: Timestamp = 30 * 24 * HOUR;
@@ -84,7 +84,8 @@ impl Bench {
     async fn on(hands: Hands, data: TempDir) -> Self {
         let location = Location::SurrealKv(data.path().join("store"));
         let sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
-        let opened = Store::open(&location, sizes, data.path()).await.unwrap();
+        let engine = Embedded::open(location, sizes).await.unwrap();
+        let opened = Store::open(Arc::new(engine), data.path()).await.unwrap();
         let backoff = Backoff { base: 0, max: 0 };
         let binding = Binding::component("gpu0", "sha256:0", backoff);
         let retention = Retention { jobs: MONTH, keys: MONTH / 4, ..Retention::EVERYTHING };

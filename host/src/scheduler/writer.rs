@@ -54,7 +54,7 @@ impl Writer {
             self.shared.store.check_places()?;
             self.write(batch).await.context("the store and this process may not agree any more")?;
             // The callers have their answers; whoever comes now waits for this.
-            self.shared.store.flush_if_due().await.context("the store cannot go on")?;
+            self.shared.store.maintain().await.context("the store cannot go on")?;
         }
     }
 

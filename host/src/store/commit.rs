@@ -3,9 +3,10 @@
 //! Every commit moves the writer's row on, and fails unless the epoch there is ours: that fences a second writer, and
 //! gives the commits their order. What is written is `script`'s.
 
-use easel_core::{Draft, Message, Timestamp};
+use easel_core::{Draft, Timestamp};
 use serde_json::Value;
 
+use super::engine::{Answers, Mended, Query, Uncommitted};
 use super::read::{events_of, messages_of, with_messages};
 use super::rows::{Writer, document};
 use super::script::Script;
@@ -26,12 +27,13 @@ pub enum Committed {
 
 impl Store {
     /// Writes all that `draft` changed, and its events, in one transaction. `commits` is the number of this commit: one more
-    /// than that of the last, and `now` what the wall clock says. Fails if there is another writer, or if nobody can tell whether the commit took place.
+    /// than that of the last, and `now` what the wall clock says. Fails if there is another writer, or if nobody can tell whether the
+    /// commit took place.
     pub async fn commit(&self, draft: &Draft, commits: u64, now: Timestamp) -> Result<Committed, StoreError> {
-        match self.engine.mend().await {
-            Ok(false) => {}
+        match self.engine.mend().await? {
+            Mended::Whole => {}
             // What was refused must not have come back, nor may anything be gone.
-            Ok(true) => match self.commits().await? {
+            Mended::Anew => match self.commits().await? {
                 Some(last) if last + 1 == commits => {}
                 last => {
                     return Err(StoreError::Unknown(format!(
@@ -40,26 +42,25 @@ impl Store {
                     )));
                 }
             },
-            Err(error @ StoreError::NoRoom { .. }) => return Ok(Committed::No(error)),
-            Err(error) => return Err(error),
+            Mended::NotYet(error) => return Ok(Committed::No(error)),
         }
-        let script = Script::of(draft);
-        let error = match self.run(script, draft, commits, now).await {
-            Ok(messages) => return Ok(Committed::Yes(with_messages(draft.events.clone(), messages))),
-            Err(error) if error.to_string().contains(FENCED) => return Err(StoreError::Fenced),
-            Err(error) => error,
+        let error = match self.engine.commit(self.query(draft, commits, now)).await {
+            Ok(answers) => return Ok(Committed::Yes(told(draft, answers)?)),
+            Err(Uncommitted::Thrown(what)) if what.contains(FENCED) => return Err(StoreError::Fenced),
+            Err(Uncommitted::Thrown(what)) => StoreError::Database(what),
+            Err(Uncommitted::Failed(error)) => error,
         };
-        self.engine.tear();
         tracing::warn!("a commit has failed: {error}");
         let unknown = |why: StoreError| StoreError::Unknown(format!("{error}; and then: {why}"));
         if !self.took_place(commits).await.map_err(unknown)? {
             return Ok(Committed::No(error));
         }
-        // It can be read, which says nothing of the disk: the log may not be there. What is read when the engine was closed and
-        // opened again is.
-        self.engine.mend().await.map_err(unknown)?;
+        // It can be read, which says nothing of the disk: it may not be there. What is read of an engine that was opened anew is.
+        if let Mended::NotYet(why) = self.engine.mend().await.map_err(unknown)? {
+            return Err(unknown(why));
+        }
         match self.took_place(commits).await.map_err(unknown)? {
-            true => Ok(Committed::Yes(self.told(draft).await?)),
+            true => Ok(Committed::Yes(self.logged(draft).await?)),
             false => Ok(Committed::No(error)),
         }
     }
@@ -73,13 +74,8 @@ impl Store {
         }
     }
 
-    async fn run(
-        &self,
-        script: Script,
-        draft: &Draft,
-        commits: u64,
-        now: Timestamp,
-    ) -> Result<Vec<Message>, StoreError> {
+    /// The transaction that moves the writer's row on, if it is still ours, and writes what `draft` changed.
+    fn query(&self, draft: &Draft, commits: u64, now: Timestamp) -> Query {
         let writer = document(&Writer {
             epoch: self.epoch,
             commits,
@@ -90,33 +86,29 @@ impl Store {
             oldest: draft.state.oldest_event(),
             at: Some(now),
         });
+        let Query { sql, values } = Script::of(draft).query;
         let sql = format!(
-            "BEGIN;
-             IF (UPDATE ONLY meta:writer REPLACE $writer WHERE epoch = $writer.epoch RETURN VALUE epoch) = NONE {{ THROW '{FENCED}' }};
-             {} COMMIT;",
-            script.sql
+            "IF (UPDATE ONLY meta:writer REPLACE $writer WHERE epoch = $writer.epoch RETURN VALUE epoch) = NONE {{ THROW '{FENCED}' }};
+             {sql}"
         );
-        let db = self.db().await?;
-        let mut query = db.query(sql).bind(("writer", writer));
-        for (name, value) in script.values {
-            query = query.bind((name, value));
-        }
-        let mut response = query.await?.check()?;
-        if draft.events.is_empty() {
-            return Ok(Vec::new());
-        }
-        // The row of the events comes last, and says what became of the messages.
-        let last = response.num_statements() - 2;
-        let row: Option<Value> = response.take(last)?;
-        let messages = row.and_then(|mut row| row.get_mut("messages").map(Value::take)).unwrap_or(Value::Null);
-        messages_of("message", messages.as_array().cloned().unwrap_or_default())
+        Query { sql, values }.bind("writer", writer)
     }
 
     /// The events of a commit that took place although its answer was lost.
-    async fn told(&self, draft: &Draft) -> Result<Vec<Logged>, StoreError> {
+    async fn logged(&self, draft: &Draft) -> Result<Vec<Logged>, StoreError> {
         let Some(last) = draft.events.last().map(|event| event.seq) else { return Ok(Vec::new()) };
         let sql = "SELECT list, messages FROM ONLY type::record('event', $last)";
-        let row: Option<Value> = self.db().await?.query(sql).bind(("last", last)).await?.take(0)?;
+        let row = self.row(Query::new(sql).bind("last", last)).await?;
         events_of(row.unwrap_or_default())
     }
+}
+
+/// The events of a commit, by what its statements answered: the row of the events comes last, and says what became of the messages.
+fn told(draft: &Draft, mut answers: Answers) -> Result<Vec<Logged>, StoreError> {
+    if draft.events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let messages = answers.pop().and_then(|mut row| row.get_mut("messages").map(Value::take));
+    let messages = messages_of("message", messages.and_then(|list| list.as_array().cloned()).unwrap_or_default())?;
+    Ok(with_messages(draft.events.clone(), messages))
 }

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use easel_core::{Ticket, Timestamp, Viewer};
 use serde::Deserialize;
 
+use super::engine::Query;
+use super::read::read_as;
 use super::seen::Seen;
 use super::{Store, StoreError};
 
@@ -80,10 +82,8 @@ impl Store {
         let sql = format!(
             "SELECT ticket, conversation_id FROM message WHERE ticket < $before {sql} ORDER BY ticket DESC LIMIT $limit"
         );
-        let db = self.db().await?;
-        let query = db.query(sql).bind(("before", before)).bind(("limit", SLICE));
-        let query = query.bind(("owner", owner)).bind(("user", user));
-        super::read::rows("message", query.await?.take(0)?)
+        let query = Query::new(sql).bind("before", before).bind("limit", SLICE);
+        read_as("message", self.rows(query.bind("owner", owner).bind("user", user)).await?)
     }
 
     async fn sum(&self, viewer: &Viewer, conversation: &str) -> Result<Option<Sum>, StoreError> {
@@ -92,9 +92,7 @@ impl Store {
             "SELECT count() AS count, math::max(updated_at) AS updated_at, math::max(ticket) AS newest FROM message
              WHERE conversation_id = $id {sql} GROUP ALL"
         );
-        let db = self.db().await?;
-        let query = db.query(sql).bind(("id", conversation.to_owned()));
-        let query = query.bind(("owner", owner)).bind(("user", user));
-        Ok(super::read::rows("message", query.await?.take(0)?)?.pop())
+        let query = Query::new(sql).bind("id", conversation).bind("owner", owner).bind("user", user);
+        Ok(read_as("message", self.rows(query).await?)?.pop())
     }
 }

@@ -116,7 +116,7 @@ pub enum StoreError {
     Unknown(String),
     /// The database says no.
     #[error("the database failed: {0}")]
-    Database(#[from] surrealdb::Error),
+    Database(String),
     /// A row is not what this program wrote.
     #[error("a row of table {table} cannot be read: {error}")]
     Row {

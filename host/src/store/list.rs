@@ -7,7 +7,8 @@ use easel_core::{Job, JobId, Ticket, Timestamp, Viewer};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::read::jobs;
+use super::engine::Query;
+use super::read::{jobs, rows_of};
 use super::seen::SeenJobs;
 use super::{Store, StoreError};
 
@@ -185,17 +186,15 @@ impl Store {
         // What is not seen is not even found: where a page ends would tell of it.
         let seen = SeenJobs::by(&filter.viewer);
         sql.push_str(&format!(" {} ORDER BY ticket DESC LIMIT $limit", seen.sql));
-        let db = self.db().await?;
-        let mut query = db.query(sql).bind(("seen_owner", seen.owner)).bind(("seen_user", seen.user));
-        query = query.bind(("before", before)).bind(("floor", floor)).bind(("limit", limit as u64));
-        query = query.bind(("needles", needles));
+        let mut query = Query::new(sql).bind("seen_owner", seen.owner).bind("seen_user", seen.user);
+        query = query.bind("before", before).bind("floor", floor).bind("limit", limit).bind("needles", needles);
         if let Some(ids) = &filter.ids {
-            query = query.bind(("ids", ids.iter().map(ToString::to_string).collect::<Vec<_>>()));
+            query = query.bind("ids", ids.iter().map(ToString::to_string).collect::<Vec<_>>());
         }
         for (column, any) in asked() {
-            query = query.bind((*column, (*any).clone()));
+            query = query.bind(column, (*any).clone());
         }
-        jobs(query.await?.take(0)?)
+        jobs(self.rows(query).await?)
     }
 
     /// Whether there may be a job of a lesser ticket: since a time, if one is given. Ids begin with their time, so the first of them that
@@ -203,8 +202,7 @@ impl Store {
     async fn any_before(&self, since: Option<Timestamp>, ticket: Ticket) -> Result<bool, StoreError> {
         let Some(since) = since else { return Ok(true) };
         let sql = format!("SELECT VALUE ticket FROM job:⟨{}⟩.. WHERE ticket < $ticket LIMIT 1", first_id(since));
-        let found: Vec<Ticket> = self.db().await?.query(sql).bind(("ticket", ticket)).await?.take(0)?;
-        Ok(!found.is_empty())
+        Ok(!self.rows(Query::new(sql).bind("ticket", ticket)).await?.is_empty())
     }
 
     /// The jobs whose id begins or ends with `part`, which is of hexadecimal digits and hyphens; or whose last eight characters, by which
@@ -227,14 +225,14 @@ impl Store {
             seen = seen.sql
         );
         let floor = newest.saturating_sub(ENDS);
-        let db = self.db().await?;
-        let query = db.query(sql).bind(("part", part.to_owned())).bind(("limit", limit as u64));
-        let query = query.bind(("seen_owner", seen.owner)).bind(("seen_user", seen.user));
-        let mut response = query.bind(("floor", floor)).await?;
-        let mut found = jobs(response.take(0)?)?;
-        for job in jobs(response.take(1)?)? {
-            if found.iter().all(|known| known.id != job.id) {
-                found.push(job);
+        let query = Query::new(sql).bind("part", part).bind("limit", limit).bind("floor", floor);
+        let query = query.bind("seen_owner", seen.owner).bind("seen_user", seen.user);
+        let mut found: Vec<Job> = Vec::new();
+        for answer in self.engine.read(query).await? {
+            for job in jobs(rows_of(answer))? {
+                if found.iter().all(|known| known.id != job.id) {
+                    found.push(job);
+                }
             }
         }
         found.sort_by_key(|job| std::cmp::Reverse(job.ticket));

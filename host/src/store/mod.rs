@@ -1,7 +1,7 @@
 //! The store: SurrealDB, and nobody else knows SurrealQL.
 //!
 //! One process writes (the scheduler, through [`Store::commit`]), everybody reads. Rows are the core's own types as JSON
-//! documents; what has columns of its own is only what is looked up. `engine` is SurrealDB itself, and what has to be done so that it keeps its word.
+//! documents; what has columns of its own is only what is looked up. `engine` is what the store needs of a database, and each that it can be.
 
 mod commit;
 mod conversations;
@@ -22,7 +22,7 @@ mod suite;
 
 pub use commit::Committed;
 pub use conversations::Conversation;
-pub use engine::{Location, Sizes};
+pub use engine::{Answers, Embedded, Engine, Location, Mended, Query, Sizes, Uncommitted};
 pub use error::StoreError;
 pub use home::Home;
 pub use list::{JobFilter, Page};

@@ -6,11 +6,8 @@ use std::sync::Arc;
 use easel_core::state::Binding;
 use easel_core::{Bindings, Device, History, Intent, Job, Kept, Queue, State, Ticket, Timestamp};
 use serde_json::Value;
-use surrealdb::Surreal;
-use surrealdb::engine::local::Db;
-use tokio::sync::RwLockReadGuard;
 
-use super::engine::{Engine, Location, Sizes};
+use super::engine::{Engine, Query, Uncommitted};
 use super::place::Place;
 use super::rows::{Writer, document};
 use super::{StoreError, schema, stamp};
@@ -18,7 +15,7 @@ use super::{StoreError, schema, stamp};
 /// A store that is open.
 #[derive(Clone)]
 pub struct Store {
-    pub(super) engine: Arc<Engine>,
+    pub(super) engine: Arc<dyn Engine>,
     pub(super) id: Arc<str>,
     pub(super) epoch: u64,
     pub(super) data: Arc<Place>,
@@ -75,18 +72,14 @@ impl Opened {
 }
 
 impl Store {
-    /// Opens or creates the store at `location`, brings its schema up to date, and takes the writer's row: from here on a
-    /// process that opened it before changes nothing any more.
-    pub async fn open(location: &Location, sizes: Sizes, data: &Path) -> Result<Opened, StoreError> {
-        let engine = Arc::new(Engine::open(location.clone(), sizes).await?);
+    /// Opens or creates the store in this database, brings its schema up to date, and takes the writer's row: from here on
+    /// whoever opened it before changes nothing any more. `data` is where the files of its jobs are.
+    pub async fn open(engine: Arc<dyn Engine>, data: &Path) -> Result<Opened, StoreError> {
         let what = "cannot open the data directory";
         let place = Place::open(data).map_err(|error| StoreError::Io { what, path: data.to_owned(), error })?;
-        let (id, writer) = {
-            let db = engine.db().await?;
-            let id = migrate(&db).await?;
-            stamp::check(data, &id)?;
-            (id, take_over(&db).await?)
-        };
+        let id = migrate(&*engine).await?;
+        stamp::check(data, &id)?;
+        let writer = take_over(&*engine).await?;
         let number = |key: &str| writer.get(key).and_then(Value::as_u64).unwrap_or_default();
         let store = Self { engine, id: id.into(), epoch: number("epoch"), data: Arc::new(place) };
         let kept = writer.get("kept").cloned().map(serde_json::from_value).transpose();
@@ -130,53 +123,50 @@ impl Store {
         self.engine.blocked()
     }
 
-    /// The database, for one query.
-    pub(super) async fn db(&self) -> Result<RwLockReadGuard<'_, Surreal<Db>>, StoreError> {
-        self.engine.db().await
+    /// For the writer, between two commits: what the database wants done now and then. Readers wait meanwhile.
+    pub async fn maintain(&self) -> Result<(), StoreError> {
+        self.engine.maintain().await
     }
 
-    /// Empties the engine's log if it has grown large. For the writer, between two commits; queries wait meanwhile.
-    pub async fn flush_if_due(&self) -> Result<(), StoreError> {
-        self.engine.flush_if_due().await
-    }
-
-    /// Closes it: after this, the directory can be opened by another process at once.
+    /// Closes its database: once that is dropped, another process can open it at once.
     pub async fn close(self) -> Result<(), StoreError> {
         self.engine.close().await
     }
 }
 
 /// Brings the schema up to date; the store's id.
-async fn migrate(db: &Surreal<Db>) -> Result<String, StoreError> {
-    let found: Option<Value> =
-        db.query("DEFINE TABLE IF NOT EXISTS meta; SELECT schema, store FROM ONLY meta:store").await?.take(1)?;
-    let field = |name: &str| found.as_ref().and_then(|row| row.get(name)).cloned();
-    let schema = field("schema").and_then(|schema| schema.as_u64()).unwrap_or_default() as u32;
+async fn migrate(engine: &dyn Engine) -> Result<String, StoreError> {
+    let sql = "DEFINE TABLE IF NOT EXISTS meta; SELECT schema, store FROM ONLY meta:store";
+    let found = commit(engine, Query::new(sql)).await?.pop().unwrap_or_default();
+    let schema = found.get("schema").and_then(Value::as_u64).unwrap_or_default() as u32;
     if schema > schema::KNOWN {
         return Err(StoreError::Newer { found: schema, known: schema::KNOWN });
     }
-    let id = match field("store") {
-        Some(Value::String(id)) => id,
-        _ => uuid::Uuid::now_v7().to_string(),
-    };
+    let id = found.get("store").and_then(Value::as_str).map(str::to_owned);
+    let id = id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     for (step, number) in schema::STEPS.iter().zip(1u32..).skip(schema as usize) {
-        let sql = format!("BEGIN; {step} UPSERT meta:store CONTENT {{ schema: $number, store: $id }}; COMMIT;");
-        db.query(sql).bind(("number", number)).bind(("id", id.clone())).await?.check()?;
+        let sql = format!("{step} UPSERT meta:store CONTENT {{ schema: $number, store: $id }};");
+        commit(engine, Query::new(sql).bind("number", number).bind("id", id.as_str())).await?;
     }
     Ok(id)
 }
 
 /// Makes this process the writer; the writer's row.
-async fn take_over(db: &Surreal<Db>) -> Result<Value, StoreError> {
+async fn take_over(engine: &dyn Engine) -> Result<Value, StoreError> {
     let (epoch, commits, seq, ticket, floor) = (0, 0, 0, 0, 0);
     let new = document(&Writer { epoch, commits, seq, ticket, floor, kept: Kept::default(), oldest: 1, at: None });
     let sql = "
-        BEGIN;
         IF !record::exists(meta:writer) { CREATE meta:writer CONTENT $new };
         UPDATE ONLY meta:writer SET epoch += 1 RETURN epoch, commits, seq, ticket, floor, kept, oldest, at;
-        COMMIT;
     ";
-    let mut response = db.query(sql).bind(("new", new)).await?.check()?;
-    let row: Option<Value> = response.take(2)?;
-    row.ok_or(StoreError::Fenced)
+    let row = commit(engine, Query::new(sql).bind("new", new)).await?.pop();
+    row.filter(|row| !row.is_null()).ok_or(StoreError::Fenced)
+}
+
+/// A transaction while the store is opened: any failure is the end of that.
+async fn commit(engine: &dyn Engine, query: Query) -> Result<Vec<Value>, StoreError> {
+    engine.commit(query).await.map_err(|error| match error {
+        Uncommitted::Thrown(what) => StoreError::Database(what),
+        Uncommitted::Failed(error) => error,
+    })
 }

@@ -10,6 +10,7 @@ use easel_core::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::engine::Query;
 use super::seen::Seen;
 use super::{Store, StoreError};
 use crate::events::Logged;
@@ -38,9 +39,7 @@ impl Store {
                    AND status IN ['pending', 'queued', 'processing'] ORDER BY ticket LIMIT $limit";
         let (mut found, mut floor): (Vec<Job>, _) = (Vec::new(), floor);
         loop {
-            let query =
-                self.db().await?.query(sql).bind(("floor", floor)).bind(("limit", SLICE as u64)).await?.take(0)?;
-            let slice = jobs(query)?;
+            let slice = jobs(self.rows(Query::new(sql).bind("floor", floor).bind("limit", SLICE)).await?)?;
             let read = slice.len();
             floor = slice.last().map_or(floor, |job| job.ticket + 1);
             found.extend(slice);
@@ -51,12 +50,11 @@ impl Store {
     }
 
     pub(super) async fn devices(&self) -> Result<Vec<Device>, StoreError> {
-        rows("device", self.db().await?.query("SELECT * FROM device").await?.take(0)?)
+        read_as("device", self.rows(Query::new("SELECT * FROM device")).await?)
     }
 
     pub(super) async fn queue(&self) -> Result<Queue, StoreError> {
-        let row: Option<Value> = self.db().await?.query("SELECT * FROM ONLY meta:queue").await?.take(0)?;
-        match row {
+        match self.row(Query::new("SELECT * FROM ONLY meta:queue")).await? {
             Some(row) => serde_json::from_value(row).map_err(|error| StoreError::Row { table: "meta", error }),
             None => Ok(Queue::default()),
         }
@@ -65,22 +63,22 @@ impl Store {
     /// What ran the jobs of the backends; none before the first start.
     pub(super) async fn bindings(&self) -> Result<Option<Bindings>, StoreError> {
         let sql = "SELECT VALUE backends FROM ONLY meta:bindings";
-        let row: Option<Value> = self.db().await?.query(sql).await?.take(0)?;
+        let row = self.row(Query::new(sql)).await?;
         row.map(|row| serde_json::from_value(row).map_err(|error| StoreError::Row { table: "meta", error })).transpose()
     }
 
     pub(super) async fn histories(&self) -> Result<Vec<History>, StoreError> {
-        rows("history", self.db().await?.query("SELECT * FROM history").await?.take(0)?)
+        read_as("history", self.rows(Query::new("SELECT * FROM history")).await?)
     }
 
     pub(super) async fn intents(&self) -> Result<Vec<Intent>, StoreError> {
-        rows("intent", self.db().await?.query("SELECT *, record::id(id) AS id FROM intent").await?.take(0)?)
+        read_as("intent", self.rows(Query::new("SELECT *, record::id(id) AS id FROM intent")).await?)
     }
 
     /// The ids of the jobs of a batch, in its order; none if there is no such batch.
     pub async fn batch(&self, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
         let sql = "SELECT jobs FROM ONLY type::record('batch', $id)";
-        let found: Option<Value> = self.db().await?.query(sql).bind(("id", id.to_string())).await?.take(0)?;
+        let found = self.row(Query::new(sql).bind("id", id.to_string())).await?;
         let jobs = found.and_then(|row| row.get("jobs").cloned());
         jobs.map(|jobs| serde_json::from_value(jobs).map_err(|error| StoreError::Row { table: "batch", error }))
             .transpose()
@@ -116,16 +114,14 @@ impl Store {
             "SELECT *, record::id(id) AS id FROM message WHERE conversation_id = $id AND ticket > $after {sql}
              ORDER BY ticket LIMIT $limit"
         );
-        let db = self.db().await?;
-        let query = db.query(sql).bind(("id", id.to_owned())).bind(("after", after)).bind(("limit", limit as u64));
-        let query = query.bind(("owner", owner)).bind(("user", user));
-        messages_of("message", query.await?.take(0)?)
+        let query = Query::new(sql).bind("id", id).bind("after", after).bind("limit", limit);
+        messages_of("message", self.rows(query.bind("owner", owner).bind("user", user)).await?)
     }
 
     /// What these idempotency keys stand for.
     pub async fn keys(&self, keys: &[(Party, String)]) -> Result<Vec<KeyUse>, StoreError> {
         let ids = keys.iter().flat_map(|(party, key)| key_ids(party, key)).collect();
-        let rows: Vec<Value> = self.select("key", ids).await?;
+        let rows = self.select("key", ids).await?;
         let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
         let of = |party: &Party, key: &String| {
             let same = |row: &&Value| {
@@ -155,7 +151,7 @@ impl Store {
                 "SELECT VALUE {{ list: list, messages: messages }} FROM event:{}.. ORDER BY id LIMIT {rows}",
                 last + 1
             );
-            let found: Vec<Value> = self.db().await?.query(sql).await?.take(0)?;
+            let found = self.rows(Query::new(sql)).await?;
             let read = found.len();
             for row in found {
                 let events = events_of(row)?;
@@ -190,24 +186,27 @@ impl Store {
             None => format!("[{from}]"),
         };
         let sql = format!("SELECT at, job, bytes, keyed_at FROM remains:{from}..[{until}] LIMIT {limit}");
-        rows("remains", self.db().await?.query(sql).await?.take(0)?)
+        read_as("remains", self.rows(Query::new(sql)).await?)
     }
 
     /// The first `limit` of the keys of deleted jobs that were used up to this time.
     pub async fn orphans(&self, until: Timestamp, limit: usize) -> Result<Vec<KeyOf>, StoreError> {
         let until = until.saturating_add(1);
         let sql = format!("SELECT owner, user, key, job, at FROM orphan:[{}]..[{until}] LIMIT {limit}", Timestamp::MIN);
-        rows("orphan", self.db().await?.query(sql).await?.take(0)?)
+        read_as("orphan", self.rows(Query::new(sql)).await?)
     }
 
     /// The number of the last event, as far as can be read.
     pub async fn seq(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.db().await?.query("SELECT VALUE seq FROM ONLY meta:writer").await?.take(0)?)
+        Ok(self.row(Query::new("SELECT VALUE seq FROM ONLY meta:writer")).await?.and_then(|seq| seq.as_u64()))
     }
 
     /// How many commits there have been, as far as can be read.
     pub(super) async fn commits(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.db().await?.query("SELECT VALUE commits FROM ONLY meta:writer").await?.take(0)?)
+        Ok(self
+            .row(Query::new("SELECT VALUE commits FROM ONLY meta:writer"))
+            .await?
+            .and_then(|commits| commits.as_u64()))
     }
 
     async fn select(&self, table: &'static str, ids: Vec<String>) -> Result<Vec<Value>, StoreError> {
@@ -217,7 +216,17 @@ impl Store {
         let sql = format!(
             "SELECT *, record::id(id) AS id FROM $ids.map(|$id| type::record('{table}', $id)) WHERE record::exists(id)"
         );
-        Ok(self.db().await?.query(sql).bind(("ids", ids)).await?.take(0)?)
+        self.rows(Query::new(sql).bind("ids", ids)).await
+    }
+
+    /// The rows that one statement answers.
+    pub(super) async fn rows(&self, query: Query) -> Result<Vec<Value>, StoreError> {
+        Ok(self.engine.read(query).await?.pop().map(rows_of).unwrap_or_default())
+    }
+
+    /// The row or value that one statement answers, if there is one.
+    pub(super) async fn row(&self, query: Query) -> Result<Option<Value>, StoreError> {
+        Ok(self.engine.read(query).await?.pop().filter(|row| !row.is_null()))
     }
 }
 
@@ -281,6 +290,16 @@ pub(super) fn messages_of(table: &'static str, found: Vec<Value>) -> Result<Vec<
     found.into_iter().map(|row| message(row).map_err(|error| StoreError::Row { table, error })).collect()
 }
 
-pub(super) fn rows<T: DeserializeOwned>(table: &'static str, found: Vec<Value>) -> Result<Vec<T>, StoreError> {
+/// The rows of an answer.
+pub(super) fn rows_of(answer: Value) -> Vec<Value> {
+    match answer {
+        Value::Array(rows) => rows,
+        Value::Null => Vec::new(),
+        row => vec![row],
+    }
+}
+
+/// Rows as what they are.
+pub(super) fn read_as<T: DeserializeOwned>(table: &'static str, found: Vec<Value>) -> Result<Vec<T>, StoreError> {
     found.into_iter().map(|row| serde_json::from_value(row).map_err(|error| StoreError::Row { table, error })).collect()
 }

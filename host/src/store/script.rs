@@ -10,14 +10,14 @@ use easel_core::{BatchId, Change, Draft, Event, Job, JobId, KeyOf, Remains, Time
 use serde::Serialize;
 use serde_json::Value;
 
+use super::engine::Query;
 use super::read::key_ids;
 use super::rows::{Edit, JobRow, KeyRow, MessageRow, RemainsRow, ReportRow, document};
 
-/// Statements and the values that they name.
+/// Statements, and which of them leave a message behind.
 #[derive(Default)]
 pub(super) struct Script {
-    pub(super) sql: String,
-    pub(super) values: Vec<(String, Value)>,
+    pub(super) query: Query,
     messages: Vec<String>,
 }
 
@@ -38,8 +38,8 @@ impl Script {
 
     /// A name for `value`, to stand in a statement.
     fn bind(&mut self, value: &impl Serialize) -> String {
-        let name = format!("v{}", self.values.len());
-        self.values.push((name.clone(), document(value)));
+        let name = format!("v{}", self.query.values.len());
+        self.query.values.push((name.clone(), document(value)));
         format!("${name}")
     }
 
@@ -64,7 +64,7 @@ impl Script {
                 (Some(job), true) => fresh.push(JobRow::of(job)),
                 (Some(job), false) => {
                     let (id, row) = (self.bind(&id), self.bind(&JobRow::of(job)));
-                    self.sql += &format!("UPDATE type::record('job', {id}) REPLACE {row} RETURN NONE;\n");
+                    self.query.sql += &format!("UPDATE type::record('job', {id}) REPLACE {row} RETURN NONE;\n");
                 }
                 // Made and deleted in one batch: there never was a row.
                 (None, true) => {}
@@ -73,7 +73,7 @@ impl Script {
         }
         if !fresh.is_empty() {
             let fresh = self.bind(&fresh);
-            self.sql += &format!("INSERT INTO job {fresh} RETURN NONE;\n");
+            self.query.sql += &format!("INSERT INTO job {fresh} RETURN NONE;\n");
         }
         self.delete("job", &gone);
     }
@@ -82,7 +82,7 @@ impl Script {
     fn delete(&mut self, table: &str, ids: &[impl Serialize]) {
         if !ids.is_empty() {
             let ids = self.bind(&ids);
-            self.sql += &format!("DELETE {ids}.map(|$id| type::record('{table}', $id)) RETURN NONE;\n");
+            self.query.sql += &format!("DELETE {ids}.map(|$id| type::record('{table}', $id)) RETURN NONE;\n");
         }
     }
 
@@ -102,14 +102,14 @@ impl Script {
             let rest = jobs.len() - left.remove(&batch).unwrap_or_default().min(jobs.len());
             if rest > 0 {
                 let (id, jobs) = (self.bind(&batch), self.bind(&jobs));
-                self.sql += &format!(
+                self.query.sql += &format!(
                     "CREATE type::record('batch', {id}) CONTENT {{ jobs: {jobs}, left: {rest} }} RETURN NONE;\n"
                 );
             }
         }
         for (batch, gone) in left {
             let id = self.bind(&batch);
-            self.sql += &format!(
+            self.query.sql += &format!(
                 "UPDATE type::record('batch', {id}) SET left -= {gone} RETURN NONE;
                  DELETE type::record('batch', {id}) WHERE left <= 0 RETURN NONE;\n"
             );
@@ -143,7 +143,7 @@ impl Script {
         self.delete("remains", &gone);
         if !fresh.is_empty() {
             let fresh = self.bind(&fresh);
-            self.sql += &format!("INSERT INTO remains {fresh} RETURN NONE;\n");
+            self.query.sql += &format!("INSERT INTO remains {fresh} RETURN NONE;\n");
         }
     }
 
@@ -157,7 +157,7 @@ impl Script {
         }
         for (name, device) in last {
             let (id, row) = (self.bind(name), self.bind(device));
-            self.sql += &format!("UPSERT type::record('device', {id}) REPLACE {row} RETURN NONE;\n");
+            self.query.sql += &format!("UPSERT type::record('device', {id}) REPLACE {row} RETURN NONE;\n");
         }
     }
 
@@ -168,15 +168,15 @@ impl Script {
             Change::LeaveBatch(_) | Change::Remains(_) | Change::DropRemains(_) | Change::Device(_) => {}
             Change::Queue(queue) => {
                 let row = self.bind(queue);
-                self.sql += &format!("UPSERT meta:queue REPLACE {row} RETURN NONE;\n");
+                self.query.sql += &format!("UPSERT meta:queue REPLACE {row} RETURN NONE;\n");
             }
             Change::Bindings(bindings) => {
                 let bindings = self.bind(bindings);
-                self.sql += &format!("UPSERT meta:bindings REPLACE {{ backends: {bindings} }} RETURN NONE;\n");
+                self.query.sql += &format!("UPSERT meta:bindings REPLACE {{ backends: {bindings} }} RETURN NONE;\n");
             }
             Change::History(history) => {
                 let (id, row) = (self.bind(&history.backend), self.bind(history));
-                self.sql += &format!("UPSERT type::record('history', {id}) REPLACE {row} RETURN NONE;\n");
+                self.query.sql += &format!("UPSERT type::record('history', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::Intent(intent) => {
                 let mut row = document(intent);
@@ -185,32 +185,32 @@ impl Script {
                     row.remove("id");
                 }
                 let (id, row) = (self.bind(&intent.id), self.bind(&row));
-                self.sql += &format!("UPSERT type::record('intent', {id}) REPLACE {row} RETURN NONE;\n");
+                self.query.sql += &format!("UPSERT type::record('intent', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::DropIntent(id) => {
                 let id = self.bind(&id);
-                self.sql += &format!("DELETE type::record('intent', {id}) RETURN NONE;\n");
+                self.query.sql += &format!("DELETE type::record('intent', {id}) RETURN NONE;\n");
             }
             Change::Key(used) => {
                 let id = self.bind(&key_ids(&used.party, &used.key).first());
                 let row = self.bind(&KeyRow::of(used));
-                self.sql += &format!("UPSERT type::record('key', {id}) REPLACE {row} RETURN NONE;\n");
+                self.query.sql += &format!("UPSERT type::record('key', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::Orphan(of) => {
                 let (id, row) = (self.bind(&orphan_id(of)), self.bind(of));
-                self.sql += &format!("UPSERT type::record('orphan', {id}) REPLACE {row} RETURN NONE;\n");
+                self.query.sql += &format!("UPSERT type::record('orphan', {id}) REPLACE {row} RETURN NONE;\n");
             }
             Change::DropKey(of) => {
                 let job = self.bind(&of.job);
                 for id in key_ids(&of.party(), &of.key) {
                     let id = self.bind(&id);
-                    self.sql += &format!("DELETE type::record('key', {id}) WHERE job = {job} RETURN NONE;\n");
+                    self.query.sql += &format!("DELETE type::record('key', {id}) WHERE job = {job} RETURN NONE;\n");
                 }
                 let orphan = self.bind(&orphan_id(of));
-                self.sql += &format!("DELETE type::record('orphan', {orphan}) RETURN NONE;\n");
+                self.query.sql += &format!("DELETE type::record('orphan', {orphan}) RETURN NONE;\n");
             }
             Change::DropEvents { from, before } => {
-                self.sql += &format!("DELETE event:{from}..{before} RETURN NONE;\n");
+                self.query.sql += &format!("DELETE event:{from}..{before} RETURN NONE;\n");
             }
             Change::CreateMessage(new, seq) => {
                 let row = self.bind(&MessageRow::of(new, *seq, at(*seq)));
@@ -225,7 +225,7 @@ impl Script {
             }
             Change::DeleteMessage(id) => {
                 let id = self.bind(&id);
-                self.sql += &format!("DELETE type::record('message', {id}) RETURN NONE;\n");
+                self.query.sql += &format!("DELETE type::record('message', {id}) RETURN NONE;\n");
             }
             Change::Report { message, job, queue_position, first } => {
                 let id = self.bind(&message);
@@ -233,7 +233,7 @@ impl Script {
                 let patch = self.bind(&ReportRow::of(job, *queue_position));
                 // Of several jobs of one message only the newest writes: an older one finds another reporter there.
                 let rule = if *first { String::new() } else { format!(" WHERE reporter = {reporter}") };
-                self.sql += &format!("UPDATE type::record('message', {id}) MERGE {patch}{rule} RETURN NONE;\n");
+                self.query.sql += &format!("UPDATE type::record('message', {id}) MERGE {patch}{rule} RETURN NONE;\n");
             }
         }
     }
@@ -241,7 +241,7 @@ impl Script {
     /// A statement that leaves a message behind which an event will tell of.
     fn message(&mut self, statement: &str) {
         let name = format!("m{}", self.messages.len());
-        self.sql += &format!("LET ${name} = ({statement} RETURN *, record::id(id) AS id);\n");
+        self.query.sql += &format!("LET ${name} = ({statement} RETURN *, record::id(id) AS id);\n");
         self.messages.push(format!("${name}"));
     }
 
@@ -250,7 +250,7 @@ impl Script {
         let list = self.bind(&document(&events).to_string());
         let (first, last) = (self.bind(&first.seq), self.bind(&last.seq));
         let messages = self.messages.join(", ");
-        self.sql += &format!(
+        self.query.sql += &format!(
             "CREATE ONLY type::record('event', {last})
              CONTENT {{ first: {first}, list: {list}, messages: [{messages}] }} RETURN VALUE {{ messages: messages }};\n"
         );

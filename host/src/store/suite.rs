@@ -10,7 +10,7 @@ use easel_core::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Committed, JobFilter, Location, Store, StoreError};
+use super::{Committed, Embedded, JobFilter, Location, Query, Store, StoreError};
 use bench::{Bench, LIMITS, SIZES, binding, cancel, delete, keyed, new_job};
 
 macro_rules! suite {

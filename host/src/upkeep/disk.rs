@@ -130,14 +130,15 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::scheduler::Setup;
-    use crate::store::{Location, Sizes, Store};
+    use crate::store::{Embedded, Location, Sizes, Store};
 
     /// A watch over a disk that has as much free as the number says, the scheduler that it talks to, and their data directory:
     /// without that the writer ends.
     async fn watched(free: &Arc<AtomicU64>) -> (DiskWatch, Scheduler, TempDir) {
         let data = tempfile::tempdir().unwrap();
         let sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
-        let opened = Store::open(&Location::Memory, sizes, data.path()).await.unwrap();
+        let engine = Embedded::open(Location::Memory, sizes).await.unwrap();
+        let opened = Store::open(Arc::new(engine), data.path()).await.unwrap();
         let backoff = Backoff { base: 0, max: 0 };
         let binding = Binding::component("gpu0", "sha256:0", backoff);
         let retention = Retention::EVERYTHING;

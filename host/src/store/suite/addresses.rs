@@ -42,7 +42,7 @@ async fn shown(bench: &Bench, id: MessageId) -> (String, String) {
 
 suite! {
     a_row_of_a_program_that_wrote_addresses_is_shown_to_the_letter_as_ever: |bench| {
-        bench.store.db().await.unwrap().query(ROWS).await.unwrap().check().unwrap();
+        bench.write(Query::new(ROWS)).await;
 
         let (message, event) = shown(&bench, MessageId(ID.parse().unwrap())).await;
 

@@ -13,7 +13,7 @@ use easel_core::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::store::{Committed, Location, Opened, Sizes, Store};
+use crate::store::{Committed, Embedded, Engine, Location, Query, Sizes, Store};
 
 pub const SIZES: Sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
 pub const LIMITS: Limits = Limits {
@@ -28,6 +28,7 @@ pub const LIMITS: Limits = Limits {
 pub struct Bench {
     pub location: Location,
     pub data: tempfile::TempDir,
+    pub engine: Arc<dyn Engine>,
     pub store: Store,
     pub state: State,
     pub commits: u64,
@@ -39,23 +40,30 @@ impl Bench {
     pub async fn on(location: impl Fn(&std::path::Path) -> Location) -> Self {
         let data = tempfile::tempdir().unwrap();
         let location = location(data.path());
-        let opened = Store::open(&location, SIZES, data.path()).await.unwrap();
-        Self::with(location, data, opened)
+        Self::open(location, data).await
     }
 
-    fn with(location: Location, data: tempfile::TempDir, opened: Opened) -> Self {
+    async fn open(location: Location, data: tempfile::TempDir) -> Self {
+        let engine: Arc<dyn Engine> = Arc::new(Embedded::open(location.clone(), SIZES).await.unwrap());
+        let opened = Store::open(engine.clone(), data.path()).await.unwrap();
         let mut devices: Vec<_> = opened.devices.iter().map(|device| device.name.clone()).collect();
         if devices.is_empty() {
             devices.push("gpu0".into());
         }
         let (store, state, commits) = opened.rebuild(devices, vec![("stub".into(), binding())]);
-        Self { location, data, store, state, commits, limits: LIMITS, now: 1_000_000 }
+        Self { location, data, engine, store, state, commits, limits: LIMITS, now: 1_000_000 }
     }
 
     pub async fn reopened(self) -> Self {
-        self.store.close().await.unwrap();
-        let opened = Store::open(&self.location, SIZES, self.data.path()).await.unwrap();
-        Self::with(self.location, self.data, opened)
+        let Self { location, data, engine, store, .. } = self;
+        store.close().await.unwrap();
+        drop(engine);
+        Self::open(location, data).await
+    }
+
+    /// Writes to the database what no store would.
+    pub async fn write(&self, query: Query) {
+        self.engine.commit(query).await.unwrap();
     }
 
     /// Decides the commands as one batch and commits them; what each was answered.
@@ -132,10 +140,8 @@ impl Bench {
     }
 
     pub async fn rows(&self, table: &str) -> usize {
-        let sql = format!("SELECT VALUE id FROM {table}");
-        let found: Vec<surrealdb::types::RecordId> =
-            self.store.db().await.unwrap().query(sql).await.unwrap().take(0).unwrap();
-        found.len()
+        let answers = self.engine.read(Query::new(format!("SELECT VALUE true FROM {table}"))).await.unwrap();
+        answers[0].as_array().unwrap().len()
     }
 
     pub async fn message(&mut self, extra: Value) -> MessageId {

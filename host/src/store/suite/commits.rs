@@ -32,7 +32,8 @@ suite! {
     }
 
     a_commit_of_an_older_writer_changes_nothing: |bench| {
-        let old = Store { epoch: bench.store.epoch - 1, ..bench.store.clone() };
+        let old = bench.store.clone();
+        bench.store = Store::open(bench.engine.clone(), bench.data.path()).await.unwrap().store;
         let mut draft = Draft::new(bench.state.clone(), Cold::default());
         let new = new_job();
         let id = new.id;

@@ -36,22 +36,22 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_open_cannot_be_opened_again() {
     let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
-    let second = Store::open(&bench.location, SIZES, bench.data.path()).await;
+    let second = Embedded::open(bench.location.clone(), SIZES).await;
     assert!(matches!(second.err(), Some(StoreError::Held(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_of_a_later_version_is_left_alone() {
     let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
-    bench.store.db().await.unwrap().query("UPDATE meta:store SET schema = 99").await.unwrap().check().unwrap();
-    bench.store.close().await.unwrap();
-    let opened = Store::open(&bench.location, SIZES, bench.data.path()).await;
+    bench.write(Query::new("UPDATE meta:store SET schema = 99")).await;
+    let opened = Store::open(bench.engine.clone(), bench.data.path()).await;
     assert!(matches!(opened.err(), Some(StoreError::Newer { found: 99, .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_data_directory_is_refused_to_another_store() {
     let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
-    let other = Location::SurrealKv(bench.data.path().join("other"));
-    assert!(matches!(Store::open(&other, SIZES, bench.data.path()).await.err(), Some(StoreError::Mismatch { .. })));
+    let other = Embedded::open(Location::SurrealKv(bench.data.path().join("other")), SIZES).await.unwrap();
+    let opened = Store::open(Arc::new(other), bench.data.path()).await;
+    assert!(matches!(opened.err(), Some(StoreError::Mismatch { .. })));
 }

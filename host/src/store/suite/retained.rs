@@ -81,11 +81,7 @@ suite! {
         // As it was written then.
         let sql = "DELETE key; CREATE type::record('key', '5:local:k')
                    CONTENT { owner: 'local', key: 'k', digest: 'digest', job: $job, at: $at } RETURN NONE";
-        {
-            let db = bench.store.db().await.unwrap();
-            let query = db.query(sql).bind(("job", job.id.to_string())).bind(("at", job.created_at));
-            query.await.unwrap().check().unwrap();
-        }
+        bench.write(Query::new(sql).bind("job", job.id.to_string()).bind("at", job.created_at)).await;
         for party in [cat.clone(), Party::of("local")] {
             assert_eq!(bench.store.keys(&[(party, "k".into())]).await.unwrap()[0].job, job.id);
         }
@@ -178,10 +174,10 @@ async fn a_store_from_before_anything_was_pruned_learns_what_it_has() {
     let (ran, kept, remains) = (bench.run_one().await, bench.state.kept(), bench.remains().await);
     assert_eq!((ran.id, kept), (ids[1], Kept { jobs: 2, bytes: 5 }));
     let orphans = bench.store.orphans(i64::MAX, 9).await.unwrap();
-    as_documents(&bench.store).await;
+    as_documents(&bench).await;
     let old = "UPDATE meta:store SET schema = 2; REMOVE TABLE remains; REMOVE TABLE orphan; UPDATE job SET key = NONE;
                UPDATE batch SET left = NONE; UPDATE meta:writer SET kept = NONE, oldest = NONE;";
-    bench.store.db().await.unwrap().query(old).await.unwrap().check().unwrap();
+    bench.write(Query::new(old)).await;
 
     let mut bench = bench.reopened().await;
 
@@ -198,12 +194,11 @@ async fn a_store_from_before_anything_was_pruned_learns_what_it_has() {
 }
 
 /// The jobs as a program of schema 3 wrote them.
-async fn as_documents(store: &Store) {
-    for job in store.jobs(&JobFilter::default(), None, 99).await.unwrap() {
+async fn as_documents(bench: &Bench) {
+    for job in bench.store.jobs(&JobFilter::default(), None, 99).await.unwrap() {
         let (id, row) = (job.id.to_string(), serde_json::to_value(&job).unwrap());
-        let db = store.db().await.unwrap();
-        let query = db.query("UPDATE type::record('job', $id) REPLACE $row").bind(("id", id)).bind(("row", row));
-        query.await.unwrap().check().unwrap();
+        let query = Query::new("UPDATE type::record('job', $id) REPLACE $row");
+        bench.write(query.bind("id", id).bind("row", row)).await;
     }
 }
 
@@ -214,7 +209,7 @@ async fn jobs_that_an_earlier_version_wrote_are_read_and_listed_and_go_on() {
         bench.submit(NewJob { conversation_id: Some("c".into()), ..new_job() }).await;
     }
     let ended = bench.run_one().await;
-    as_documents(&bench.store).await;
+    as_documents(&bench).await;
     let found = async |bench: &Bench, status: &[&str]| {
         let filter = JobFilter {
             status: status.iter().map(ToString::to_string).collect(),

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::scheduler::Setup;
-    use crate::store::{Location, Sizes, Store};
+    use crate::store::{Embedded, Location, Sizes, Store};
 
     const LIMITS: Limits = Limits {
         max_waiting: 9,
@@ -155,7 +155,8 @@ mod tests {
     /// A scheduler on this store.
     async fn begun(data: &std::path::Path) -> (Store, Scheduler, tokio::task::JoinHandle<anyhow::Result<()>>) {
         let location = Location::SurrealKv(data.join("store"));
-        let opened = Store::open(&location, Sizes { log: 1 << 20, memtable: 64 << 20 }, data).await.unwrap();
+        let engine = Embedded::open(location, Sizes { log: 1 << 20, memtable: 64 << 20 }).await.unwrap();
+        let opened = Store::open(Arc::new(engine), data).await.unwrap();
         let store = opened.store.clone();
         let setup =
             Setup { devices: vec!["gpu0".into()], backends: Vec::new(), limits: LIMITS, clock: Clock::default() };

@@ -1,4 +1,4 @@
-//! The engine under the store, and its whole life: opened so that a crash costs nothing, flushed before it would, closed.
+//! SurrealDB within this process, and its whole life: opened so that a crash costs nothing, flushed before it would, closed.
 //!
 //! SurrealKV 0.21 has three ways of losing what it acknowledged, and one of standing still. All are kept from happening here (ADR 6
 //! tells how each shows):
@@ -15,37 +15,34 @@
 //! - It merges its tables while it is read, and at the end of that it takes two locks in another order than a read of several
 //!   rows does. So it merges them only when it is opened, before anybody reads.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+mod log;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use bytesize::ByteSize;
+use serde_json::Value;
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
+use surrealdb::types::{self, QueryError, SurrealValue as _};
 use surrealdb_cnf::ConfigMap;
 use surrealdb_engine_local::Datastore;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{RwLock, RwLockReadGuard};
 use tokio::task::{spawn_blocking, yield_now};
 
-use super::StoreError;
-use super::place::Place;
-use crate::space;
+use super::{Answers, Engine, Mended, Query, StoreError, Uncommitted};
+use crate::store::place::Place;
+use log::{begin_log, close_to_others, log_bytes, no_room, room, try_write};
 
-/// What the disk must have room for besides what is in the log, before the engine is closed: it cannot be half closed.
-const MARGIN: u64 = 16 * 1024 * 1024;
 /// Enough for the hot end of every table.
 const BLOCK_CACHE: u64 = 16 * 1024 * 1024;
 /// How many turns the engine's tasks get to do what opening and closing leaves to them: it takes one or two.
 const TURNS: usize = 16;
-/// SurrealKV's directory of logs, within the store's.
-const LOGS: &str = "wal";
-/// Where SurrealKV repairs a torn log. What a crash leaves there spoils the next repair.
-const REPAIR: &str = "repair_temp";
 
 /// Where a store lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +70,8 @@ impl Sizes {
     }
 }
 
-/// The database, which readers and the writer share.
-pub(super) struct Engine {
+/// A database that only this process has.
+pub struct Embedded {
     location: Location,
     sizes: Sizes,
     /// None only while it is being flushed and after it was closed.
@@ -94,8 +91,9 @@ struct Open {
 /// What runs the engine's own tasks: only while it is opened and closed, when nobody asks it for anything.
 struct Tasks(Option<Runtime>);
 
-impl Engine {
-    pub(super) async fn open(location: Location, sizes: Sizes) -> Result<Self, StoreError> {
+impl Embedded {
+    /// Opens it, or makes it where there is none.
+    pub async fn open(location: Location, sizes: Sizes) -> Result<Self, StoreError> {
         let place = match &location {
             Location::Memory => None,
             Location::SurrealKv(directory) => {
@@ -107,7 +105,7 @@ impl Engine {
         if let Location::SurrealKv(directory) = &location {
             // What the engine says of a disk that is full is that its files are corrupted.
             if let Some(needed) = room(directory)? {
-                return Err(StoreError::NoRoom { directory: directory.clone(), needed: ByteSize(needed) });
+                return Err(no_room(directory, needed));
             }
             try_write(directory)?;
         }
@@ -115,62 +113,36 @@ impl Engine {
         Ok(Self { location, sizes, open, torn: AtomicBool::new(false), place })
     }
 
-    /// Makes sure that its directory is still where it was.
-    pub(super) fn check_place(&self) -> Result<(), StoreError> {
-        self.place.as_ref().map_or(Ok(()), Place::check)
-    }
-
-    /// Why nothing can be written, as far as that can be told: a write has failed, and there is no room yet for the next.
-    pub(super) fn blocked(&self) -> Option<StoreError> {
-        let Location::SurrealKv(directory) = &self.location else { return None };
-        if !self.torn.load(Ordering::Relaxed) {
-            return None;
-        }
-        match room(directory) {
-            Ok(Some(needed)) => Some(StoreError::NoRoom { directory: directory.clone(), needed: ByteSize(needed) }),
-            Ok(None) => try_write(directory).err(),
-            Err(error) => Some(error),
-        }
-    }
-
     /// The database; waits while it is being flushed.
-    pub(super) async fn db(&self) -> Result<RwLockReadGuard<'_, Surreal<Db>>, StoreError> {
+    async fn db(&self) -> Result<RwLockReadGuard<'_, Surreal<Db>>, StoreError> {
         RwLockReadGuard::try_map(self.open.read().await, |open| open.as_ref().map(|open| &open.db))
             .map_err(|_| StoreError::Closed)
     }
 
-    /// Empties the log if it has grown large, and there is room for that. Queries wait meanwhile.
-    pub(super) async fn flush_if_due(&self) -> Result<(), StoreError> {
-        let Location::SurrealKv(directory) = &self.location else { return Ok(()) };
-        let bytes = log_bytes(directory)?;
-        if bytes < self.sizes.log || room(directory)?.is_some() {
-            return Ok(());
+    /// What all statements answered, or the error that made the others fail.
+    async fn run(&self, sql: String, values: Vec<(String, Value)>) -> Result<Answers, Uncommitted> {
+        let failed = |error: surrealdb::Error| match error.is_thrown() {
+            true => Uncommitted::Thrown(error.message().to_owned()),
+            false => Uncommitted::Failed(error.into()),
+        };
+        let db = self.db().await.map_err(Uncommitted::Failed)?;
+        let mut query = db.query(sql);
+        for value in values {
+            query = query.bind(value);
         }
-        let begun = Instant::now();
-        self.reopen(directory).await?;
-        tracing::info!(bytes, "emptied the database's log in {:?}", begun.elapsed());
-        Ok(())
-    }
-
-    /// An append has failed.
-    pub(super) fn tear(&self) {
-        self.torn.store(true, Ordering::Relaxed);
-    }
-
-    /// Makes the engine fit to be written to after an append that failed: whether that was necessary. As long as the disk has no
-    /// room for it, it is not tried, and nothing has changed (`NoRoom`); any other error is the end.
-    pub(super) async fn mend(&self) -> Result<bool, StoreError> {
-        let Location::SurrealKv(directory) = &self.location else { return Ok(false) };
-        if !self.torn.load(Ordering::Relaxed) {
-            return Ok(false);
+        let mut response = query.await.map_err(failed)?;
+        // Of a transaction that failed, the other statements only say that they were not executed.
+        let is_cause = |error: &surrealdb::Error| !matches!(error.query_details(), Some(QueryError::NotExecuted));
+        let errors = response.take_errors().into_iter();
+        if let Some((_, error)) = errors.min_by_key(|(statement, error)| (!is_cause(error), *statement)) {
+            return Err(failed(error));
         }
-        if let Some(needed) = room(directory)? {
-            return Err(StoreError::NoRoom { directory: directory.clone(), needed: ByteSize(needed) });
+        let mut answers = Vec::with_capacity(response.num_statements());
+        for statement in 0..response.num_statements() {
+            let answer: types::Value = response.take(statement).map_err(failed)?;
+            answers.push(Value::from_value(answer).map_err(failed)?);
         }
-        self.reopen(directory).await?;
-        self.torn.store(false, Ordering::Relaxed);
-        tracing::warn!("opened the database again, after a write to its log had failed");
-        Ok(true)
+        Ok(answers)
     }
 
     /// Closes the engine, which empties its log, and opens it again. What it had in memory is on the disk then, whatever
@@ -189,13 +161,85 @@ impl Engine {
         *slot = Some(connect(&self.location, self.sizes).await?);
         Ok(())
     }
+}
 
-    /// Closes it: after this, the directory can be opened by another process at once.
-    pub(super) async fn close(&self) -> Result<(), StoreError> {
+#[async_trait]
+impl Engine for Embedded {
+    async fn read(&self, query: Query) -> Result<Answers, StoreError> {
+        self.run(query.sql, query.values).await.map_err(|error| match error {
+            Uncommitted::Thrown(what) => StoreError::Database(what),
+            Uncommitted::Failed(error) => error,
+        })
+    }
+
+    async fn commit(&self, query: Query) -> Result<Answers, Uncommitted> {
+        let mut answers =
+            self.run(format!("BEGIN;\n{};\nCOMMIT;", query.sql), query.values).await.inspect_err(|error| {
+                if let Uncommitted::Failed(_) = error {
+                    self.torn.store(true, Ordering::Relaxed);
+                }
+            })?;
+        // What `COMMIT` and `BEGIN` answer is nobody's business.
+        answers.pop();
+        Ok(answers.into_iter().skip(1).collect())
+    }
+
+    async fn mend(&self) -> Result<Mended, StoreError> {
+        let Location::SurrealKv(directory) = &self.location else { return Ok(Mended::Whole) };
+        if !self.torn.load(Ordering::Relaxed) {
+            return Ok(Mended::Whole);
+        }
+        // As long as the disk has no room for it, it is not tried: nothing may be half closed.
+        if let Some(needed) = room(directory)? {
+            return Ok(Mended::NotYet(no_room(directory, needed)));
+        }
+        self.reopen(directory).await?;
+        self.torn.store(false, Ordering::Relaxed);
+        tracing::warn!("opened the database again, after a write to its log had failed");
+        Ok(Mended::Anew)
+    }
+
+    /// Empties the log if it has grown large, and there is room for that.
+    async fn maintain(&self) -> Result<(), StoreError> {
+        let Location::SurrealKv(directory) = &self.location else { return Ok(()) };
+        let bytes = log_bytes(directory)?;
+        if bytes < self.sizes.log || room(directory)?.is_some() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        self.reopen(directory).await?;
+        tracing::info!(bytes, "emptied the database's log in {:?}", begun.elapsed());
+        Ok(())
+    }
+
+    /// A write has failed, and there is no room yet for the next.
+    fn blocked(&self) -> Option<StoreError> {
+        let Location::SurrealKv(directory) = &self.location else { return None };
+        if !self.torn.load(Ordering::Relaxed) {
+            return None;
+        }
+        match room(directory) {
+            Ok(Some(needed)) => Some(no_room(directory, needed)),
+            Ok(None) => try_write(directory).err(),
+            Err(error) => Some(error),
+        }
+    }
+
+    fn check_place(&self) -> Result<(), StoreError> {
+        self.place.as_ref().map_or(Ok(()), Place::check)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
         match self.open.write().await.take() {
             Some(open) => open.close().await,
             None => Ok(()),
         }
+    }
+}
+
+impl From<surrealdb::Error> for StoreError {
+    fn from(error: surrealdb::Error) -> Self {
+        Self::Database(error.to_string())
     }
 }
 
@@ -210,7 +254,7 @@ impl Tasks {
         mut self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<(Self, T), StoreError> {
-        let internal = |what: String| StoreError::Database(surrealdb::Error::internal(what));
+        let internal = |what: String| StoreError::Database(what);
         let run = spawn_blocking(move || {
             let runtime = self.0.as_mut().ok_or_else(|| internal("the engine has no threads".to_owned()))?;
             let done = runtime.block_on(async {
@@ -243,7 +287,7 @@ impl Open {
         let datastore = self.datastore;
         let (_, closed) = self.tasks.run(async move { datastore.shutdown().await }).await?;
         drop(self.db);
-        closed.map_err(|error| StoreError::Database(surrealdb::Error::internal(format!("{error:#}"))))
+        closed.map_err(|error| StoreError::Database(format!("{error:#}")))
     }
 }
 
@@ -253,15 +297,6 @@ fn address(directory: &Path) -> Result<String, StoreError> {
         Some(path) if !path.contains('?') => Ok(format!("surrealkv://{path}")),
         _ => Err(StoreError::Address(directory.to_owned())),
     }
-}
-
-/// Writes a little and takes it away again, to learn what the system says.
-fn try_write(directory: &Path) -> Result<(), StoreError> {
-    let written = tempfile::tempfile_in(directory).and_then(|mut file| {
-        file.write_all(&[0; 64 * 1024])?;
-        file.sync_all()
-    });
-    written.map_err(|error| StoreError::Io { what: "cannot write to", path: directory.to_owned(), error })
 }
 
 async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> {
@@ -280,7 +315,7 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
         Location::SurrealKv(directory) => try_write(directory)
             .err()
             .unwrap_or_else(|| StoreError::Unopened { directory: directory.clone(), cause: error }),
-        Location::Memory => StoreError::Database(surrealdb::Error::internal(error)),
+        Location::Memory => StoreError::Database(error),
     };
     // Without the maintenance tasks. They are for clusters, change feeds and indexes of texts; they write to the log, so one of
     // theirs that fails would tear it unseen; and every three seconds they wait for the disk.
@@ -309,79 +344,6 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
     let db: Surreal<Db> = Surreal::unstable_from_datastore(datastore.clone(), None).await?;
     db.use_ns("easel").use_db("easel").await?;
     Ok(Open { db, datastore, tasks })
-}
-
-/// The engine lets the user's group look into its logs, whatever it is told.
-fn close_to_others(directory: &Path) -> io::Result<()> {
-    let logs = directory.join(LOGS);
-    match fs::metadata(&logs) {
-        Ok(metadata) => fs::set_permissions(&logs, fs::Permissions::from_mode(metadata.permissions().mode() & !0o077)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Gives the engine an empty log file after the last one, which is the one that it goes on with.
-fn begin_log(directory: &Path) -> io::Result<()> {
-    let logs = directory.join(LOGS);
-    let Some((last, bytes)) = log_files(directory)?.into_iter().max() else { return Ok(()) };
-    match fs::remove_dir_all(logs.join(REPAIR)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    // What a process that died had written and not waited for is read again, and shown: by then it has to be on the disk.
-    for (number, _) in log_files(directory)? {
-        File::open(log_file(&logs, number))?.sync_all()?;
-    }
-    if bytes > 0 {
-        File::create_new(log_file(&logs, last + 1))?;
-        File::open(&logs)?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn log_file(logs: &Path, number: u64) -> PathBuf {
-    logs.join(format!("{number:020}.wal"))
-}
-
-/// How much room the disk ought to have for the engine to be closed, if it has less.
-fn room(directory: &Path) -> Result<Option<u64>, StoreError> {
-    let needed = log_bytes(directory)? + MARGIN;
-    let what = "cannot tell how much is free on the disk of";
-    let free = space::free(directory).map_err(|error| StoreError::Io { what, path: directory.to_owned(), error })?;
-    Ok((free < needed).then_some(needed))
-}
-
-fn log_bytes(directory: &Path) -> Result<u64, StoreError> {
-    let files = log_files(directory).map_err(|error| StoreError::Io {
-        what: "cannot read the store's log in",
-        path: directory.to_owned(),
-        error,
-    })?;
-    Ok(files.iter().map(|(_, bytes)| bytes).sum())
-}
-
-/// The numbers of the log files, and their sizes.
-fn log_files(directory: &Path) -> io::Result<Vec<(u64, u64)>> {
-    let entries = match fs::read_dir(directory.join(LOGS)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".wal")).and_then(|stem| stem.parse().ok());
-        if let Some(number) = number {
-            // Files that the engine has just flushed go away under our eyes.
-            match entry.metadata() {
-                Ok(metadata) => files.push((number, metadata.len())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What SurrealKV must not lose, on its real files. A copy of the directory is what a `kill -9` at that moment leaves.
 
 use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::log::{LOGS, REPAIR, log_files};
 use super::*;
 
 /// So small that a test gets to the end of it.
@@ -12,21 +14,20 @@ const SMALL: Sizes = Sizes { log: 256 * 1024, memtable: 4 * 1024 * 1024 };
 /// Larger than any test fills.
 const ROOMY: Sizes = Sizes { log: u64::MAX, memtable: 64 * 1024 * 1024 };
 
-async fn open(directory: &Path, sizes: Sizes) -> Engine {
-    Engine::open(Location::SurrealKv(directory.to_owned()), sizes).await.unwrap()
+async fn open(directory: &Path, sizes: Sizes) -> Embedded {
+    Embedded::open(Location::SurrealKv(directory.to_owned()), sizes).await.unwrap()
 }
 
-async fn write(engine: &Engine, numbers: std::ops::Range<u32>) {
+async fn write(engine: &Embedded, numbers: std::ops::Range<u32>) {
     for number in numbers {
-        let sql = "CREATE type::record('row', $number) SET filler = $filler RETURN NONE";
-        let db = engine.db().await.unwrap();
-        db.query(sql).bind(("number", number)).bind(("filler", "x".repeat(400))).await.unwrap().check().unwrap();
+        let query = Query::new("CREATE type::record('row', $number) SET filler = $filler RETURN NONE");
+        engine.commit(query.bind("number", number).bind("filler", "x".repeat(400))).await.unwrap();
     }
 }
 
-async fn missing(engine: &Engine, numbers: std::ops::Range<u32>) -> Vec<u32> {
-    let db = engine.db().await.unwrap();
-    let found: Vec<u32> = db.query("SELECT VALUE record::id(id) FROM row").await.unwrap().take(0).unwrap();
+async fn missing(engine: &Embedded, numbers: std::ops::Range<u32>) -> Vec<u32> {
+    let answers = engine.read(Query::new("SELECT VALUE record::id(id) FROM row")).await.unwrap();
+    let found: Vec<u32> = serde_json::from_value(answers[0].clone()).unwrap();
     numbers.filter(|number| !found.contains(number)).collect()
 }
 
@@ -119,7 +120,7 @@ async fn a_log_that_is_flushed_while_it_grows_never_lacks_a_commit() {
         write(&engine, written..written + 50).await;
         written += 50;
         let before = log_bytes(&live).unwrap();
-        engine.flush_if_due().await.unwrap();
+        engine.maintain().await.unwrap();
         largest = largest.max(before);
         if log_bytes(&live).unwrap() < before {
             flushes += 1;
@@ -168,7 +169,7 @@ async fn queries_that_come_during_a_flush_are_answered_after_it() {
         })
         .collect();
     for _ in 0..5 {
-        engine.flush_if_due().await.unwrap();
+        engine.maintain().await.unwrap();
     }
     for reader in readers {
         reader.await.unwrap();
@@ -194,10 +195,10 @@ async fn the_engines_own_tasks_have_their_turn_only_while_it_is_opened_and_close
 
         write(&engine, 0..100).await;
         assert_eq!(missing(&engine, 0..100).await, [0u32; 0]);
-        engine.db().await.unwrap().query("DELETE row").await.unwrap().check().unwrap();
+        engine.commit(Query::new("DELETE row")).await.unwrap();
         assert!(!turn.load(Ordering::SeqCst), "while it is used");
 
-        engine.flush_if_due().await.unwrap();
+        engine.maintain().await.unwrap();
         assert!(turn.load(Ordering::SeqCst), "when it was closed");
     }
 }
@@ -217,7 +218,7 @@ async fn a_directory_may_be_called_whatever_an_address_can_carry_and_nothing_els
     }
     for name in [OsStr::new("a?1"), OsStr::new("?"), OsStr::from_bytes(b"a\xff")] {
         let directory = home.path().join(name);
-        let refused = Engine::open(Location::SurrealKv(directory), ROOMY).await;
+        let refused = Embedded::open(Location::SurrealKv(directory), ROOMY).await;
         assert!(matches!(refused, Err(StoreError::Address(_))), "{name:?}");
     }
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
