@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use easel_core::actor::EASEL;
-use easel_core::command::{Names, NewJob};
+use easel_core::command::NewJob;
 use easel_core::decide::Limits;
-use easel_core::{Actor, Cold, Command, Draft, Refusal, Reply, State, decide};
+use easel_core::{Actor, Command, Draft, Refusal, Reply, State, decide};
 use tokio::sync::mpsc;
 
 use super::{Envelope, Rejected, Shared};
@@ -84,7 +84,9 @@ impl Writer {
     /// Decides and commits a batch. Gives it back, unanswered, if the commit did not take place and `again` says that it
     /// will be tried another way.
     async fn attempt(&mut self, batch: Vec<Envelope>, again: bool) -> Result<Option<Vec<Envelope>>, StoreError> {
-        let cold = match self.load(&batch).await {
+        let state = self.shared.state.load_full();
+        let commands: Vec<&Command> = batch.iter().map(|asked| &asked.command).collect();
+        let cold = match self.shared.store.cold(&state, &commands).await {
             Ok(cold) => cold,
             Err(error) => {
                 tracing::error!("cannot read what {} commands need: {error}", batch.len());
@@ -92,7 +94,7 @@ impl Writer {
                 return Ok(None);
             }
         };
-        let mut draft = Draft::new(State::clone(&self.shared.state.load()), cold);
+        let mut draft = Draft::new(State::clone(&state), cold);
         let (now, set) = self.shared.clock.look(draft.state.clock().shift);
         if let Some(Err(refused)) =
             set.map(|by| decide(&mut draft, &Actor::host(EASEL), Command::ClockSet { by }, self.limits, now))
@@ -125,29 +127,6 @@ impl Writer {
             answer(envelope, decision.map_err(Rejected::Refused));
         }
         Ok(None)
-    }
-
-    /// The rows that these commands name and that the state does not hold.
-    async fn load(&self, batch: &[Envelope]) -> Result<Cold, StoreError> {
-        let mut names = Names::default();
-        batch.iter().for_each(|envelope| envelope.command.name_into(&mut names));
-        let state = self.shared.state.load();
-        names.jobs.retain(|id| state.job(*id).is_none());
-
-        let store = &self.shared.store;
-        let keys = store.keys(&names.keys).await?;
-        let jobs = store.jobs_by_id(&names.jobs).await?;
-        let messages = store.message_heads(&names.messages).await?;
-        let mut cold = Cold {
-            jobs: jobs.into_iter().map(|job| (job.id, Arc::new(job))).collect(),
-            messages: messages.into_iter().collect(),
-            keys: keys.into_iter().map(|used| ((used.party.clone(), used.key.clone()), used)).collect(),
-        };
-        let mut more = Names::default();
-        batch.iter().for_each(|envelope| envelope.command.name_more(&state, &cold, &mut more));
-        more.jobs.retain(|id| state.job(*id).is_none() && !cold.jobs.contains_key(id));
-        cold.jobs.extend(store.jobs_by_id(&more.jobs).await?.into_iter().map(|job| (job.id, Arc::new(job))));
-        Ok(cold)
     }
 }
 

@@ -3,6 +3,7 @@
 //! One process writes (the scheduler, through [`Store::commit`]), everybody reads. Rows are the core's own types as JSON
 //! documents; what has columns of its own is only what is looked up. `engine` is what the store needs of a database, and each that it can be.
 
+mod cold;
 mod commit;
 mod conversations;
 mod engine;

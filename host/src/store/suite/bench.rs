@@ -7,7 +7,7 @@ use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
-    Actor, Artifact, Cold, Command, Draft, Job, JobId, Json, KeyOf, Message, MessageId, Outcome, Party, Reply,
+    Actor, Artifact, Command, Draft, Job, JobId, Json, KeyOf, Message, MessageId, Outcome, Party, Reply,
     Retention, State, decide,
 };
 use serde_json::{Value, json};
@@ -68,27 +68,7 @@ impl Bench {
 
     /// Decides the commands as one batch and commits them; what each was answered.
     pub async fn batch(&mut self, commands: Vec<Command>) -> Vec<Reply> {
-        let mut names = Default::default();
-        commands.iter().for_each(|command| command.name_into(&mut names));
-        let cold = Cold {
-            jobs: self
-                .store
-                .jobs_by_id(&names.jobs)
-                .await
-                .unwrap()
-                .into_iter()
-                .map(|job| (job.id, Arc::new(job)))
-                .collect(),
-            messages: self.store.message_heads(&names.messages).await.unwrap().into_iter().collect(),
-            keys: self
-                .store
-                .keys(&names.keys)
-                .await
-                .unwrap()
-                .into_iter()
-                .map(|used| ((used.party.clone(), used.key.clone()), used))
-                .collect(),
-        };
+        let cold = self.store.cold(&self.state, &commands.iter().collect::<Vec<_>>()).await.unwrap();
         let mut draft = Draft::new(self.state.clone(), cold);
         self.now += 1;
         let asked = |command| decide(&mut draft, &asks(&command), command, self.limits, self.now).unwrap();
