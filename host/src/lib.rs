@@ -11,7 +11,7 @@ mod lasting;
 mod open_files;
 pub mod scheduler;
 pub mod serve;
-mod show;
+pub mod show;
 mod space;
 pub mod store;
 mod time;

@@ -18,8 +18,6 @@ mod schema;
 mod script;
 mod seen;
 mod stamp;
-#[cfg(test)]
-mod suite;
 
 pub use commit::Committed;
 pub use conversations::Conversation;

@@ -1,9 +1,9 @@
 //! Rows name what jobs made; where that is, whoever shows them says. Rows of schema 6 and before say it, and are shown as they are.
 
 use super::*;
-use crate::config::Web;
-use crate::events::Hub;
-use crate::show::{self, Links, Show};
+use easel::config::Web;
+use easel::events::Hub;
+use easel::show::{self, Links, Show};
 
 const ID: &str = "11111111-1111-4111-8111-111111111111";
 const JOB: &str = "22222222-2222-4222-8222-222222222222";

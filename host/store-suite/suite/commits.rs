@@ -32,8 +32,7 @@ suite! {
     }
 
     a_commit_of_an_older_writer_changes_nothing: |bench| {
-        let old = bench.store.clone();
-        bench.store = Store::open(bench.engine.clone(), bench.data.path()).await.unwrap().store;
+        let old = bench.taken_over().await;
         let mut draft = Draft::new(bench.state.clone(), Cold::default());
         let new = new_job();
         let id = new.id;

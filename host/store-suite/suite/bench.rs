@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use easel::store::{Committed, Engine as _, Query, Store, StoreError};
 use easel_core::command::{Finished, NewJob, NewMessage};
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
 use easel_core::{
-    Actor, Artifact, Command, Draft, Job, JobId, Json, KeyOf, Message, MessageId, Outcome, Party, Reply,
-    Retention, State, decide,
+    Actor, Artifact, Command, Draft, Job, JobId, Json, KeyOf, Message, MessageId, Outcome, Party, Reply, Retention,
+    State, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::store::{Committed, Embedded, Engine, Location, Query, Sizes, Store};
+use super::faulty::{Fault, Faulty};
+use super::kinds::Kind;
 
-pub const SIZES: Sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
 pub const LIMITS: Limits = Limits {
     max_waiting: 1000,
     max_waiting_per_owner: 1000,
@@ -26,9 +27,9 @@ pub const LIMITS: Limits = Limits {
 
 /// A store, the state that goes with it, and what it takes to open both again.
 pub struct Bench {
-    pub location: Location,
+    pub kind: Kind,
     pub data: tempfile::TempDir,
-    pub engine: Arc<dyn Engine>,
+    pub engine: Arc<Faulty>,
     pub store: Store,
     pub state: State,
     pub commits: u64,
@@ -37,49 +38,63 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub async fn on(location: impl Fn(&std::path::Path) -> Location) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let location = location(data.path());
-        Self::open(location, data).await
+    pub async fn on(kind: Kind) -> Self {
+        Self::open(kind, tempfile::tempdir().unwrap()).await
     }
 
-    async fn open(location: Location, data: tempfile::TempDir) -> Self {
-        let engine: Arc<dyn Engine> = Arc::new(Embedded::open(location.clone(), SIZES).await.unwrap());
+    async fn open(kind: Kind, data: tempfile::TempDir) -> Self {
+        let engine = kind.open(data.path()).await.unwrap();
         let opened = Store::open(engine.clone(), data.path()).await.unwrap();
         let mut devices: Vec<_> = opened.devices.iter().map(|device| device.name.clone()).collect();
         if devices.is_empty() {
             devices.push("gpu0".into());
         }
         let (store, state, commits) = opened.rebuild(devices, vec![("stub".into(), binding())]);
-        Self { location, data, engine, store, state, commits, limits: LIMITS, now: 1_000_000 }
+        engine.condition().every = (kind == Kind::Unanswering).then_some(Fault::Unanswered);
+        Self { kind, data, engine, store, state, commits, limits: LIMITS, now: 1_000_000 }
     }
 
     pub async fn reopened(self) -> Self {
-        let Self { location, data, engine, store, .. } = self;
+        let Self { kind, data, engine, store, .. } = self;
         store.close().await.unwrap();
         drop(engine);
-        Self::open(location, data).await
+        Self::open(kind, data).await
+    }
+
+    /// Has another writer take over, which is the bench's from here on; the store that it was until now.
+    pub async fn taken_over(&mut self) -> Store {
+        let every = self.engine.condition().every.take();
+        let opened = Store::open(self.engine.clone(), self.data.path()).await.unwrap();
+        self.engine.condition().every = every;
+        std::mem::replace(&mut self.store, opened.store)
     }
 
     /// Writes to the database what no store would.
     pub async fn write(&self, query: Query) {
-        self.engine.commit(query).await.unwrap();
+        self.engine.write(query).await;
     }
 
     /// Decides the commands as one batch and commits them; what each was answered.
     pub async fn batch(&mut self, commands: Vec<Command>) -> Vec<Reply> {
+        let (replies, committed) = self.commit(commands).await;
+        assert!(matches!(committed, Ok(Committed::Yes(_))), "{committed:?}");
+        replies
+    }
+
+    /// The same, and what came of the commit.
+    pub async fn commit(&mut self, commands: Vec<Command>) -> (Vec<Reply>, Result<Committed, StoreError>) {
         let cold = self.store.cold(&self.state, &commands.iter().collect::<Vec<_>>()).await.unwrap();
         let mut draft = Draft::new(self.state.clone(), cold);
         self.now += 1;
         let asked = |command| decide(&mut draft, &asks(&command), command, self.limits, self.now).unwrap();
         let replies = commands.into_iter().map(asked).collect();
-        self.commits += 1;
-        let Committed::Yes(logged) = self.store.commit(&draft, self.commits, self.now).await.unwrap() else {
-            panic!("not committed")
-        };
-        assert_eq!(logged.iter().map(|logged| logged.event.clone()).collect::<Vec<_>>(), draft.events);
-        self.state = draft.state;
-        replies
+        let committed = self.store.commit(&draft, self.commits + 1, self.now).await;
+        if let Ok(Committed::Yes(logged)) = &committed {
+            assert_eq!(logged.iter().map(|logged| logged.event.clone()).collect::<Vec<_>>(), draft.events);
+            self.commits += 1;
+            self.state = draft.state;
+        }
+        (replies, committed)
     }
 
     pub async fn submit(&mut self, new: NewJob) -> Job {

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices() {
-    let mut bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    let mut bench = Bench::on(Kind::Disk).await;
     for _ in 0..3 {
         bench.submit(new_job()).await;
     }
@@ -35,14 +35,14 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_open_cannot_be_opened_again() {
-    let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
-    let second = Embedded::open(bench.location.clone(), SIZES).await;
+    let bench = Bench::on(Kind::Disk).await;
+    let second = Kind::Disk.open(bench.data.path()).await;
     assert!(matches!(second.err(), Some(StoreError::Held(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_of_a_later_version_is_left_alone() {
-    let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    let bench = Bench::on(Kind::Disk).await;
     bench.write(Query::new("UPDATE meta:store SET schema = 99")).await;
     let opened = Store::open(bench.engine.clone(), bench.data.path()).await;
     assert!(matches!(opened.err(), Some(StoreError::Newer { found: 99, .. })));
@@ -50,8 +50,8 @@ async fn a_store_of_a_later_version_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_data_directory_is_refused_to_another_store() {
-    let bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
-    let other = Embedded::open(Location::SurrealKv(bench.data.path().join("other")), SIZES).await.unwrap();
-    let opened = Store::open(Arc::new(other), bench.data.path()).await;
+    let bench = Bench::on(Kind::Disk).await;
+    let other = Kind::Memory.open(bench.data.path()).await.unwrap();
+    let opened = Store::open(other, bench.data.path()).await;
     assert!(matches!(opened.err(), Some(StoreError::Mismatch { .. })));
 }

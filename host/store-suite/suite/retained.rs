@@ -150,7 +150,7 @@ suite! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_kept_and_where_the_log_begins_is_known_to_a_store_that_is_opened_again() {
-    let mut bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    let mut bench = Bench::on(Kind::Disk).await;
     bench.limits.retention = Retention { events: 3, ..Retention::EVERYTHING };
     for _ in 0..2 {
         bench.submit(new_job()).await;
@@ -163,7 +163,7 @@ async fn what_is_kept_and_where_the_log_begins_is_known_to_a_store_that_is_opene
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_from_before_anything_was_pruned_learns_what_it_has() {
-    let mut bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    let mut bench = Bench::on(Kind::Disk).await;
     let batch = BatchId(Uuid::now_v7());
     let mut jobs = vec![keyed("of a deleted one"), keyed("of one that waits"), keyed("of one that ended"), new_job()];
     jobs.extend((0..2).map(|_| new_job()));
@@ -204,7 +204,7 @@ async fn as_documents(bench: &Bench) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_that_an_earlier_version_wrote_are_read_and_listed_and_go_on() {
-    let mut bench = Bench::on(|data| Location::SurrealKv(data.join("store"))).await;
+    let mut bench = Bench::on(Kind::Disk).await;
     for _ in 0..3 {
         bench.submit(NewJob { conversation_id: Some("c".into()), ..new_job() }).await;
     }
