@@ -2,13 +2,16 @@
 
 pub mod artifacts;
 pub mod backend;
+mod backends;
 pub mod cli;
 mod clock;
 pub mod config;
-mod dispatch;
+mod devices;
 pub mod events;
 mod lasting;
+mod leases;
 mod open_files;
+mod patience;
 pub mod scheduler;
 pub mod serve;
 pub mod show;

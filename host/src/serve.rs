@@ -18,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
 use crate::backend::{Entry, Registry, Standing, out_of_reach};
+use crate::backends::{Breaker, Loading};
 use crate::clock::Clock;
 use crate::config::{self, Config, Database};
-use crate::dispatch::{Breaker, Devices, Dispatch, Holders, Loading, Memory, backend_of_commands};
+use crate::devices::{Devices, Memory, Worker};
+use crate::leases::{Holders, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
 use crate::show::Links;
 use crate::store::{Embedded, Home, Location, Sizes, Store, StoreError};
@@ -91,10 +93,10 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     let disk = Arc::new(disk_watch(&config, &data, &scheduler));
     disk.look().await;
     let mut doors = Devices::default();
-    let dispatches: Vec<Dispatch> = config
+    let workers: Vec<Worker> = config
         .devices
         .iter()
-        .map(|device| Dispatch {
+        .map(|device| Worker {
             device: device.name.clone(),
             scheduler: scheduler.clone(),
             registry: registry.clone(),
@@ -134,8 +136,8 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     let mut devices = JoinSet::new();
     let working = async {
         if loading.settled().await {
-            for dispatch in dispatches {
-                devices.spawn(dispatch.run(stop.clone()));
+            for worker in workers {
+                devices.spawn(worker.run(stop.clone()));
             }
         }
         if loading.done().await {

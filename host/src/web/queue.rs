@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::body::Body;
 use super::routes::Segment;
 use super::{Answer, Host, Problem, reply};
-use crate::dispatch::UnloadError;
+use crate::devices::UnloadError;
 use crate::show::Show;
 
 /// The longest reason, in characters.

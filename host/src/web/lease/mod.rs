@@ -23,7 +23,7 @@ use super::routes::Segment;
 use super::server::Connection;
 use super::websocket::Asked;
 use super::{Answer, Host, Problem, submit};
-use crate::dispatch::{Attendance, Terms, backend_of_commands};
+use crate::leases::{Attendance, Terms, backend_of_commands};
 use crate::scheduler::Rejected;
 
 /// The longest name of a command, in characters.

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use super::Host;
-use crate::dispatch::{Attendance, ENDING, Grant, Terms};
+use crate::leases::{Attendance, ENDING, Grant, Terms};
 use crate::show;
 use crate::store::StoreError;
 use crate::web::websocket::{End, WebSocket};

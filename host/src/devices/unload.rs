@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Dispatch;
+use super::worker::Worker;
 use crate::backend::Backend;
 
 /// How many requests may wait at one device; more are told to come back.
@@ -59,7 +59,7 @@ impl Devices {
     }
 }
 
-impl Dispatch {
+impl Worker {
     /// Carries out a request. Nothing runs on the device meanwhile.
     /// Nobody who has gone away is served, and a host that stops does not wait.
     pub(super) async fn answer(&self, Request(answer): Request, stop: &CancellationToken) {

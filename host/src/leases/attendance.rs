@@ -6,7 +6,7 @@ use std::time::Duration;
 use easel_core::Job;
 use tokio::time::{Instant, sleep_until};
 
-use super::Holders;
+use super::holders::Holders;
 use super::seat::Seat;
 
 /// A holder that is connected.

@@ -8,7 +8,7 @@ use easel_wire::Report;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::last_moment::LastMoment;
+use super::deadline::LastMoment;
 use super::terms::OVER;
 
 /// The device is the holder's.

@@ -1,14 +1,4 @@
-//! Those who hold a device from outside, each for a command that they run: whether they are there, what they are told, what
-//! they report.
-//!
-//! A holder keeps asking the host whether it is still there, and promises to end its command when it has had no answer for as
-//! long as its terms say. So the host need not reach it to know that it is over: some time after the last question that was
-//! answered, nothing of the command can be on the device any more, whatever has become of its holder.
-
-mod attendance;
-mod last_moment;
-mod seat;
-mod terms;
+//! The holders of commands that have not ended, each with its seat, and what becomes of one that does not come back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,10 +8,9 @@ use easel_core::{Command, Job, JobId, Status};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::seat::Seat;
+use super::terms::Terms;
 use crate::scheduler::{Rejected, Scheduler};
-pub use attendance::Attendance;
-pub use seat::{Grant, Seat};
-pub use terms::{ENDING, Terms, backend_of_commands};
 
 /// The holders of commands that have not ended.
 #[derive(Clone)]
@@ -66,7 +55,7 @@ impl Holders {
     }
 
     /// Takes a command out of the line whose holder does not come back.
-    async fn linger(self, seat: Arc<Seat>, job: Arc<Job>) {
+    pub(super) async fn linger(self, seat: Arc<Seat>, job: Arc<Job>) {
         tokio::select! {
             () = seat.come_back() => return,
             // The next process of this host gives it its time anew.

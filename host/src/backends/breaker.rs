@@ -8,8 +8,8 @@ use std::time::Duration;
 use easel_core::Command;
 use tokio_util::sync::CancellationToken;
 
-use super::{PATIENCE, pause};
 use crate::backend::Registry;
+use crate::patience::{PATIENCE, pause};
 use crate::scheduler::{Rejected, Scheduler};
 
 /// The pause before an engine is asked the first time.

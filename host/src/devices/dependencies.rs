@@ -7,8 +7,9 @@ use easel_core::{Job, Viewer};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{Dispatch, PATIENCE};
+use super::worker::Worker;
 use crate::backend::InputFile;
+use crate::patience::PATIENCE;
 
 /// The first pause before a store that could not be read is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -20,7 +21,7 @@ pub(super) struct Made {
     pub(super) files: Vec<InputFile>,
 }
 
-impl Dispatch {
+impl Worker {
     /// In the order in which the job names them. One that did not complete made nothing; one that was deleted is left out.
     /// A store that cannot be read is no fault of the job's: it is asked until it answers.
     pub(super) async fn dependencies(&self, job: &Job) -> Made {

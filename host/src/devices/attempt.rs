@@ -9,9 +9,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::dependencies::Made;
+use super::journal;
 use super::outcome::{Verdict, judge, not_begun, not_started, unsaved};
 use super::watchdog::{Allowed, Reason, Step, Watchdog};
-use super::{Dispatch, journal};
+use super::worker::Worker;
 use crate::artifacts::AttemptFiles;
 use crate::backend::{Backend, Ended, InputFile, Kill, Task};
 use crate::lasting::{self, Deadline};
@@ -42,7 +43,7 @@ enum NotReady {
     Failed(anyhow::Error),
 }
 
-impl Dispatch {
+impl Worker {
     /// Runs the attempt that was claimed; what came of it.
     pub(super) async fn attempt(&self, claimed: Claimed, stop: &CancellationToken) -> Finished {
         let Claimed { job, digest, unload_first } = claimed;

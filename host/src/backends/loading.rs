@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{PATIENCE, pause};
 use crate::backend::{Registry, Standing};
+use crate::patience::{PATIENCE, pause};
 use crate::scheduler::{Rejected, Scheduler};
 
 /// How long the devices wait for all backends before they begin without some.

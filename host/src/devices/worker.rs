@@ -1,49 +1,26 @@
-//! One task per device: claim, run, settle, finish.
-//!
-//! The outcome of an attempt and the claim of the next are one command, hence one transaction, so a busy device stands idle
-//! for one commit and no longer. A device that an attempt may have left busy takes no job until its backend says that it is
-//! at rest. Some jobs are commands, which somebody else runs: the device is lent to them.
-
-mod attempt;
-mod breaker;
-mod command;
-mod dependencies;
-mod holders;
-mod journal;
-mod loading;
-mod memory;
-mod outcome;
-mod settle;
-mod unload;
-mod watchdog;
+//! A device's worker: what it does from one job to the next.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use breaker::Breaker;
 use easel_core::{Command, Finished, JobId, Outcome, Reply, Viewer};
-pub use holders::{Attendance, ENDING, Grant, Holders, Terms, backend_of_commands};
-pub use loading::Loading;
-pub use memory::Memory;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use unload::Request;
-pub use unload::{Devices, UnloadError};
 
+use super::memory::Memory;
+use super::unload::Request;
 use crate::artifacts::Files;
 use crate::backend::Registry;
+use crate::leases::{Holders, Terms};
 use crate::scheduler::{Rejected, Scheduler};
 use crate::upkeep::DiskWatch;
-
-/// The longest pause between two tries of what cannot be given up.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often an outcome is tried to be written, a second apart, once the host stops.
 const TRIES: u32 = 10;
 
 /// A device, and what its jobs need.
-pub struct Dispatch {
+pub struct Worker {
     /// The device.
     pub device: String,
     /// Where outcomes go and claims come from.
@@ -64,7 +41,7 @@ pub struct Dispatch {
     pub requests: mpsc::Receiver<Request>,
 }
 
-impl Dispatch {
+impl Worker {
     /// Runs jobs until `stop`; then the one that runs gets its grace, and its outcome is written before this returns.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut finished: Option<Finished> = None;
@@ -184,13 +161,5 @@ impl Dispatch {
                 () = sleep_until(release.unwrap_or(idle)), if release.is_some() => {}
             }
         }
-    }
-}
-
-/// Waits; false when it is time to stop.
-async fn pause(time: Duration, stop: &CancellationToken) -> bool {
-    tokio::select! {
-        () = stop.cancelled() => false,
-        () = tokio::time::sleep(time) => true,
     }
 }

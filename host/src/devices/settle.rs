@@ -7,10 +7,13 @@ use easel_core::{Command, Occupant, Viewer};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dispatch, PATIENCE, Terms, backend_of_commands, journal, pause};
+use super::journal;
+use super::worker::Worker;
 use crate::backend::{Backend, Kill, LoadError, Lost};
+use crate::leases::{Terms, backend_of_commands};
+use crate::patience::{PATIENCE, pause};
 
-impl Dispatch {
+impl Worker {
     /// Settles the device if it is dirty, trying until it works; false when it is time to stop. A device that was left
     /// clean is not touched: somebody else may be using the engine.
     pub(super) async fn settle(&self, stop: &CancellationToken) -> bool {

@@ -9,13 +9,13 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Dispatch;
 use super::attempt::micros;
-use super::holders::{Grant, Terms};
 use super::outcome::{Verdict, error};
+use super::worker::Worker;
 use crate::lasting::Deadline;
+use crate::leases::{Grant, Terms};
 
-impl Dispatch {
+impl Worker {
     /// Lends the device to whoever submitted this command; how it ended. None if the host stops meanwhile: the command goes on,
     /// and the next process of this host takes it up.
     pub(super) async fn lend(&self, job: &Arc<Job>, stop: &CancellationToken) -> Option<Finished> {

@@ -1,0 +1,20 @@
+//! One worker per device: claim, run, settle, finish.
+//!
+//! The outcome of an attempt and the claim of the next are one command, hence one transaction, so a busy device stands idle
+//! for one commit and no longer. A device that an attempt may have left busy takes no job until its backend says that it is
+//! at rest. Some jobs are commands, which somebody else runs: the device is lent to them (`leases`).
+
+mod attempt;
+mod dependencies;
+mod journal;
+mod lend;
+mod memory;
+mod outcome;
+mod settle;
+mod unload;
+mod watchdog;
+mod worker;
+
+pub use memory::Memory;
+pub use unload::{Devices, UnloadError};
+pub use worker::Worker;
