@@ -3,6 +3,7 @@
 pub mod artifacts;
 pub mod backend;
 mod backends;
+mod choice;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use easel_core::decide::Limits;
 use easel_core::policy::Backoff;
 use easel_core::state::Binding;
@@ -70,9 +70,9 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
     let engine = Embedded::open(location, Sizes::for_log(config.store.max_log)).await?;
     let opened = Store::open(Arc::new(engine), &data).await?;
     home.map_or(Ok(()), |home| home.stamp())?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        let cure = "another Easel may be there (`easel doctor` tells), or choose another with --listen";
-        format!("cannot listen on {}: {cure}", config.listen)
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        let cure = "another host may be there (`easel doctor` tells), or choose another address with --listen";
+        anyhow!("cannot listen on {} ({error}): {cure}", config.listen)
     })?;
     let address = listener.local_addr()?;
     let files = Files::open(&data)?;
@@ -108,6 +108,7 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
             requests: doors.add(&device.name),
         })
         .collect();
+    workers.iter().for_each(Worker::tell_memory);
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
     let backends = registry.clone();
     let mut loading = Loading::start(scheduler.clone(), registry.clone(), &config.default_backend, stop.clone());
@@ -127,6 +128,7 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
         devices: doors,
         disk,
         holders,
+        stopping: stop.clone(),
     };
     let shares = web::Shares::of(files_limit, open_files::count().unwrap_or(FILES_OPEN));
     tracing::info!("listening on http://{address}");
@@ -230,8 +232,8 @@ fn data_directory(config: &Config) -> anyhow::Result<(PathBuf, Option<tempfile::
         let temporary = tempfile::tempdir().context("cannot create a temporary data directory")?;
         return Ok((temporary.path().to_owned(), Some(temporary)));
     }
-    std::fs::create_dir_all(&config.data).with_context(|| {
-        format!("cannot create the data directory {}: choose another with --data", config.data.display())
+    std::fs::create_dir_all(&config.data).map_err(|error| {
+        anyhow!("cannot create the data directory {} ({error}): choose another with --data", config.data.display())
     })?;
     Ok((config.data.clone(), None))
 }

@@ -127,6 +127,23 @@ pub enum Outcome {
     Unavailable,
 }
 
+impl Outcome {
+    /// The name that clients see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Stalled => "stalled",
+            Self::Trapped => "trapped",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+            Self::Interrupted => "interrupted",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// The kind of error that a job ended in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -45,7 +45,8 @@ pub enum Reply {
 /// How a job stands, where that is why it cannot be changed.
 fn stands(status: Status) -> &'static str {
     match status {
-        Status::Pending | Status::Queued => "is waiting",
+        Status::Pending => "is pending",
+        Status::Queued => "is queued",
         Status::Processing => "is running",
         Status::Complete => "is already complete",
         Status::Error => "has already failed",
@@ -57,7 +58,7 @@ fn stands(status: Status) -> &'static str {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such job.
-    #[error("there is no job {0}")]
+    #[error("no job with id {0}")]
     NoJob(JobId),
     /// The actor may not do that.
     #[error("{actor} may not {what}: that takes {needs}")]
@@ -70,7 +71,7 @@ pub enum Refusal {
         needs: &'static str,
     },
     /// There is no such message.
-    #[error("there is no message {0}")]
+    #[error("no message with id {0}")]
     NoMessage(MessageId),
     /// No such backend is configured.
     #[error("there is no backend {0}")]
@@ -79,7 +80,7 @@ pub enum Refusal {
     #[error("there is no device {0}")]
     NoDevice(String),
     /// There is no such priority.
-    #[error("priority {0} is not between -100 and 100")]
+    #[error("priority must be from -100 to 100")]
     BadPriority(i32),
     /// The two jobs stand in different lines.
     #[error("job {job} cannot be moved before job {before}, which waits for another device")]

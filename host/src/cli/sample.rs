@@ -1,6 +1,6 @@
 //! What a host says in tests.
 
-use easel_wire::{Event, Frame, Job, JobEvent, OnDependencyFailure, Queue, Snapshot, Status, Time, Told};
+use easel_wire::{Device, Event, Frame, Job, JobEvent, OnDependencyFailure, Queue, Snapshot, Status, Time, Told};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -61,19 +61,45 @@ pub(super) fn text(frame: &impl Serialize) -> String {
     serde_json::to_string(frame).expect("a frame is JSON")
 }
 
-/// A snapshot of these jobs.
-pub(super) fn snapshot(cursor: &str, jobs: Vec<Job>) -> String {
-    let queue = Queue {
+/// A queue in which nothing runs or waits.
+pub(super) fn queue() -> Queue {
+    Queue {
         paused: None,
         disk_full: None,
         length: 0,
+        pending: 0,
         processing: Vec::new(),
         devices: Vec::new(),
         mean_seconds: None,
         estimates: None,
         standing: Vec::new(),
-    };
-    text(&Frame::Snapshot(Box::new(Snapshot { scope: None, cursor: cursor.to_owned(), queue, jobs, truncated: false })))
+    }
+}
+
+/// A device on which nothing runs.
+pub(super) fn device() -> Device {
+    Device {
+        name: "gpu0".to_owned(),
+        busy: false,
+        dirty: false,
+        paused: None,
+        backend: None,
+        job: None,
+        since: None,
+        length: 0,
+        memory: Vec::new(),
+    }
+}
+
+/// A snapshot of these jobs.
+pub(super) fn snapshot(cursor: &str, jobs: Vec<Job>) -> String {
+    text(&Frame::Snapshot(Box::new(Snapshot {
+        scope: None,
+        cursor: cursor.to_owned(),
+        queue: queue(),
+        jobs,
+        truncated: false,
+    })))
 }
 
 /// That a reader has everything up to here.

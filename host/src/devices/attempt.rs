@@ -51,6 +51,7 @@ impl Worker {
         let (mut verdict, returned) = match self.prepare(&job, &digest, unload_first, stop).await {
             Ok(ready) => {
                 self.memory.used(&ready.backend.name);
+                self.tell_memory();
                 let files = ready.files.clone();
                 let allowed = ready.dog.allowed();
                 let (ended, reason) = self.run_guest(&job, ready, stop).await;
@@ -214,10 +215,10 @@ impl Worker {
         let (device, held) = (&self.device, begun.elapsed());
         match &verdict.error {
             None => {
-                tracing::info!(job = %job.id, attempt = job.attempt, device, outcome = ?verdict.outcome, "attempt ended after {:.1} s", held.as_secs_f64())
+                tracing::info!(job = %job.id, attempt = job.attempt, device, outcome = verdict.outcome.name(), "attempt ended after {:.1} s", held.as_secs_f64())
             }
             Some(error) => tracing::warn!(
-                job = %job.id, attempt = job.attempt, device, outcome = ?verdict.outcome,
+                job = %job.id, attempt = job.attempt, device, outcome = verdict.outcome.name(),
                 "attempt failed after {:.1} s: {}", held.as_secs_f64(), error.detail
             ),
         }

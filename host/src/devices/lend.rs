@@ -47,7 +47,8 @@ impl Worker {
             () = stop.cancelled() => return None,
             () = seat.gone_for(terms.promise()) => None,
         };
-        tracing::info!(job = %job.id, attempt = job.attempt, device = self.device, ?report, "the device is given back");
+        let ended = in_words(report.as_ref());
+        tracing::info!(job = %job.id, attempt = job.attempt, device = self.device, "the device is given back: {ended}");
         let result = report.as_ref().and_then(|report| report.exit_code);
         let verdict = report.as_ref().map_or_else(lost, judge);
         Some(finished(job, verdict, result.map(|code| Json::of(&json!({"exit_code": code})))))
@@ -83,6 +84,23 @@ fn finished(job: &Job, verdict: Verdict, result: Option<Json>) -> Finished {
         artifacts: Vec::new(),
         error: verdict.error,
         retry_after_ms: None,
+    }
+}
+
+/// How a command ended, for the log.
+fn in_words(report: Option<&Report>) -> String {
+    let Some(report) = report else { return "its holder is gone, and the command with it".to_owned() };
+    let how = match (&report.not_started, report.exit_code, report.signal) {
+        (Some(why), ..) => format!("the command could not be started: {why}"),
+        (None, Some(code), _) => format!("the command ended with {code}"),
+        (None, None, Some(signal)) => format!("the command was ended by signal {signal}"),
+        (None, None, None) => "the command ended; how is not known".to_owned(),
+    };
+    match report.ended_for {
+        None => how,
+        Some(EndedFor::Timeout) => format!("{how}; it had no more time"),
+        Some(EndedFor::Stopped) => format!("{how}; its holder was told to stop"),
+        Some(EndedFor::Lost) => format!("{how}; the host was away for too long"),
     }
 }
 
@@ -140,6 +158,25 @@ mod tests {
             (none(), "The command ended; how is not known."),
         ] {
             assert_eq!(told(report), (Outcome::Error, Some(message.to_owned())));
+        }
+    }
+
+    #[test]
+    fn the_log_tells_in_words_how_a_command_ended() {
+        let none = Report::default;
+        for (report, words) in [
+            (Some(Report { exit_code: Some(3), ..none() }), "the command ended with 3"),
+            (
+                Some(Report { signal: Some(15), ended_for: Some(EndedFor::Timeout), ..none() }),
+                "the command was ended by signal 15; it had no more time",
+            ),
+            (
+                Some(Report { not_started: Some("no such file".into()), ..none() }),
+                "the command could not be started: no such file",
+            ),
+            (None, "its holder is gone, and the command with it"),
+        ] {
+            assert_eq!(in_words(report.as_ref()), words);
         }
     }
 

@@ -98,7 +98,7 @@ fn failed(failure: &Failure) -> Verdict {
             (Outcome::Error, ErrorKind::Failed, true)
         }
     };
-    let detail = format!("the backend returned {:?}: {}", failure.kind, failure.message);
+    let detail = format!("the backend returned {}: {}", failure.kind, failure.message);
     Verdict {
         retry_after: failure.retry_after,
         ..Verdict::new(outcome, true, error(kind, &failure.message, detail, retryable))

@@ -143,6 +143,7 @@ impl Worker {
         for same in self.backends().iter().filter(|other| other.is_same_engine(backend)) {
             self.memory.asked(&same.name);
         }
+        self.tell_memory();
         match freed {
             Ok(()) => {
                 tracing::info!(device = self.device, backend = backend.name, "the device's memory is freed");
@@ -157,6 +158,14 @@ impl Worker {
                 Err(error.to_string())
             }
         }
+    }
+
+    /// Tells who asks about the device which backends may hold some of its memory now.
+    pub fn tell_memory(&self) {
+        // Also of those that cannot be loaded nobody knows what they did before the host started.
+        let here = self.registry.entries().filter(|backend| backend.configured.device == self.device);
+        let holders = here.filter(|backend| self.memory.may_be_held_by(backend.name));
+        self.scheduler.hub().memory_is_held(&self.device, holders.map(|backend| backend.name.to_owned()).collect());
     }
 
     /// Those that run on this device.

@@ -19,6 +19,8 @@ pub struct Hub {
     head: watch::Sender<u64>,
     telemetry: Mutex<HashMap<JobId, Telemetry>>,
     version: watch::Sender<u64>,
+    /// Who may hold some of the memory of each device.
+    memory: Mutex<HashMap<String, Vec<String>>>,
 }
 
 impl Hub {
@@ -30,6 +32,7 @@ impl Hub {
             head: watch::Sender::new(head),
             telemetry: Mutex::default(),
             version: watch::Sender::new(0),
+            memory: Mutex::default(),
         }
     }
 
@@ -132,6 +135,16 @@ impl Hub {
             let number = live.preview.as_ref().map_or(1, |preview| preview.number + 1);
             live.preview = Some(Preview { number, mime, image });
         });
+    }
+
+    /// The task of a device tells which backends may hold some of its memory.
+    pub fn memory_is_held(&self, device: &str, by: Vec<String>) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(device.to_owned(), by);
+    }
+
+    /// The backends that may hold some of a device's memory.
+    pub fn memory(&self, device: &str) -> Vec<String> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(device).cloned().unwrap_or_default()
     }
 
     fn change(&self, job: JobId, attempt: u32, change: impl FnOnce(&mut Telemetry)) {

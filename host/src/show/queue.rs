@@ -15,6 +15,7 @@ impl Show<'_> {
             paused: state.queue().stands().map(pause),
             disk_full: state.queue().full.as_ref().map(pause),
             length: state.queued(),
+            pending: state.waiting().saturating_sub(state.queued()),
             processing: running.filter(|found| viewer.sees_job(found)).map(|found| shape(self, found)).collect(),
             devices: state.devices().map(|found| self.device(viewer, found)).collect(),
             mean_seconds: state.mean().map(seconds),
@@ -41,6 +42,7 @@ impl Show<'_> {
             job: job.filter(seen).map(|id| id.0),
             since: device.occupant.as_ref().map(|occupant| moment(occupant.since)),
             length: state.length(&device.name),
+            memory: self.hub.memory(&device.name),
         }
     }
 }

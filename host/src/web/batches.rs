@@ -32,6 +32,7 @@ pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, bo
     {
         return again(&host, &actor.viewer(), key, &first).await;
     }
+    host.takes_jobs()?;
     let wishes = read(&host, &actor, &document, key)?;
     let batch = BatchId(Uuid::now_v7());
     match to_the_end(place(host.clone(), actor, batch, wishes)).await? {
@@ -193,8 +194,5 @@ pub(super) async fn cancel(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
 
 /// The jobs of the batch, or 404.
 async fn found(host: &Host, viewer: &Viewer, id: Uuid) -> Result<Vec<JobId>, Problem> {
-    host.scheduler
-        .batch(viewer, BatchId(id))
-        .await?
-        .ok_or_else(|| Problem::not_found(format!("there is no batch {id}")))
+    host.scheduler.batch(viewer, BatchId(id)).await?.ok_or_else(|| Problem::not_found(format!("no batch with id {id}")))
 }

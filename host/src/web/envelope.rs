@@ -15,6 +15,7 @@ use super::body::{Opaque, object};
 use super::submit::{name, small};
 use super::{Host, Problem};
 use crate::backend::{Entry, Standing};
+use crate::choice::one_of;
 
 /// The largest `metadata`.
 const METADATA: usize = 4 * 1024;
@@ -132,8 +133,8 @@ fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem>
 fn backend<'a>(host: &'a Host, name: Option<&str>) -> Result<Entry<'a>, Problem> {
     let name = name.unwrap_or(&host.config.default_backend);
     host.registry.entry(name).ok_or_else(|| {
-        let known: Vec<_> = host.registry.entries().map(|known| known.name).collect();
-        Problem::invalid("backend", format!("unknown backend {name:?}; use one of {}", known.join(", ")))
+        let known = host.registry.entries().map(|known| known.name);
+        Problem::invalid("backend", format!("unknown backend {name:?}; use {}", one_of(known)))
     })
 }
 

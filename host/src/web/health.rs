@@ -15,7 +15,7 @@ use crate::backend::{Entry, Standing};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn alive(_: Arc<Host>, _: Actor) -> Answer {
-    Ok(reply::json(&Alive { status: "ok".to_owned() }))
+    Ok(reply::json(&Alive { status: "ok".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }))
 }
 
 /// The backends that cannot run, each with its reason.
@@ -28,6 +28,7 @@ fn broken(host: &Host) -> BTreeMap<String, String> {
 }
 
 pub(super) async fn ready(host: Arc<Host>, _: Actor) -> Answer {
+    host.takes_jobs()?;
     let default = &host.config.default_backend;
     match host.registry.entry(default).map(|entry| entry.standing) {
         Some(Standing::Ready(_)) => {}

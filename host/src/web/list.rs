@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::envelope::moment;
 use super::query::Query;
 use super::{Answer, Host, Problem, reply};
+use crate::choice::one_of;
 use crate::store::JobFilter;
 
 /// How many jobs a page has, unless it is told otherwise, and at the most: params come along, up to 64 KiB each.
@@ -168,9 +169,7 @@ fn statuses(names: Vec<String>) -> Result<Vec<String>, Problem> {
 
     let known = [Pending, Queued, Processing, Complete, Error, Cancelled].map(Status::name);
     match names.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => {
-            Err(Problem::invalid("status", format!("unknown status {name:?}; use one of {}", known.join(", "))))
-        }
+        Some(name) => Err(Problem::invalid("status", format!("unknown status {name:?}; use {}", one_of(known)))),
         None => Ok(names),
     }
 }

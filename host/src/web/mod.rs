@@ -48,6 +48,7 @@ mod websocket;
 use std::sync::Arc;
 
 use easel_core::State;
+use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
 use crate::backend::Registry;
@@ -80,9 +81,16 @@ pub struct Host {
     pub holders: Holders,
     /// Where things are.
     pub links: Links,
+    /// Fires when the host is told to stop: what runs is still answered for, and nothing new is taken.
+    pub stopping: CancellationToken,
 }
 
 impl Host {
+    /// Refuses what would wait in line when the host is told to stop: whoever asks is to know that it does not start now.
+    fn takes_jobs(&self) -> Result<(), Problem> {
+        if self.stopping.is_cancelled() { Err(Problem::closing()) } else { Ok(()) }
+    }
+
     /// Shows what there is as of this state.
     fn show<'a>(&'a self, state: &'a State) -> Show<'a> {
         Show { state, hub: self.scheduler.hub(), links: &self.links }

@@ -164,7 +164,7 @@ impl Places {
         owing.retain(|(debt, seat)| *debt >= LEAST_DEBT && !seat.leaves.is_cancelled());
         owing.sort_by_key(|(debt, _)| std::cmp::Reverse(*debt));
         for (debt, seat) in owing.iter().take(1 + self.shares.all / 64) {
-            tracing::debug!("a connection that kept us waiting for {debt:?} gives way to another");
+            tracing::debug!("a connection that kept us waiting for {:.1} s gives way to another", debt.as_secs_f64());
             seat.leaves.cancel();
         }
     }

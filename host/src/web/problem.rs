@@ -223,7 +223,7 @@ impl Problem {
     }
 
     /// 503: the host ends in good order.
-    fn closing() -> Self {
+    pub(super) fn closing() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Easel is stopping: try again when it is back")
             .with_header(RETRY_AFTER, 5)
     }

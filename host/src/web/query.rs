@@ -3,6 +3,7 @@
 use warp::{Filter, Rejection};
 
 use super::Problem;
+use crate::choice::one_of;
 
 /// The pairs of a query, decoded.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ impl Query {
             if !known.contains(&name.as_str()) {
                 let rule = match known {
                     [] => "this path takes no query parameters".to_owned(),
-                    known => format!("use one of {}", known.join(", ")),
+                    known => format!("use {}", one_of(known)),
                 };
                 return Err(Problem::invalid(name, format!("unknown parameter {name:?}; {rule}")));
             }

@@ -90,6 +90,12 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "jobs" / Uuid / "preview") => { GET artifacts::preview; }
         path!("v1" / "jobs" / Uuid / "artifacts" / Segment) => { GET artifacts::artifact, headers(); }
         path!("v1" / "jobs" / "cancel") => { POST jobs::cancel_by_filter, json(); }
+        path!("v1" / "jobs" / NoId / ..) => {
+            GET |_: Arc<Host>, _: Actor, id: NoId| none("job", id);
+            POST |_: Arc<Host>, _: Actor, id: NoId| none("job", id);
+            PATCH |_: Arc<Host>, _: Actor, id: NoId| none("job", id);
+            DELETE |_: Arc<Host>, _: Actor, id: NoId| none("job", id);
+        }
 
         path!("v1" / "uploads") => { POST uploads::create, headers(), warp::body::stream(); }
 
@@ -98,6 +104,11 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
             GET messages::show;
             PATCH messages::patch, json();
             DELETE messages::delete;
+        }
+        path!("v1" / "messages" / NoId) => {
+            GET |_: Arc<Host>, _: Actor, id: NoId| none("message", id);
+            PATCH |_: Arc<Host>, _: Actor, id: NoId| none("message", id);
+            DELETE |_: Arc<Host>, _: Actor, id: NoId| none("message", id);
         }
         path!("v1" / "conversations") => { GET conversations::list, query(); }
         path!("v1" / "conversations" / Segment / "messages") => { GET messages::conversation, query(); }
@@ -130,6 +141,10 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "batches") => { POST batches::submit, headers(), body::json_batch(&room); }
         path!("v1" / "batches" / Uuid) => { GET batches::show; }
         path!("v1" / "batches" / Uuid / "cancel") => { POST batches::cancel; }
+        path!("v1" / "batches" / NoId / ..) => {
+            GET |_: Arc<Host>, _: Actor, id: NoId| none("batch", id);
+            POST |_: Arc<Host>, _: Actor, id: NoId| none("batch", id);
+        }
         path!("sdapi" / ..) => {
             // Front ends that look whether there is one are to find none.
             GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found("the API of other front ends (/sdapi) is not supported yet"));
@@ -170,6 +185,26 @@ fn method(
 
 async fn not_yet(what: &'static str) -> Answer {
     Err(Problem::not_supported_yet(what))
+}
+
+/// There is nothing with such an id, since it is none.
+async fn none(what: &'static str, id: NoId) -> Answer {
+    Err(Problem::not_found(format!("no {what} with id {}", id.0)))
+}
+
+/// A variable of a path that stands where an id belongs and is none.
+#[derive(Debug)]
+pub(super) struct NoId(String);
+
+impl FromStr for NoId {
+    type Err = ();
+
+    fn from_str(encoded: &str) -> Result<Self, ()> {
+        // What is done to many has its own place there.
+        let reserved = encoded == "cancel" || Uuid::try_parse(encoded).is_ok();
+        let Segment(text) = encoded.parse()?;
+        if reserved { Err(()) } else { Ok(Self(text)) }
+    }
 }
 
 /// A variable of a path that is a name, decoded. What is no text, or none that could be stored, names nothing.

@@ -33,6 +33,7 @@ pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, bo
     {
         return Ok(reply::json(&host.show(&host.scheduler.state()).job(&job)));
     }
+    host.takes_jobs()?;
     let wish = envelope::read(&host, &actor, document.read()?, document.value(), &[])?;
     let key = key.map(|key| (key, document.digest()));
     let new = NewJob { key, ..wish.job };

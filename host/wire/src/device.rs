@@ -25,6 +25,10 @@ pub struct Device {
     pub since: Option<Time>,
     /// How many jobs wait for it.
     pub length: u64,
+    /// The backends that may hold some of its memory: they have run there, or may have before the host started, and were not asked
+    /// to free it since. Empty if it is free, as far as Easel knows.
+    #[serde(default)]
+    pub memory: Vec<String>,
 }
 
 /// All devices.

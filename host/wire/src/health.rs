@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Alive {
     /// `ok`.
     pub status: String,
+    /// The host's version.
+    #[serde(default)]
+    pub version: String,
 }
 
 /// `GET /readyz`.

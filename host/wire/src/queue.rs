@@ -14,6 +14,9 @@ pub struct Queue {
     pub disk_full: Option<Pause>,
     /// How many jobs are queued.
     pub length: u64,
+    /// How many jobs are pending: they wait for another job, a time or a retry.
+    #[serde(default)]
+    pub pending: u64,
     /// The jobs that run.
     pub processing: Vec<Job>,
     /// The devices.

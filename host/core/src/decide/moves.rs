@@ -13,7 +13,7 @@ use crate::state::Place;
 pub(super) fn to(draft: &mut Draft, id: JobId, to: MoveTo, now: Timestamp) -> Result<Reply, Refusal> {
     let old = draft.job(id).ok_or(Refusal::NoJob(id))?;
     if old.status != Status::Queued {
-        return Err(draft.unfit(old, "only a job that is queued can be moved"));
+        return Err(draft.unfit(old, "only a queued job has a place in line"));
     }
     let device = match draft.state.device_of(&old.backend) {
         Some(device) => device.name.clone(),
@@ -48,7 +48,7 @@ fn before(draft: &Draft, device: &str, job: &Job, other: JobId) -> Result<Option
     }
     let next = draft.job(other).ok_or(Refusal::NoJob(other))?;
     if next.status != Status::Queued {
-        return Err(draft.unfit(next, "a job can be moved only before one that is queued"));
+        return Err(draft.unfit(next, "only a queued job has a place in line"));
     }
     if draft.state.backend(&next.backend).is_none_or(|binding| binding.device != device) {
         return Err(Refusal::OtherLine { job: job.id, before: other });
@@ -77,7 +77,7 @@ pub(super) fn reprioritise(
         return Err(Refusal::BadPriority(priority));
     }
     if !matches!(old.status, Status::Queued | Status::Pending) {
-        return Err(draft.unfit(old, "only a job that waits can be given another priority"));
+        return Err(draft.unfit(old, "only a job that is pending or queued can be given another priority"));
     }
     if old.priority == priority {
         return Ok(draft.unchanged(old));

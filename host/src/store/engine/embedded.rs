@@ -208,7 +208,7 @@ impl Engine for Embedded {
         }
         let begun = Instant::now();
         self.reopen(directory).await?;
-        tracing::info!(bytes, "emptied the database's log in {:?}", begun.elapsed());
+        tracing::info!(bytes, "emptied the database's log in {:.1} s", begun.elapsed().as_secs_f64());
         Ok(())
     }
 

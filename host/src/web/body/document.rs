@@ -94,8 +94,9 @@ fn in_words(message: &str) -> String {
         return "is required".to_owned();
     }
     if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected ")) {
+        let several = known.contains(' ');
         let known = known.trim_start_matches("one of ").replace('`', "");
-        return format!("is unknown; use one of: {known}");
+        return format!("is unknown; use {}{known}", if several { "one of: " } else { "" });
     }
     [
         ("unknown variant ", "is "),

@@ -55,6 +55,7 @@ pub(super) async fn lease(
     let attendance = match query.one("job_id")? {
         Some(id) => come_back(&host, &actor, &device.0, id, &key).await?,
         None => {
+            host.takes_jobs()?;
             let new = new_job(&host, &actor, &device.0, &query, key)?;
             to_the_end(take_place(host.clone(), actor, new)).await?
         }
@@ -127,6 +128,6 @@ fn number(query: &Query, field: &'static str, least: i64, most: i64) -> Result<O
     let Some(text) = query.one(field)? else { return Ok(None) };
     match text.parse() {
         Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
-        _ => Err(Problem::invalid(field, format!("{field} must be a number from {least} to {most}"))),
+        _ => Err(Problem::invalid(field, format!("{field} must be from {least} to {most}"))),
     }
 }

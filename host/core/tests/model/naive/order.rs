@@ -92,7 +92,7 @@ impl Naive {
     pub(super) fn move_to(&mut self, id: JobId, to: MoveTo) -> Answer {
         let mut job = self.rows.jobs.get(&id).ok_or(Refusal::NoJob(id))?.clone();
         if job.status != Status::Queued {
-            return self.unfit(&job, "only a job that is queued can be moved");
+            return self.unfit(&job, "only a queued job has a place in line");
         }
         let device = self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?.device.clone();
         let line = self.ranked(&device);
@@ -104,7 +104,7 @@ impl Naive {
             MoveTo::Before(other) => {
                 let next = self.rows.jobs.get(&other).ok_or(Refusal::NoJob(other))?;
                 if next.status != Status::Queued {
-                    return self.unfit(next, "a job can be moved only before one that is queued");
+                    return self.unfit(next, "only a queued job has a place in line");
                 }
                 let here = others.iter().position(|j| j.id == other);
                 here.ok_or(Refusal::OtherLine { job: id, before: other })?
@@ -128,7 +128,7 @@ impl Naive {
             return Err(Refusal::BadPriority(priority));
         }
         if job.status.ended() || job.status == Status::Processing {
-            return self.unfit(&job, "only a job that waits can be given another priority");
+            return self.unfit(&job, "only a job that is pending or queued can be given another priority");
         }
         if job.priority == priority {
             let place = self.position(&job);
