@@ -2,8 +2,10 @@
 
 mod errors; // what is said of what does not succeed
 mod files; // jobs that nobody waited for
+mod host_away; // a host that goes, comes back, or stops
 mod ids; // parts of ids
 mod lists; // jobs in pages, the line
+mod words; // what people read
 
 use crate::harness::api::{failing, text};
 use crate::harness::{Exit, Host, easel};
@@ -174,7 +176,7 @@ async fn what_the_host_refuses_is_a_failure_with_the_hosts_own_words() {
     api.until(&done, "complete").await;
     let nobody = uuid::Uuid::now_v7().to_string();
 
-    ask(&host, &["show", &nobody]).await.says(1, &[&nobody]);
+    ask(&host, &["show", &nobody]).await.says(1, &[&nobody[28..]]);
     assert_eq!(ask(&host, &["cancel", text(&done)]).await.code, Some(1));
     let words = ["submit", "a red fox", "--backend", "flux-stub", "--params", r#"{"width": 1}"#];
     ask(&host, &words).await.says(1, &["width"]);
@@ -226,6 +228,8 @@ async fn a_configuration_is_checked_by_the_backends_that_it_names_too() {
         (format!("{hosts}config = {{ uri = \"http://127.0.0.1:7860\" }}"), 2, "backend.forge.config.uri"),
         (String::new(), 1, "backend.forge.allow_hosts"),
         (format!("{hosts}memory = \"1KiB\""), 1, "memory"),
+        (format!("{hosts}timeout = \"soon\""), 2, "\"soon\" is not a duration: write one like 90s, 5m or 2h"),
+        (format!("{hosts}timeout = \n"), 2, "line 7, column 11"),
     ] {
         std::fs::write(&file, backend(&keys)).unwrap();
         let exit = easel(["config", "check", "--config", file.to_str().unwrap()]).await;
@@ -247,6 +251,27 @@ async fn every_backend_that_cannot_be_loaded_is_told_at_once() {
     let exit = easel(["config", "check", "--config", file.to_str().unwrap()]).await;
 
     exit.says(1, &["2 backends cannot be loaded", "backend a", "backend b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_keys_and_backends_that_cannot_be_loaded_are_told_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("easel.toml");
+    let text = "default_backend = \"a\"\n[[device]]\nname = \"GPU 0\"\n\
+                [backend.a]\ncomponent = \"missing.wasm\"\ndevice = \"gpu0\"\n\
+                [backend.b]\ncomponent = \"builtin:nothing\"\ndevice = \"gpu0\"\n\
+                [backend.c]\ncomponent = \"builtin:flux-stub\"\ndevice = \"gpu0\"\nstall = \"0s\"\nmemory = \"1KiB\"\n";
+    std::fs::write(&file, text).unwrap();
+
+    let exit = easel(["config", "check", "--config", file.to_str().unwrap()]).await;
+
+    let title = "easel: the configuration has 3 errors, and 2 backends cannot be loaded";
+    let faults = ["device.name: \"GPU 0\"", "builtin \"nothing\"", "backend.c.stall", "missing.wasm", "backend c"];
+    exit.says(2, &[title]);
+    for fault in faults {
+        assert_eq!(exit.stderr.lines().filter(|line| line.contains(fault)).count(), 1, "{fault}: {exit}");
+    }
+    assert_eq!(exit.stderr.trim().lines().count(), 1 + faults.len(), "{exit}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

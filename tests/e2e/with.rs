@@ -70,6 +70,36 @@ async fn a_command_waits_for_the_job_before_it_and_keeps_the_device_from_the_one
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_is_told_of_as_one_to_whoever_runs_it_and_to_everybody_else() {
+    let host = Host::start().await;
+    let api = host.api();
+    let first = api.hold_device().await;
+    let mut with = With::start(&host, &["--unload", "--name", "a LoRA"], WAITS);
+    with.tells("place 1 in line").await;
+    api.release(&first).await;
+    with.says("begun").await;
+    let job = command_that_is(&host, "processing").await;
+    let id = job["id"].as_str().unwrap();
+    let short = &id[id.len() - 8..];
+    let ask = async |words: &[&str]| easel(words.iter().chain(&["--server", host.url()])).await;
+
+    let (listed, shown, log) = (ask(&["jobs"]).await, ask(&["show", id]).await, ask(&["log", id]).await);
+    let cancelled = ask(&["cancel", id]).await;
+    with.exit().await;
+
+    let lines = with.told();
+    assert!(lines.iter().all(|line| line.starts_with("easel: ")), "{lines:?}");
+    assert!(lines.contains(&format!("easel: gpu0 is yours, as job {short}")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("processing") || line.contains("running") || line.contains('%')));
+    assert!(!listed.stdout.contains("processing 0%") && listed.stdout.contains("a LoRA"), "{listed}");
+    assert!(!shown.stdout.contains('%') && shown.stdout.contains("command   a LoRA"), "{shown}");
+    assert!(log.stdout.contains("is a command of `easel with`"), "{log}");
+    assert!(cancelled.stdout.contains("its command has been told to end"), "{cancelled}");
+    let words = |line: &&String| line.contains("the device is given back: the command");
+    assert_eq!(host.log().iter().filter(words).count(), 1, "{:?}", host.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_with_a_higher_priority_passes_the_jobs_before_it() {
     let host = Host::start().await;
     let api = host.api();

@@ -11,14 +11,21 @@ use serde_json::Value;
 
 use super::client::{Client, Remote};
 use super::print::{self, Table};
-use super::show::short;
+use super::show::component;
 use super::text::{one_line, safe};
 use crate::backend::{Description, Inspected, Inspector};
 use crate::config::Component;
 
+// Without a command of its own it is `list`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the backends
+    /// List the backends [the default]
     List,
     /// Check whether a host could run a component; needs no host
     Check(CheckArgs),
@@ -106,7 +113,7 @@ async fn list(remote: &Remote) -> anyhow::Result<()> {
                 backend.version.clone().unwrap_or_default(),
                 backend.device.clone(),
                 health(&backend.health),
-                backend.digest.as_deref().map(short).unwrap_or_default(),
+                backend.digest.as_deref().map(component).unwrap_or_default(),
                 backend.summary.as_deref().map(one_line).unwrap_or_default(),
             ]);
         }

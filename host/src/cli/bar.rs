@@ -5,44 +5,57 @@ use std::time::Duration;
 
 use easel_wire::{Job, Status};
 use indicatif::{ProgressBar, ProgressStyle};
+use uuid::Uuid;
 
+use super::id::short;
 use super::{print, show};
 
 /// The job as it was last shown.
 pub(super) struct Bar {
     bar: ProgressBar,
+    /// What each line begins with: of which job it tells.
+    of: String,
     last: String,
-    /// The place that was said last: how long the line is behind it is no news.
-    last_place: Option<u64>,
+    /// The place that was said last, and what the job waited for besides its turn: how long the line is behind it is no news.
+    last_place: Option<(u64, Option<String>)>,
     /// What it waits for besides its turn.
     why: Option<String>,
+    /// Where it runs.
+    device: Option<String>,
     say: fn(String),
 }
 
 impl Bar {
-    pub(super) fn new() -> Self {
-        Self::that_says(print::aside)
+    /// One for this job.
+    pub(super) fn of(job: Uuid) -> Self {
+        Self::that_says(format!("job {}: ", short(job)), print::aside)
     }
 
-    /// One that says each change like this, where there is no terminal.
-    pub(super) fn that_says(say: fn(String)) -> Self {
+    /// One that says each change like this, where there is no terminal, with this before it.
+    pub(super) fn that_says(of: String, say: fn(String)) -> Self {
         let bar = ProgressBar::new(100).with_style(waiting());
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, last: String::new(), last_place: None, why: None, say }
+        Self { bar, of, last: String::new(), last_place: None, why: None, device: None, say }
     }
 
     pub(super) fn job(&mut self, job: &Job) {
         self.why = show::why_waiting(job);
+        self.device.clone_from(&job.device);
         match (job.status, &self.why) {
+            // What a command does is its own affair: there are no percents of it.
+            (Status::Processing, _) if show::is_command(job) => {
+                self.wait(job.stage.clone().unwrap_or_else(|| "the device is made ready".to_owned()));
+            }
             (Status::Processing, _) => self.progress(job.progress, job.stage.as_deref().unwrap_or("started")),
             (Status::Queued, _) => self.place(job.queue_position, None),
-            (_, Some(why)) => self.wait(why.clone()),
+            (status, Some(why)) => self.wait(format!("{status}: {why}")),
             (status, None) => self.wait(status.to_string()),
         }
     }
 
     pub(super) fn place(&mut self, place: u64, of: Option<u64>) {
-        if self.bar.is_hidden() && self.last_place == Some(place) && self.why.is_none() {
+        let this = Some((place, self.why.clone()));
+        if self.bar.is_hidden() && self.last_place == this {
             return;
         }
         let why = self.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -50,24 +63,28 @@ impl Bar {
             Some(length) => format!("place {place} of {length} in line{why}"),
             None => format!("place {place} in line{why}"),
         });
-        self.last_place = Some(place).filter(|_| self.why.is_none());
+        self.last_place = this;
     }
 
     pub(super) fn progress(&mut self, percent: u8, stage: &str) {
         self.last_place = None;
         self.bar.set_style(running());
         self.bar.set_position(percent.min(100).into());
-        self.bar.set_message(stage.to_owned());
-        self.tell("processing".to_owned());
+        self.bar.set_message(format!("{}{stage}", self.of));
+        // Without a terminal, percents and stages are no change.
+        let on = self.device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
+        self.tell(format!("{}running{on}", self.of));
     }
 
     pub(super) fn wait(&mut self, text: String) {
+        self.last_place = None;
+        let text = format!("{}{text}", self.of);
         self.bar.set_style(waiting());
         self.bar.set_message(text.clone());
         self.tell(text);
     }
 
-    /// Without a terminal a log reads along: each change is said once, and percents are no change.
+    /// Without a terminal a log reads along: each change is said once.
     fn tell(&mut self, text: String) {
         if self.bar.is_hidden() && text != self.last {
             self.last.clone_from(&text);
@@ -87,7 +104,8 @@ pub(super) fn running() -> ProgressStyle {
     style("{bar:32.cyan/dim} {pos:>3}%  {wide_msg}").progress_chars("━╸─")
 }
 
-fn waiting() -> ProgressStyle {
+/// The style of something that goes on, nobody knows for how long.
+pub(super) fn waiting() -> ProgressStyle {
     style("{spinner:.yellow} {wide_msg}")
 }
 
@@ -109,6 +127,16 @@ mod tests {
         static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     }
 
+    fn bar(of: &str) -> Bar {
+        let bar = Bar::that_says(of.to_owned(), |text| SAID.with_borrow_mut(|said| said.push(text)));
+        bar.bar.set_draw_target(ProgressDrawTarget::hidden());
+        bar
+    }
+
+    fn said() -> Vec<String> {
+        SAID.take()
+    }
+
     fn queued(queue_position: u64, waiting_for: Waiting, detail: &str) -> Job {
         let (waiting_for, waiting_detail) = (Some(waiting_for), Some(detail.to_owned()));
         Job { queue_position, waiting_for, waiting_detail, ..sample::job(1, Status::Queued) }
@@ -116,14 +144,41 @@ mod tests {
 
     #[test]
     fn what_a_job_waits_for_stays_beside_its_place() {
-        let mut bar = Bar::that_says(|text| SAID.with_borrow_mut(|said| said.push(text)));
-        bar.bar.set_draw_target(ProgressDrawTarget::hidden());
+        let mut bar = bar("");
         bar.job(&queued(2, Waiting::Paused, "the queue was paused"));
         bar.place(1, Some(3));
         bar.job(&queued(1, Waiting::Turn, "next"));
         bar.place(1, Some(2));
-        let said =
+        let expected =
             ["place 2 in line: the queue was paused", "place 1 of 3 in line: the queue was paused", "place 1 in line"];
-        SAID.with_borrow(|heard| assert_eq!(*heard, said));
+        assert_eq!(said(), expected);
+    }
+
+    #[test]
+    fn a_place_is_said_once_and_of_which_job() {
+        for (waiting_for, detail, why) in
+            [(Waiting::Turn, "next on gpu0", ""), (Waiting::Paused, "gpu0 was paused", ": gpu0 was paused")]
+        {
+            let mut bar = bar("job 00000001: ");
+            bar.job(&queued(2, waiting_for, detail));
+            bar.place(2, Some(3));
+            bar.job(&queued(2, waiting_for, detail));
+            assert_eq!(said(), [format!("job 00000001: place 2 in line{why}")]);
+        }
+    }
+
+    #[test]
+    fn a_job_that_runs_says_where_and_a_command_what_is_done_for_it() {
+        let running = Job { device: Some("gpu0".to_owned()), progress: 3, ..sample::job(1, Status::Processing) };
+        let mut bar = bar("job 00000001: ");
+        bar.job(&running);
+        bar.progress(50, "step 10 of 20");
+        assert_eq!(said(), ["job 00000001: running on gpu0"]);
+
+        let backend = "command@gpu0".to_owned();
+        let stage = Some("freeing the device's memory".to_owned());
+        let mut bar = self::bar("easel: ");
+        bar.job(&Job { backend, stage, ..running });
+        assert_eq!(said(), ["easel: freeing the device's memory"]);
     }
 }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Usage;
 use super::client::{Client, Remote};
 use super::id::{JobRef, short};
-use super::print;
 use super::problem::ClientError;
+use super::{print, show};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,22 +24,22 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 #[group(id = "filter", multiple = true)]
 struct Filter {
-    /// All of this user that have not ended; may be repeated, as the others may
+    /// Every job of this user that has not ended; may be repeated, like the other filters
     #[arg(long, value_name = "NAME")]
     user: Vec<String>,
-    /// All of this owner
+    /// Every job of this owner
     #[arg(long, value_name = "NAME")]
     owner: Vec<String>,
-    /// All for this backend
+    /// Every job for this backend
     #[arg(long, value_name = "NAME")]
     backend: Vec<String>,
-    /// All with this status: pending, queued or processing
+    /// Every job with this status: pending, queued or processing
     #[arg(long, value_name = "STATUS", value_parser = status)]
     status: Vec<Status>,
-    /// All of this batch
+    /// Every job of this batch
     #[arg(long = "batch", value_name = "ID")]
     batch_id: Vec<Uuid>,
-    /// All of this conversation
+    /// Every job of this conversation
     #[arg(long = "conversation", value_name = "ID")]
     conversation_id: Vec<String>,
 }
@@ -88,15 +88,12 @@ pub(super) async fn run(remote: &Remote, args: &Args) -> anyhow::Result<()> {
             }
         }
     }
-    if failed > 0 { bail!("{} of {} not cancelled", failed, print::count(ids.len(), "job")) } else { Ok(()) }
+    if failed > 0 { bail!("{failed} of {} could not be cancelled", print::count(ids.len(), "job")) } else { Ok(()) }
 }
 
 async fn one(remote: &Remote, client: &Client, id: Uuid) -> anyhow::Result<()> {
     match client.post(&["v1", "jobs", &id.to_string(), "cancel"]).await {
-        Ok(answer) => answer.print(remote.json, |job: Job| match job.status {
-            Status::Cancelled => format!("job {} is cancelled", short(job.id)),
-            _ => format!("job {} is being cancelled: its backend has been told to stop", short(job.id)),
-        }),
+        Ok(answer) => answer.print(remote.json, |job: Job| cancelled(&job)),
         // The conflict carries the job: what the user wants to know is how it ended instead.
         Err(ClientError::Refused(refusal)) if refusal.status == StatusCode::CONFLICT && !remote.json => {
             match refusal.job().map(|job| job.status) {
@@ -110,6 +107,15 @@ async fn one(remote: &Remote, client: &Client, id: Uuid) -> anyhow::Result<()> {
     }
 }
 
+fn cancelled(job: &Job) -> String {
+    let id = short(job.id);
+    match job.status {
+        Status::Cancelled => format!("job {id} is cancelled"),
+        _ if show::is_command(job) => format!("job {id} is being cancelled: its command has been told to end"),
+        _ => format!("job {id} is being cancelled: its backend has been told to stop"),
+    }
+}
+
 async fn many(remote: &Remote, client: &Client, filter: &Filter) -> anyhow::Result<()> {
     let asked = filter.asked();
     if asked == CancelMany::default() {
@@ -120,10 +126,24 @@ async fn many(remote: &Remote, client: &Client, filter: &Filter) -> anyhow::Resu
     let answer = client.ask(request.json(&asked)).await?;
     let Cancelled { cancelled, more } = answer.parse()?;
     if cancelled == 0 && !more {
-        bail!("nothing was cancelled: no job that waits or runs matches");
+        bail!("nothing was cancelled: no job that waits or runs fits");
     }
     answer.print(remote.json, |_: Cancelled| {
         let rest = if more { ", and the rest follow" } else { "" };
         format!("{} cancelled{rest}", print::count(cancelled, "job"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn who_is_told_to_stop_is_the_backend_or_the_command() {
+        let job = sample::job(1, Status::Processing);
+        assert_eq!(cancelled(&job), "job 00000001 is being cancelled: its backend has been told to stop");
+        let command = Job { backend: "command@gpu0".to_owned(), ..job };
+        assert_eq!(cancelled(&command), "job 00000001 is being cancelled: its command has been told to end");
+    }
 }

@@ -9,22 +9,41 @@ use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
 use super::Usage;
+use super::logging::variable;
 use super::problem::{ClientError, Refusal};
 use super::{print, text};
 
-/// Which host, as whom, and for whom the output is. Every command takes these.
-#[derive(Debug, clap::Args)]
+/// Where a host is, unless somebody says otherwise.
+const SERVER: &str = "http://127.0.0.1:7420";
+
+/// Which host, as whom, and for whom the output is. Every command takes these. What the environment says is read here and not by
+/// clap, which would show it as a flag that every command needs.
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Remote {
-    /// The host to talk to
-    #[arg(long, global = true, env = "EASEL_SERVER", value_name = "URL", value_parser = server_url)]
-    #[arg(default_value = "http://127.0.0.1:7420", help_heading = "Client options")]
-    pub(super) server: Url,
-    /// Your token (this version has none yet)
-    #[arg(long, global = true, env = "EASEL_TOKEN", hide_env_values = true, help_heading = "Client options")]
+    /// The host to talk to [default: EASEL_SERVER, or http://127.0.0.1:7420]
+    #[arg(long, global = true, value_name = "URL", value_parser = server_url, help_heading = "Client options")]
+    pub(super) server: Option<Url>,
+    /// Your token (this version has none yet) [default: EASEL_TOKEN]
+    #[arg(long, global = true, help_heading = "Client options")]
     pub(super) token: Option<String>,
     /// Print JSON, as the host sends it
     #[arg(long, global = true, help_heading = "Client options")]
     pub(super) json: bool,
+}
+
+impl Remote {
+    fn server(&self) -> Result<Url, Usage> {
+        match &self.server {
+            Some(url) => Ok(url.clone()),
+            None => server_url(variable("EASEL_SERVER")?.as_deref().unwrap_or(SERVER))
+                .map_err(|error| Usage(format!("EASEL_SERVER: {error}"))),
+        }
+    }
+
+    fn token(&self) -> Result<Option<String>, Usage> {
+        let given = self.token.clone().filter(|token| !token.is_empty());
+        if given.is_some() { Ok(given) } else { variable("EASEL_TOKEN") }
+    }
 }
 
 fn server_url(text: &str) -> Result<Url, String> {
@@ -57,7 +76,7 @@ pub(super) struct Body {
 
 impl Client {
     pub(super) fn new(remote: &Remote) -> anyhow::Result<Self> {
-        let authorization = match remote.token.as_deref().filter(|token| !token.is_empty()) {
+        let authorization = match remote.token()? {
             Some(token) => {
                 let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
                     .map_err(|_| Usage("--token: has characters that no token has".to_owned()))?;
@@ -80,7 +99,7 @@ impl Client {
         let http = builder().read_timeout(Duration::from_secs(30)).build()?;
         // A host that has died says so when the connection is probed.
         let patient = builder().tcp_keepalive(Duration::from_secs(15)).build()?;
-        let root = remote.server.clone();
+        let root = remote.server()?;
         let server = root.as_str().trim_end_matches('/').to_owned();
         Ok(Self { http, patient, root, server, authorization })
     }
@@ -171,7 +190,7 @@ mod tests {
 
     fn client(server: &str) -> Client {
         let server = server_url(server).expect("a URL");
-        Client::new(&Remote { server, token: None, json: false }).expect("a client")
+        Client::new(&Remote { server: Some(server), ..Remote::default() }).expect("a client")
     }
 
     #[test]

@@ -10,11 +10,18 @@ use serde::Serialize;
 use super::client::Remote;
 use super::print;
 use crate::backend::{LoadError, Registry, out_of_reach};
-use crate::config::{Config, DEFAULT_FILE, Overrides};
+use crate::config::{Config, ConfigError, DEFAULT_FILE, Overrides};
+
+// Without a command of its own it is `check`, of the usual file.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check the configuration, and load the backends that it names, without starting anything
+    /// Check the configuration, and load the backends that it names, without starting anything [the default]
     Check {
         /// The configuration [default: easel.toml, if there is one]
         #[arg(long, value_name = "FILE")]
@@ -22,17 +29,42 @@ pub(super) enum Command {
     },
 }
 
-/// Backends that cannot be loaded, each with its own reason.
-#[derive(Debug, thiserror::Error)]
-#[error("{} backends cannot be loaded\n  {}", .0.len(), lines(.0))]
-pub(super) struct Unloadable(pub(super) Vec<LoadError>);
+impl Default for Command {
+    fn default() -> Self {
+        Self::Check { config: None }
+    }
+}
 
-fn lines(errors: &[LoadError]) -> String {
+/// Everything that is wrong with a configuration that has more than one fault: what its keys say, and the backends that cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", told(.keys, .backends))]
+pub(super) struct Faults {
+    keys: Vec<ConfigError>,
+    pub(super) backends: Vec<LoadError>,
+}
+
+impl Faults {
+    /// Whether some of it is for the operator to write differently.
+    pub(super) fn is_configuration(&self) -> bool {
+        !self.keys.is_empty() || self.backends.iter().any(LoadError::is_configuration)
+    }
+}
+
+fn told(keys: &[ConfigError], backends: &[LoadError]) -> String {
+    let title = match (keys.len(), backends.len()) {
+        (0, backends) => format!("{} cannot be loaded", print::count(backends, "backend")),
+        (keys, 0) => format!("the configuration has {}", print::count(keys, "error")),
+        (keys, 1) => format!("the configuration has {}, and a backend cannot be loaded", print::count(keys, "error")),
+        (keys, backends) => {
+            format!("the configuration has {}, and {backends} backends cannot be loaded", print::count(keys, "error"))
+        }
+    };
     let chain = |error: &LoadError| match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     };
-    errors.iter().map(chain).collect::<Vec<_>>().join("\n  ")
+    let lines = keys.iter().map(ToString::to_string).chain(backends.iter().map(chain));
+    std::iter::once(title).chain(lines).collect::<Vec<_>>().join("\n  ")
 }
 
 /// A configuration that a host would start with.
@@ -49,8 +81,9 @@ struct Checked {
 
 pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()> {
     let Command::Check { config: file } = command;
-    let config = Config::load(file.as_deref(), &Overrides::default())?;
-    load(&config).await?;
+    let (config, keys) = Config::examine(file.as_deref(), &Overrides::default())?;
+    let backends = broken(&config, &keys).await?;
+    verdict(keys, backends)?;
     let warnings = out_of_reach(&config);
     if remote.json {
         return print::shape(&Checked {
@@ -78,17 +111,32 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
 }
 
 /// Loads each backend by itself: what a component thinks of its table, and whether there is one at all, only the component can say.
-async fn load(config: &Config) -> anyhow::Result<()> {
+/// What is wrong with their keys already is not told again.
+async fn broken(config: &Config, keys: &[ConfigError]) -> anyhow::Result<Vec<LoadError>> {
     let scratch = tempfile::tempdir().context("cannot make a directory to compile the backends in")?;
     let mut broken = Vec::new();
     for (name, backend) in &config.backends {
+        let known = |error: &ConfigError| error.is_of(&format!("backend.{name}.component"));
+        if keys.iter().any(known) {
+            continue;
+        }
         let alone = Config { backends: [(name.clone(), backend.clone())].into(), ..config.clone() };
         broken.extend(Registry::check(&alone, scratch.path()).await.err());
     }
-    match broken.len() {
-        0 => Ok(()),
-        1 => Err(broken.remove(0).into()),
-        _ => Err(Unloadable(broken).into()),
+    Ok(broken)
+}
+
+/// An error unless all is well. One alone is told by itself.
+fn verdict(mut keys: Vec<ConfigError>, mut backends: Vec<LoadError>) -> anyhow::Result<()> {
+    match (keys.pop(), backends.pop()) {
+        (None, None) => Ok(()),
+        (Some(only), None) if keys.is_empty() => Err(only.into()),
+        (None, Some(only)) if backends.is_empty() => Err(only.into()),
+        (key, backend) => {
+            keys.extend(key);
+            backends.extend(backend);
+            Err(Faults { keys, backends }.into())
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! `easel doctor`: everything that a host needs of its machine, looked at in the order in which it would be missed.
+//! `easel doctor`: everything that a host needs of its machine, looked at in the order in which it would be missed; and what a host
+//! that runs says of itself.
 
 use std::path::PathBuf;
 
@@ -45,16 +46,20 @@ async fn examine(remote: &Remote, args: &Args) -> anyhow::Result<Vec<Check>> {
         }
         // The rest is still worth a look: with the defaults, as a host would start without that file.
         Err(error) => {
-            checks.push(Check::fail("configuration", error.to_string(), "correct the key that it names"));
+            checks.push(Check::fail("configuration", error.to_string(), "correct that, and see `easel config check`"));
             Config { data: args.data.clone().unwrap_or(Config::default().data), ..Config::default() }
         }
     };
     checks.extend(probes::directory(&config));
     checks.push(probes::lock(&config));
     checks.push(probes::secrets(&config));
-    checks.push(probes::engine(&config).await);
+    let host = probes::host(remote).await?;
+    // A host that runs knows better what its backends can reach, and may have been started with another configuration.
+    if !host.iter().any(|check| check.check == "backend") {
+        checks.push(probes::engine(&config).await);
+    }
     #[cfg(target_os = "linux")]
     checks.push(super::with::check());
-    checks.push(probes::host(remote).await?);
+    checks.extend(host);
     Ok(checks)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use easel_wire::Problem;
 use serde::Serialize;
 
-use super::config::Unloadable;
+use super::config::Faults;
 use super::id::{Ambiguous, Candidate};
 use super::print::{self, OutputClosed};
 use super::problem::ClientError;
@@ -68,8 +68,7 @@ pub(super) fn of_clap(error: &clap::Error, json: bool) -> ExitCode {
 fn is_users(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let load = cause.downcast_ref::<LoadError>().is_some_and(LoadError::is_configuration);
-        let several =
-            cause.downcast_ref::<Unloadable>().is_some_and(|all| all.0.iter().any(LoadError::is_configuration));
+        let several = cause.downcast_ref::<Faults>().is_some_and(Faults::is_configuration);
         load || several || cause.is::<ConfigError>() || cause.is::<Usage>()
     })
 }
@@ -99,7 +98,7 @@ fn problem(error: &anyhow::Error) -> String {
         return show::text(&Several { problem, candidates: several.candidates() });
     }
     let configuration =
-        error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<LoadError>() || cause.is::<Unloadable>());
+        error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<LoadError>() || cause.is::<Faults>());
     match (configuration, is_users(error)) {
         (true, _) => document("configuration", "wrong configuration", &told),
         (false, true) => document("usage", "wrong usage", &told),

@@ -41,8 +41,8 @@ impl FakeHost {
     }
 
     pub(super) fn client(&self) -> Client {
-        let server = self.address.parse().expect("a URL");
-        Client::new(&Remote { server, token: None, json: false }).expect("a client")
+        let server = self.address.parse().ok();
+        Client::new(&Remote { server, ..Remote::default() }).expect("a client")
     }
 
     /// The paths and queries of all requests so far.

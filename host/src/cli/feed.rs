@@ -30,6 +30,8 @@ pub(super) enum News {
     },
     /// The connection broke; the next call tries to get it back.
     Lost(ClientError),
+    /// It is there again, and nothing was missed.
+    Back,
 }
 
 /// A subscription to the host's events.
@@ -39,16 +41,23 @@ pub(super) struct Feed<'a> {
     cursor: Option<String>,
     socket: Option<Socket>,
     patience: Patience,
+    /// Whether its reader knows that the host is gone, and does not know yet that it is back.
+    is_lost: bool,
+    /// What is heard next, after that.
+    kept: Option<News>,
 }
 
 impl<'a> Feed<'a> {
     /// Events of one job, or of everything.
     pub(super) fn new(client: &'a Client, job: Option<Uuid>) -> Self {
-        Self { client, job, cursor: None, socket: None, patience: Patience::new(PATIENCE) }
+        Self { client, job, cursor: None, socket: None, patience: Patience::new(PATIENCE), is_lost: false, kept: None }
     }
 
     /// The next news. An error is final: the host does not want us, or was away for too long.
     pub(super) async fn next(&mut self) -> Result<News, ClientError> {
+        if let Some(news) = self.kept.take() {
+            return Ok(news);
+        }
         loop {
             let Some(socket) = &mut self.socket else {
                 match self.connect().await {
@@ -68,11 +77,17 @@ impl<'a> Feed<'a> {
                     if let Some(cursor) = heard.cursor() {
                         self.cursor = Some(cursor.to_owned());
                     }
-                    return Ok(News::Heard { raw, heard });
+                    let news = News::Heard { raw, heard };
+                    if std::mem::take(&mut self.is_lost) {
+                        self.kept = Some(news);
+                        return Ok(News::Back);
+                    }
+                    return Ok(news);
                 }
                 Ok(None) => {}
                 Err(error) if error.is_of_connection() && self.patience.wait().await => {
                     self.socket = None;
+                    self.is_lost = true;
                     return Ok(News::Lost(error));
                 }
                 Err(error) => return Err(error),
@@ -125,6 +140,23 @@ mod tests {
         let first = format!("/v1/ws?job_id={}", Uuid::nil());
         let again = format!("{first}&since=L%3A7");
         assert_eq!(asked, [first, again.clone(), again]);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_comes_back_is_told_of_before_what_it_says() {
+        let (first, second) = (sample::mark("L:1"), sample::mark("L:2"));
+        let host = FakeHost::start(vec![vec![first.clone()], vec![second.clone()]]).await;
+        let client = host.client();
+        let mut feed = Feed::new(&client, None);
+        let mut told = Vec::new();
+        while told.len() < 4 {
+            told.push(match feed.next().await.expect("news") {
+                News::Heard { raw, .. } => raw,
+                News::Lost(_) => "lost".to_owned(),
+                News::Back => "back".to_owned(),
+            });
+        }
+        assert_eq!(told, [first, "lost".to_owned(), "back".to_owned(), second]);
     }
 
     #[tokio::test]

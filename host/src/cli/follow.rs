@@ -8,17 +8,26 @@ use super::bar::Bar;
 use super::client::Client;
 use super::feed::{Feed, News};
 use super::id::short;
+use super::patience::{BACK, lost};
 
 /// Returns when the job has ended, in whatever way; its own record says how.
 pub(super) async fn until_ended(client: &Client, id: Uuid) -> anyhow::Result<()> {
-    let mut bar = Bar::new();
+    let mut bar = Bar::of(id);
     let mut feed = Feed::new(client, Some(id));
     let mut seen = false;
     loop {
         let heard = match feed.next().await? {
             News::Heard { heard, .. } => heard,
             News::Lost(error) => {
-                bar.wait(format!("{error}, trying to get it back"));
+                bar.wait(lost(&error));
+                continue;
+            }
+            News::Back => {
+                bar.wait(BACK.to_owned());
+                // What has happened meanwhile follows, where anything has.
+                if let Some(job) = now(client, id).await.filter(|job| !job.has_ended()) {
+                    bar.job(&job);
+                }
                 continue;
             }
         };
@@ -60,7 +69,9 @@ pub(super) async fn until_ended(client: &Client, id: Uuid) -> anyhow::Result<()>
                 }
             }
             // A snapshot of a job's own feed has the job even when it has ended: without it there is no such job.
-            Heard::Frame(Frame::Mark { .. }) if !seen => bail!("job {} is not there any more", short(id)),
+            Heard::Frame(Frame::Mark { .. }) if !seen => {
+                bail!("job {} is gone: the host does not know it any more", short(id))
+            }
             Heard::Frame(Frame::Error { title, .. }) => bail!("the host refuses to be followed: {title}"),
             Heard::Frame(_) => {}
         }
@@ -122,7 +133,7 @@ mod tests {
     #[tokio::test]
     async fn a_job_that_a_host_with_another_log_does_not_know_is_not_waited_for() {
         let empty = sample::snapshot("M:1", Vec::new());
-        let gone = Err("job 00000001 is not there any more".to_owned());
+        let gone = Err("job 00000001 is gone: the host does not know it any more".to_owned());
         assert_eq!(outcome(vec![vec![waiting(), mark()], vec![empty, mark()]]).await, gone);
     }
 

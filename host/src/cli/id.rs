@@ -32,7 +32,7 @@ impl FromStr for JobRef {
         if !text.is_empty() && text.len() <= 36 && fits(text) {
             return Ok(Self(text.to_ascii_lowercase()));
         }
-        Err("not a job id: give one, or the beginning or end of one; `easel jobs` lists them".to_owned())
+        Err("not a job id: give one, or the beginning or end of one; `easel jobs` lists jobs with their ids".to_owned())
     }
 }
 
@@ -48,7 +48,7 @@ impl JobRef {
         let Jobs { jobs, .. }: Jobs = client.ask(client.request(Method::GET, url)).await?.parse()?;
         match jobs.as_slice() {
             [job] => Ok(job.id),
-            [] => bail!("no job id begins or ends with \"{part}\"; `easel jobs` lists jobs"),
+            [] => bail!("no job has an id that begins or ends with \"{part}\": `easel jobs` lists them"),
             _ => Err(Ambiguous { part: part.clone(), jobs }.into()),
         }
     }
@@ -69,6 +69,30 @@ impl JobRef {
 /// The part of an id that tells jobs apart.
 pub(super) fn short(id: Uuid) -> String {
     id.to_string().split_off(36 - SHORT)
+}
+
+/// A text of the host's, in which each job is named by its short id, as it is everywhere else that people read.
+pub(super) fn shortened(text: &str) -> String {
+    let (mut told, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once("job ") {
+        told += before;
+        told += "job ";
+        let after = match after.strip_prefix("with id ") {
+            Some(after) => {
+                told += "with id ";
+                after
+            }
+            None => after,
+        };
+        rest = match after.split_at_checked(36).map(|(id, rest)| (Uuid::try_parse(id), rest)) {
+            Some((Ok(id), rest)) => {
+                told += &short(id);
+                rest
+            }
+            _ => after,
+        };
+    }
+    told + rest
 }
 
 /// One of several jobs that could be meant.
@@ -101,7 +125,11 @@ impl std::fmt::Display for Ambiguous {
         for job in &self.jobs {
             table.row([job.id.to_string(), show::status(job), one_line(&show::prompt(job))]);
         }
-        write!(f, "several job ids begin or end with \"{}\": give more of the one you mean\n{table}", self.part)
+        write!(
+            f,
+            "several jobs have an id that begins or ends with \"{}\": give more of the one you mean\n{table}",
+            self.part
+        )
     }
 }
 
@@ -118,6 +146,18 @@ mod tests {
         assert_eq!("EEEE1234".parse(), Ok(JobRef("eeee1234".to_owned())));
         for text in ["", "seven", "12345678-0.png", "../x", &"a".repeat(37)] {
             JobRef::from_str(text).expect_err(text);
+        }
+    }
+
+    #[test]
+    fn a_text_of_the_hosts_names_jobs_by_their_short_ids_and_nothing_else() {
+        let id = "0199aaaa-bbbb-7ccc-8ddd-eeee12345678";
+        assert_eq!(shortened(&format!("job {id} has not ended, job {id}")), "job 12345678 has not ended, job 12345678");
+        assert_eq!(shortened(&format!("no job with id {id}")), "no job with id 12345678");
+        for text in
+            [&format!("message {id}"), "job 7", "the job", "a job of somebody else's, which has been there for long"]
+        {
+            assert_eq!(shortened(text), *text);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use console::style;
 use easel_wire::{Job, Log, LogLine, Status};
 use reqwest::Method;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::client::{Client, Remote};
 use super::id::{JobRef, short};
+use super::text::cause;
 use super::{print, save, show};
 
 /// How often the log of a job that runs is read again.
@@ -62,12 +63,27 @@ pub(super) async fn log(remote: &Remote, args: &LogArgs) -> anyhow::Result<()> {
     if args.follow {
         return follow_log(remote, &client, id).await;
     }
-    client.get(&["v1", "jobs", &id.to_string(), "log"]).await?.print(remote.json, |Log { lines }: Log| {
-        if lines.is_empty() {
-            return "the backend logged nothing".to_owned();
+    let answer = client.get(&["v1", "jobs", &id.to_string(), "log"]).await?;
+    let Log { lines }: Log = answer.parse()?;
+    if lines.is_empty() && !remote.json {
+        let job = client.get(&["v1", "jobs", &id.to_string()]).await?.parse()?;
+        return print::line(nothing_logged(&job));
+    }
+    answer.print(remote.json, |_: Log| lines.iter().map(log_line).collect::<Vec<_>>().join("\n"))
+}
+
+/// Why there is no line to show.
+fn nothing_logged(job: &Job) -> String {
+    let id = short(job.id);
+    match job.has_ended() {
+        _ if show::is_command(job) => {
+            format!(
+                "job {id} is a command of `easel with`: what it wrote went to where it was started, and not to the host"
+            )
         }
-        lines.iter().map(log_line).collect::<Vec<_>>().join("\n")
-    })
+        true => format!("job {id} is over ({}), and its backend logged nothing", job.status),
+        false => format!("job {id} is {}, and its backend has logged nothing so far", job.status),
+    }
 }
 
 /// Prints what is logged until the job has ended; with `--json`, one line of JSON for each.
@@ -75,7 +91,7 @@ async fn follow_log(remote: &Remote, client: &Client, id: Uuid) -> anyhow::Resul
     let (mut seen, id) = (0, id.to_string());
     loop {
         // Asked before the log is read: what a job logs before its end is in the log that is read after it.
-        let ended = client.get(&["v1", "jobs", &id]).await?.parse::<Job>()?.has_ended();
+        let job: Job = client.get(&["v1", "jobs", &id]).await?.parse()?;
         let answer = client.get(&["v1", "jobs", &id, "log"]).await?;
         if remote.json {
             let Log { lines } = answer.as_sent::<Log<Value>>()?;
@@ -90,8 +106,9 @@ async fn follow_log(remote: &Remote, client: &Client, id: Uuid) -> anyhow::Resul
             }
             seen = seen.max(lines.len());
         }
-        if ended {
-            return Ok(());
+        if job.has_ended() {
+            // Whoever sees nothing is to know that there is nothing more to come.
+            return if seen == 0 && !remote.json { print::line(nothing_logged(&job)) } else { Ok(()) };
         }
         tokio::select! {
             () = sleep(AGAIN) => {}
@@ -141,11 +158,11 @@ pub(super) async fn delete(remote: &Remote, args: &JobsArgs) -> anyhow::Result<(
             Err(error) if last => return Err(error.into()),
             Err(error) => {
                 failed += 1;
-                print::aside(format!("job {} is not deleted: {error}", short(id)));
+                print::aside(error);
             }
         }
     }
-    if failed > 0 { bail!("{} of {} not deleted", failed, print::count(ids.len(), "job")) } else { Ok(()) }
+    if failed > 0 { bail!("{failed} of {} could not be deleted", print::count(ids.len(), "job")) } else { Ok(()) }
 }
 
 pub(super) async fn save(remote: &Remote, args: &SaveArgs) -> anyhow::Result<()> {
@@ -176,11 +193,15 @@ pub(super) async fn open(remote: &Remote, args: &JobArgs) -> anyhow::Result<()> 
             .stderr(Stdio::null())
             .status()
             .await
-            .with_context(|| {
-                format!("cannot run {opener}: open {url} in a browser, or use `easel save {}`", short(id))
+            .map_err(|error| {
+                anyhow!(
+                    "cannot run {opener} ({}): open {url} in a browser, or use `easel save {}`",
+                    cause(&error),
+                    short(id)
+                )
             })?;
         if !outcome.success() {
-            bail!("{opener} cannot open {url} ({outcome}): use `easel save {}`", short(id));
+            bail!("{opener} could not open {url} ({outcome}): open it in a browser, or use `easel save {}`", short(id));
         }
         if !remote.json {
             print::line(&url)?;
@@ -194,7 +215,11 @@ fn with_files(job: Job) -> anyhow::Result<Job> {
         (_, false) => Ok(job),
         (Status::Complete, true) => bail!("job {} made no files", short(job.id)),
         (status, true) if job.has_ended() => {
-            bail!("job {} has no files: it ended with status {status}", short(job.id))
+            bail!(
+                "job {} has no files: {}",
+                short(job.id),
+                if status == Status::Error { "it failed" } else { "it was cancelled" }
+            )
         }
         (status, true) => {
             bail!("job {id} has no files yet: it is {status}; `easel wait {id}` waits for its end", id = short(job.id))

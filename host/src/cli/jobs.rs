@@ -125,7 +125,7 @@ pub(super) fn table(jobs: &[Job], wide: bool) -> String {
     for job in jobs {
         table.row([
             if wide { job.id.to_string() } else { short(job.id) },
-            show::status(job),
+            status(job),
             shown(owners, &job.owner),
             job.user.as_deref().map(one_line).unwrap_or_default(),
             shown(backends, &job.backend),
@@ -136,9 +136,17 @@ pub(super) fn table(jobs: &[Job], wide: bool) -> String {
     table.to_string()
 }
 
+/// Where it stands, and until when if it waits for a time.
+fn status(job: &Job) -> String {
+    match show::until(job) {
+        Some(time) => format!("{} {}", show::status(job), print::until(time.utc())),
+        None => show::status(job),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use easel_wire::Status;
+    use easel_wire::{Status, Waiting};
 
     use super::super::sample;
     use super::*;
@@ -150,6 +158,14 @@ mod tests {
         let jobs = [sample::job(ID, Status::Complete)];
         let text = table(&jobs, false);
         assert_eq!(console::strip_ansi_codes(&text), "ID        STATUS    AGE  PROMPT\n12345678  complete  0s   a fox");
+    }
+
+    #[test]
+    fn a_job_that_waits_for_a_time_is_listed_with_it() {
+        let in_an_hour = (chrono::Utc::now() + chrono::Duration::minutes(120)).timestamp_micros();
+        let (waiting_for, not_before) = (Some(Waiting::Time), Some(easel_wire::Time::from_micros(in_an_hour)));
+        let text = table(&[Job { waiting_for, not_before, ..sample::job(ID, Status::Pending) }], false);
+        assert!(text.contains("pending") && text.contains(" until ") && text.contains(", in 2 h"), "{text}");
     }
 
     #[test]

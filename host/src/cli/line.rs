@@ -66,7 +66,7 @@ fn table(jobs: &[Job], wide: bool) -> String {
 pub(super) async fn reasons(client: &Client) -> anyhow::Result<Vec<String>> {
     let Jobs { jobs, next } = jobs::read(client, &url(client), Some(ASKED), Body::parse::<Jobs>).await?;
     let mut told: Vec<(String, usize)> = Vec::new();
-    for why in jobs.iter().filter_map(show::why_waiting) {
+    for why in jobs.iter().filter_map(show::why_several_wait) {
         match told.iter_mut().find(|(known, _)| *known == why) {
             Some((_, jobs)) => *jobs += 1,
             None => told.push((why, 1)),
@@ -75,12 +75,19 @@ pub(super) async fn reasons(client: &Client) -> anyhow::Result<Vec<String>> {
     let others = told.len().saturating_sub(REASONS);
     told.truncate(REASONS);
     let at_least = if next.is_some() { " or more" } else { "" };
-    let mut reasons: Vec<String> =
-        told.into_iter().map(|(why, jobs)| format!("{}{at_least}: {why}", print::count(jobs, "job"))).collect();
+    let mut reasons: Vec<String> = told
+        .into_iter()
+        .map(|(why, jobs)| format!("{}{at_least}: {}", print::count(jobs, "job"), of_several(&why)))
+        .collect();
     if others > 0 {
         reasons.push(format!("{} more: `easel queue list` has them", print::count(others, "reason")));
     }
     Ok(reasons)
+}
+
+/// What is said of one job, said of several.
+fn of_several(why: &str) -> &str {
+    why.strip_prefix("it was ").unwrap_or(why)
 }
 
 #[cfg(test)]

@@ -32,7 +32,8 @@ pub fn log_to_stderr() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn variable(name: &str) -> Result<Option<String>, Usage> {
+/// A variable of the environment; none if it is not set, or empty.
+pub(super) fn variable(name: &str) -> Result<Option<String>, Usage> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(VarError::NotPresent) => Ok(None),

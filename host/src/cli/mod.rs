@@ -106,19 +106,15 @@ enum Command {
     /// Follow everything that happens, until Ctrl-C
     Watch,
     /// See the queue, stop it, let it go on
-    #[command(subcommand)]
-    Queue(queue::Command),
+    Queue(queue::Args),
     /// See the GPUs, stop one, let it go on
-    #[command(subcommand)]
-    Device(device::Command),
+    Device(device::Args),
     /// See the backends, or check a component
-    #[command(subcommand)]
-    Backend(backend::Command),
-    /// Check that this machine is fit to run a host, and say what to do where it is not
+    Backend(backend::Args),
+    /// Check that this machine is fit to run a host, and ask the host that runs how it is
     Doctor(doctor::Args),
-    /// Work on easel.toml
-    #[command(subcommand)]
-    Config(config::Command),
+    /// Check easel.toml
+    Config(config::Args),
 }
 
 impl Cli {
@@ -171,11 +167,11 @@ async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
         Command::Move(args) => place::to(remote, &args).await,
         Command::Prioritise(args) => place::prioritise(remote, &args).await,
         Command::Watch => watch::run(remote).await,
-        Command::Queue(command) => queue::run(remote, &command).await,
-        Command::Device(command) => device::run(remote, &command).await,
-        Command::Backend(command) => backend::run(remote, &command).await,
+        Command::Queue(args) => queue::run(remote, &args.command.unwrap_or(queue::Command::Status)).await,
+        Command::Device(args) => device::run(remote, &args.command.unwrap_or(device::Command::List)).await,
+        Command::Backend(args) => backend::run(remote, &args.command.unwrap_or(backend::Command::List)).await,
         Command::Doctor(args) => doctor::run(remote, &args).await,
-        Command::Config(command) => config::run(remote, &command).await,
+        Command::Config(args) => config::run(remote, &args.command.unwrap_or_default()).await,
     }
 }
 

@@ -4,10 +4,19 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::print;
 use super::problem::ClientError;
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// That a host is gone, and that it is tried again.
+pub(super) fn lost(error: &ClientError) -> String {
+    format!("{error}: trying to reach the host again")
+}
+
+/// That it is there again.
+pub(super) const BACK: &str = "the host is back";
 
 /// A budget of time, spent in waits that double up to a bound.
 #[derive(Debug)]
@@ -33,16 +42,30 @@ impl Patience {
     }
 }
 
-/// Repeats what may be repeated for as long as only the connection is at fault.
+/// Repeats what may be repeated for as long as only the connection is at fault. A host that was not `found` before, and is not
+/// there, is told of at once: nothing is lost by that.
 pub(super) async fn outlast<T>(
     budget: Duration,
+    found: bool,
     mut attempt: impl AsyncFnMut() -> Result<T, ClientError>,
 ) -> Result<T, ClientError> {
-    let mut patience = Patience::new(budget);
+    let (mut patience, mut is_away) = (Patience::new(budget), false);
     loop {
         match attempt().await {
-            Err(error) if error.is_of_connection() && patience.wait().await => {}
-            outcome => return outcome,
+            Err(error) if error.is_of_connection() && (found || is_away || error.was_there()) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    print::aside(lost(&error));
+                }
+                if !patience.wait().await {
+                    return Err(error);
+                }
+            }
+            outcome => {
+                if is_away {
+                    print::aside(BACK);
+                }
+                return outcome;
+            }
         }
     }
 }

@@ -148,9 +148,35 @@ pub(super) fn age(time: DateTime<Utc>) -> String {
     }
 }
 
-/// When something was, on the reader's own clock.
+/// When something was or will be, on the reader's own clock.
 pub(super) fn when(time: DateTime<Utc>) -> String {
-    format!("{} ({})", time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S"), ago(time))
+    let now = Utc::now();
+    let far = if time > now { ahead(time, now) } else { ago(time) };
+    format!("{} ({far})", time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S"))
+}
+
+/// Until when, on the reader's own clock, and how long that is: `until 14:03:10, in 4 min`.
+pub(super) fn until(time: DateTime<Utc>) -> String {
+    until_from(time, Utc::now())
+}
+
+fn until_from(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let [then, today] = [time, now].map(|time| time.with_timezone(&Local));
+    let same_day = then.date_naive() == today.date_naive();
+    format!("until {}, {}", then.format(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" }), ahead(time, now))
+}
+
+/// In how long something will be, as roughly as people say it.
+fn ahead(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    // To the nearest: what is 3 min 59 s away is not 3 min away.
+    let nearest = |seconds: i64, unit: i64| (seconds + unit / 2) / unit;
+    match (time - now).num_milliseconds().div_euclid(1_000) {
+        ..=0 => "any moment now".to_owned(),
+        seconds @ ..90 => format!("in {seconds} s"),
+        seconds @ ..5_400 => format!("in {} min", nearest(seconds, 60)),
+        seconds @ ..172_800 => format!("in {} h", nearest(seconds, 3_600)),
+        seconds => format!("in {} days", nearest(seconds, 86_400)),
+    }
 }
 
 /// The time of day, on the reader's own clock.
@@ -184,6 +210,24 @@ mod tests {
     #[test]
     fn a_column_in_which_nothing_stands_is_left_out() {
         assert_eq!(lay_out(&[row(["USER", "B"]), row(["", "x"])], usize::MAX), ["B", "x"]);
+    }
+
+    #[test]
+    fn what_is_to_come_has_its_time_and_how_long_that_is() {
+        let now: DateTime<Utc> = "2026-03-10T12:00:00Z".parse().expect("a time");
+        for (seconds, told) in [
+            (0, "any moment now"),
+            (30, "in 30 s"),
+            (239, "in 4 min"),
+            (3 * 3_600 - 1, "in 3 h"),
+            (10 * 86_400, "in 10 days"),
+        ] {
+            let time = now + chrono::Duration::seconds(seconds);
+            let until = until_from(time, now);
+            assert!(until.starts_with("until ") && until.ends_with(&format!(", {told}")), "{until}");
+            let same_day = time.with_timezone(&Local).date_naive() == now.with_timezone(&Local).date_naive();
+            assert_eq!(until.contains(&clock(time)), same_day, "{until}");
+        }
     }
 
     #[test]

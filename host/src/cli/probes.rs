@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
+use easel_wire::{Alive, Backend, Backends, HealthStatus};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::check::Check;
 use super::client::{Client, Remote};
 use super::problem::ClientError;
+use super::text::one_line;
 use crate::config::{Config, Database};
 use crate::space;
 
@@ -76,10 +78,8 @@ fn room(directory: &Path) -> Check {
     };
     let finding = format!("{free} free");
     match free {
-        free if free < NO_ROOM => {
-            Check::fail("disk", finding, "free some space: a host cannot accept jobs on a full disk")
-        }
-        free if free < LITTLE_ROOM => Check::warn("disk", finding, "free some space: pictures and the log grow"),
+        free if free < NO_ROOM => Check::fail("disk", finding, "make room: on a full disk a host takes no jobs"),
+        free if free < LITTLE_ROOM => Check::warn("disk", finding, "make room: pictures and the log grow"),
         _ => Check::ok("disk", finding),
     }
 }
@@ -89,7 +89,11 @@ fn fsync(median: Duration) -> Check {
     if median <= SLOW_SYNC {
         Check::ok("fsync", finding)
     } else {
-        Check::warn("fsync", finding, "put the data directory on a local SSD: every accepted job waits for one")
+        Check::warn(
+            "fsync",
+            finding,
+            "put the data directory on a local SSD: every job that is submitted waits for one fsync",
+        )
     }
 }
 
@@ -109,19 +113,23 @@ fn median_sync(directory: &Path) -> io::Result<Duration> {
 /// Whether a host has the store open. The store's own lock tells; the file alone does not, since a crash leaves it.
 pub(super) fn lock(config: &Config) -> Check {
     let Some(path) = config.database.directory(&config.data).map(|store| store.join("LOCK")) else {
-        return Check::warn("store", "in memory", "set `database` for jobs that survive a restart");
+        return Check::warn(
+            "store",
+            "kept in memory only",
+            "leave `database` out of the configuration for jobs that survive a restart",
+        );
     };
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Check::ok("store", "not created yet"),
         Err(error) => {
             let advice = format!("let this user read {}", path.display());
-            return Check::warn("store", format!("cannot tell who has it open: {error}"), advice);
+            return Check::warn("store", format!("cannot tell whether a host has it open: {error}"), advice);
         }
     };
     match file.try_lock() {
-        Ok(()) => Check::ok("store", "free"),
-        Err(TryLockError::WouldBlock) => Check::ok("store", format!("open in {}", holder(&path))),
+        Ok(()) => Check::ok("store", "there, and no host has it open"),
+        Err(TryLockError::WouldBlock) => Check::ok("store", format!("a host has it open: {}", holder(&path))),
         Err(TryLockError::Error(error)) => {
             let advice = "put the data directory on a file system that supports locks";
             Check::fail("store", format!("cannot be locked: {error}"), advice)
@@ -162,25 +170,82 @@ pub(super) async fn engine(config: &Config) -> Check {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
-        let advice = format!("start the engine, or correct backend.{name}.allow_hosts and its config");
-        return Check::fail("engine", format!("{name} cannot reach {host}: {cause}"), advice);
+        let advice = format!("start the engine, or correct backend.{name}.allow_hosts and backend.{name}.config");
+        return Check::fail("engine", format!("backend {name} cannot reach {host}: {cause}"), advice);
     }
     match hosts.is_empty() {
-        true => Check::ok("engine", format!("{name} needs none")),
-        false => Check::ok("engine", format!("{name} reaches {}", hosts.join(", "))),
+        true => Check::ok("engine", format!("none needed: backend {name} uses no network")),
+        false => Check::ok("engine", format!("backend {name} reaches {}", hosts.join(", "))),
     }
 }
 
-/// Whether a host runs, and whether it would take a job.
-pub(super) async fn host(remote: &Remote) -> anyhow::Result<Check> {
+/// What a host that runs says of itself and of its backends; and that none does, where that is so.
+pub(super) async fn host(remote: &Remote) -> anyhow::Result<Vec<Check>> {
     let client = Client::new(remote)?;
     let server = client.server();
-    Ok(match client.get(&["readyz"]).await {
-        Ok(_) => Check::ok("host", format!("ready at {server}")),
+    let alive: Alive = match client.get(&["healthz"]).await.and_then(|answer| answer.parse()) {
+        Ok(alive) => alive,
         Err(ClientError::Unreachable { cause, .. }) => {
-            let advice = "start one with `easel serve`, or pass --server URL";
-            Check::warn("host", format!("none at {server}: {cause}"), advice)
+            let advice = "start one with `easel serve`, or name another with --server URL";
+            return Ok(vec![Check::warn("host", format!("no host answers at {server} ({cause})"), advice)]);
         }
-        Err(error) => Check::fail("host", format!("{server} is not ready: {error}"), "see what it logs"),
-    })
+        Err(error) => return Ok(vec![Check::fail("host", error.to_string(), "look into the log of the host")]),
+    };
+    let name = format!("Easel {} at {server}", alive.version);
+    let mut checks = vec![match client.get(&["readyz"]).await {
+        Ok(_) => Check::ok("host", format!("{name} takes jobs and starts them")),
+        Err(error) => Check::fail("host", format!("{name} is not ready: {error}"), "look into the log of the host"),
+    }];
+    match client.get(&["v1", "backends"]).await.and_then(|answer| answer.parse()) {
+        Ok(Backends { backends }) => checks.extend(backends.iter().map(backend)),
+        Err(error) => checks.push(Check::fail("backend", error.to_string(), "look into the log of the host")),
+    }
+    Ok(checks)
+}
+
+/// How a backend of a host is, in the host's own words.
+fn backend(backend: &Backend) -> Check {
+    let default = if backend.default { ", the default," } else { "" };
+    let is = |how: &str| format!("{}{default} {how}: {}", backend.name, one_line(&backend.health.detail));
+    match backend.health.status {
+        HealthStatus::Ok => Check::ok("backend", is("works")),
+        HealthStatus::Loading => Check::warn("backend", is("is being loaded"), "wait, and ask again"),
+        HealthStatus::Unknown => Check::warn("backend", is("has not answered yet"), "wait, and ask again"),
+        HealthStatus::Unavailable => {
+            let advice = format!("start its engine, or correct backend.{}.config; its jobs wait", backend.name);
+            Check::fail("backend", is("has no engine"), advice)
+        }
+        HealthStatus::Failed => Check::fail("backend", is("could not be asked"), "look into the log of the host"),
+        HealthStatus::Broken => {
+            let advice = format!("correct backend.{}, and start the host again; its jobs wait", backend.name);
+            Check::fail("backend", is("cannot be loaded"), advice)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::check::Verdict;
+    use super::*;
+
+    #[test]
+    fn a_backend_that_does_not_work_is_a_failure_that_says_what_to_do() {
+        for (status, verdict, words) in [
+            ("ok", Verdict::Ok, "forge, the default, works: 3 models"),
+            ("loading", Verdict::Warn, "forge, the default, is being loaded: 3 models"),
+            ("unavailable", Verdict::Fail, "forge, the default, has no engine: 3 models"),
+            ("broken", Verdict::Fail, "forge, the default, cannot be loaded: 3 models"),
+        ] {
+            let capabilities =
+                json!({"allow_hosts": [], "timeout_s": 1.0, "stall_s": 1.0, "artifact_quota": 1, "max_attempts": 1});
+            let found = json!({
+                "name": "forge", "default": true, "device": "gpu0", "capabilities": capabilities,
+                "health": {"status": status, "detail": "3 models"},
+            });
+            let told = backend(&serde_json::from_value(found).expect("a backend"));
+            assert_eq!((told.verdict, told.finding.as_str(), told.advice.is_none()), (verdict, words, status == "ok"));
+        }
+    }
 }

@@ -6,6 +6,7 @@ use easel_core::json;
 use easel_wire::{Job, Problem};
 use reqwest::{Response, StatusCode};
 
+use super::id::shortened;
 use super::text;
 use crate::show;
 
@@ -13,7 +14,7 @@ use crate::show;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
     /// Nobody listens.
-    #[error("no Easel at {server} ({cause}): start one with `easel serve`, or pass --server URL")]
+    #[error("no host at {server} ({cause}): start one with `easel serve`, or name another with --server URL")]
     Unreachable {
         /// Where nobody listens.
         server: String,
@@ -21,7 +22,7 @@ pub(super) enum ClientError {
         cause: String,
     },
     /// Somebody listened, and then was gone.
-    #[error("lost the connection to {server} ({cause})")]
+    #[error("the connection to {server} is lost ({cause})")]
     Lost {
         /// Who was gone.
         server: String,
@@ -32,7 +33,9 @@ pub(super) enum ClientError {
     #[error("{0}")]
     Refused(Refusal),
     /// The answer is not one of Easel's.
-    #[error("{server} sent something unexpected: is it an Easel of the same version? ({cause})")]
+    #[error(
+        "{server} sent something that this version cannot read ({cause}): is it an Easel host of the same version?"
+    )]
     Garbled {
         /// Who sent it.
         server: String,
@@ -49,7 +52,7 @@ impl ClientError {
             cause = Some(deeper);
         }
         let cause = match cause {
-            Some(cause) => cause.to_string(),
+            Some(cause) => text::cause(cause),
             None if error.is_timeout() => "no answer in time".to_owned(),
             None => error.to_string(),
         };
@@ -66,6 +69,11 @@ impl ClientError {
             Self::Garbled { .. } => ("garbled", "not an answer of Easel's"),
         };
         show::text(&Problem::new(kind, title, self.to_string()))
+    }
+
+    /// Whether there was a host before it was gone.
+    pub(super) fn was_there(&self) -> bool {
+        matches!(self, Self::Lost { .. })
     }
 
     /// Whether the same request could succeed once the host is back.
@@ -117,23 +125,32 @@ impl Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut again = false;
         match text::read::<Problem>(&self.body) {
             Ok(problem) => {
-                write!(f, "{}", problem.title)?;
-                if !problem.detail.is_empty() {
-                    write!(f, ": {}", problem.detail)?;
-                }
-                if let Some(field) = problem.field {
+                // The title is the kind, in a word or two, and the detail is a sentence that needs no introduction.
+                let told = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
+                again = told.to_lowercase().contains("try again");
+                f.write_str(&shortened(told))?;
+                if let Some(field) = problem.field.filter(|field| !names(told, field)) {
                     write!(f, " ({field})")?;
                 }
             }
-            Err(_) => write!(f, "the server answered {}", self.status)?,
+            Err(_) => write!(f, "what answers there is no Easel host ({}): is --server right?", self.status)?,
         }
-        match &self.retry_after {
-            Some(seconds) if seconds.parse::<u64>().is_ok() => write!(f, "; try again in {seconds} s"),
-            _ => Ok(()),
+        match self.retry_after.as_ref().filter(|seconds| seconds.parse::<u64>().is_ok()) {
+            Some(seconds) if again => write!(f, " (in {seconds} s at the soonest)"),
+            Some(seconds) => write!(f, "; try again in {seconds} s"),
+            None => Ok(()),
         }
     }
+}
+
+/// Whether a sentence names the field that it is about, or the last part of it.
+fn names(told: &str, field: &str) -> bool {
+    let last = field.rsplit('.').next().unwrap_or(field);
+    let is_of_a_name = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    told.contains(field) || told.split(|character| !is_of_a_name(character)).any(|word| word == last)
 }
 
 #[cfg(test)]
@@ -145,14 +162,39 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_told_by_title_detail_and_field() {
-        let body = r#"{"type":"about:blank","title":"Bad params","status":422,"detail":"steps: 0 is too few","field":"params.steps"}"#;
-        assert_eq!(refusal(422, body), "Bad params: steps: 0 is too few (params.steps)");
+    fn a_refusal_is_told_in_one_sentence_which_names_its_field_once() {
+        let told = |detail: &str, field: &str| {
+            let problem =
+                Problem { field: Some(field.to_owned()), ..Problem::new("wrong-value", "wrong value", detail) };
+            refusal(422, &show::text(&problem))
+        };
+        assert_eq!(told("params.prompt is required", "params.prompt"), "params.prompt is required");
+        assert_eq!(told("steps: 0 is too few", "params.steps"), "steps: 0 is too few");
+        assert_eq!(told("0 is too few", "params.steps"), "0 is too few (params.steps)");
+        assert_eq!(told("give more stepson", "params.steps"), "give more stepson (params.steps)");
         assert_eq!(refusal(404, r#"{"title":"Not found","status":404}"#), "Not found");
     }
 
     #[test]
-    fn an_answer_that_is_no_problem_document_is_told_by_its_status() {
-        assert_eq!(refusal(502, "<html>"), "the server answered 502 Bad Gateway");
+    fn a_refusal_names_jobs_by_their_short_ids() {
+        let detail = "no job with id 0199aaaa-bbbb-7ccc-8ddd-eeee12345678";
+        let body = show::text(&Problem::new("not-found", "not found", detail));
+        assert_eq!(refusal(404, &body), "no job with id 12345678");
+    }
+
+    #[test]
+    fn when_to_come_back_is_said_once() {
+        let told = |detail: &str| {
+            let body = show::text(&Problem::new("busy", "busy", detail));
+            Refusal { status: StatusCode::SERVICE_UNAVAILABLE, body, retry_after: Some("5".to_owned()) }.to_string()
+        };
+        assert_eq!(told("all places are taken"), "all places are taken; try again in 5 s");
+        assert_eq!(told("it stops: try again later"), "it stops: try again later (in 5 s at the soonest)");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_problem_document_says_that_something_else_answers_there() {
+        let told = "what answers there is no Easel host (502 Bad Gateway): is --server right?";
+        assert_eq!(refusal(502, "<html>"), told);
     }
 }

@@ -1,6 +1,7 @@
 //! `easel queue`: is it open, how long is it, who is being served, who is next; and stopping it.
 
 use clap::Subcommand;
+use easel_core::actor::EASEL;
 use easel_wire::{Accuracy, Pause, Pausing, Queue};
 use reqwest::Method;
 
@@ -8,9 +9,16 @@ use super::client::{Client, Remote};
 use super::text::one_line;
 use super::{device, jobs, line, print};
 
+// Without a command of its own it is `status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show whether the queue is open, how long it is, what runs, and why jobs wait
+    /// Show whether the queue is open, how many jobs run and wait, and what holds them up [the default]
     Status,
     /// List the line in its order, and why each job waits
     List(line::Args),
@@ -52,23 +60,27 @@ pub(super) async fn run(remote: &Remote, command: &Command) -> anyhow::Result<()
     };
     // What waits for its turn only needs no further word.
     let reasons = if remote.json { Vec::new() } else { line::reasons(&client).await? };
-    answer.print(remote.json, |queue: Queue| {
-        let mut page = print::fields([
-            ("queue", queue.paused.as_ref().map_or_else(|| "open".to_owned(), paused)),
-            ("waiting", print::count(queue.length, "job")),
-            ("because", reasons.join("\n")),
-            ("running", print::count(queue.processing.len(), "job")),
-            ("mean time", queue.mean_seconds.map(print::seconds).unwrap_or_default()),
-            ("estimates", queue.estimates.as_ref().map(off).unwrap_or_default()),
-        ]);
-        if !queue.devices.is_empty() {
-            page += &format!("\n\n{}", device::table(&queue.devices));
-        }
-        if !queue.processing.is_empty() {
-            page += &format!("\n\n{}", jobs::table(&queue.processing, false));
-        }
-        page
-    })
+    answer.print(remote.json, |queue: Queue| page(&queue, &reasons))
+}
+
+/// The queue on a page; each state that a job waits or runs in has its number.
+fn page(queue: &Queue, reasons: &[String]) -> String {
+    let mut page = print::fields([
+        ("queue", queue.paused.as_ref().map_or_else(|| "open".to_owned(), paused)),
+        ("running", print::count(queue.processing.len(), "job")),
+        ("queued", print::count(queue.length, "job")),
+        ("pending", print::count(queue.pending, "job")),
+        ("held up", reasons.join("\n")),
+        ("mean time", queue.mean_seconds.map(print::seconds).unwrap_or_default()),
+        ("estimates", queue.estimates.as_ref().map(off).unwrap_or_default()),
+    ]);
+    if !queue.devices.is_empty() {
+        page += &format!("\n\n{}", device::table(&queue.devices));
+    }
+    if !queue.processing.is_empty() {
+        page += &format!("\n\n{}", jobs::table(&queue.processing, false));
+    }
+    page
 }
 
 /// How far one can trust what jobs say about their ends.
@@ -79,13 +91,52 @@ fn off(Accuracy { jobs, mean_error_seconds, mean_seconds }: &Accuracy) -> String
 
 /// That something is paused, and all that is known of it.
 pub(super) fn paused(pause: &Pause) -> String {
-    let mut text = "paused".to_owned();
+    format!("paused {}", by(pause))
+}
+
+/// By whom, since when, until when, and why.
+pub(super) fn by(pause: &Pause) -> String {
+    // Nobody can resume what a full disk stops.
+    let until = if pause.by == EASEL { "until the disk has room" } else { "until it is resumed" };
+    let mut text = format!("by {} {}, {until}", one_line(&pause.by), print::ago(pause.since.utc()));
+    if pause.unload {
+        text += ", memory freed once nothing runs";
+    }
     if let Some(reason) = pause.reason.as_deref().map(one_line) {
         text += &format!(": {reason}");
     }
-    text += &format!(", by {}, {}", one_line(&pause.by), print::ago(pause.since.utc()));
-    if pause.unload {
-        text += ", memory freed when idle";
-    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_wire::Time;
+
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn each_state_has_its_number() {
+        let queue = Queue { length: 1, pending: 2, ..sample::queue() };
+        let text = page(&queue, &["2 jobs: the queue was paused".to_owned()]);
+        let expected = "\
+            queue    open\n\
+            running  0 jobs\n\
+            queued   1 job\n\
+            pending  2 jobs\n\
+            held up  2 jobs: the queue was paused";
+        assert_eq!(console::strip_ansi_codes(&text), expected);
+    }
+
+    #[test]
+    fn a_pause_says_what_ends_it() {
+        let since = Time::from_micros(chrono::Utc::now().timestamp_micros());
+        let pause =
+            |by: &str, reason: &str| Pause { reason: Some(reason.to_owned()), by: by.to_owned(), since, unload: false };
+        assert_eq!(paused(&pause("ann", "new card")), "paused by ann just now, until it is resumed: new card");
+        assert_eq!(
+            paused(&pause(EASEL, "1 GiB is free")),
+            "paused by easel just now, until the disk has room: 1 GiB is free"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! Saving what a job made: whole or not at all, checked, and never over a file that is already there.
+//! Saving what a job made: whole or not at all, checked, and never over another file. What is there already is not saved again.
 
 use std::fs::Permissions;
 use std::io::{ErrorKind, Write as _};
@@ -28,7 +28,7 @@ pub(super) async fn artifacts(client: &Client, job: &Job, directory: &Path) -> a
     let mut paths = Vec::with_capacity(job.artifacts.len());
     for artifact in &job.artifacts {
         let saved = save(client, artifact, directory, &file_name(job.id, &artifact.name)).await;
-        paths.push(saved.with_context(|| format!("artifact {}", artifact.name))?);
+        paths.push(saved.with_context(|| format!("cannot save {}", artifact.name))?);
     }
     Ok(paths)
 }
@@ -49,9 +49,35 @@ fn file_name(job: Uuid, artifact: &str) -> String {
 }
 
 async fn save(client: &Client, artifact: &Artifact, directory: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let (file, sha256) = outlast(PATIENCE, async || download(client, artifact, directory).await).await??;
-    ensure!(sha256 == *artifact.sha256, "was damaged on the way: its SHA-256 is {sha256}, not {}", artifact.sha256);
-    keep(file, directory, name)
+    // Whoever saves a job twice has its files once.
+    let there = directory.join(name);
+    if is_there(&there, artifact) {
+        print::aside(format!("{} is there already, as the job made it", there.display()));
+        return Ok(there);
+    }
+    let (file, sha256) = outlast(PATIENCE, true, async || download(client, artifact, directory).await).await??;
+    ensure!(sha256 == *artifact.sha256, "it was damaged on the way: its SHA-256 is {sha256}, not {}", artifact.sha256);
+    let path = keep(file, directory, name)?;
+    if path != there {
+        print::aside(format!("{} is another file, and stays as it is: saved as {}", there.display(), path.display()));
+    }
+    Ok(path)
+}
+
+/// Whether the artifact itself is in this place. What cannot be read is something else.
+fn is_there(path: &Path, artifact: &Artifact) -> bool {
+    let of_its_size = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == artifact.size);
+    of_its_size && std::fs::File::open(path).and_then(digest).is_ok_and(|sha256| sha256 == artifact.sha256)
+}
+
+fn digest(mut file: std::fs::File) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut hash)?;
+    Ok(hexadecimal(hash))
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Streams the artifact into a nameless file beside its place. The outer error is of the connection and worth another
@@ -79,8 +105,7 @@ async fn download(
             return Ok(Err(error.into()));
         }
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Ok((file, sha256)))
+    Ok(Ok((file, hexadecimal(hash))))
 }
 
 /// A file with the permissions of any other that the user makes; temporary ones are private by default.
@@ -102,7 +127,7 @@ fn keep(mut file: NamedTempFile, directory: &Path, name: &str) -> anyhow::Result
             Err(failed) => return Err(failed.error).with_context(|| path.display().to_string()),
         }
     }
-    anyhow::bail!("{name}: every name like it is taken")
+    anyhow::bail!("every name like {name} is taken")
 }
 
 #[cfg(test)]
@@ -124,6 +149,26 @@ mod tests {
         assert_eq!(keep_one(), directory.path().join("a.png"));
         assert_eq!(keep_one(), directory.path().join("a-2.png"));
         assert_eq!(keep_one(), directory.path().join("a-3.png"));
+    }
+
+    #[test]
+    fn what_is_there_is_the_artifact_or_another_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.png");
+        let of = |bytes: &[u8]| Artifact {
+            name: "a.png".to_owned(),
+            mime: "image/png".to_owned(),
+            size: bytes.len() as u64,
+            sha256: hexadecimal(Sha256::new_with_prefix(bytes)),
+            width: None,
+            height: None,
+            url: String::new(),
+        };
+        assert!(!is_there(&path, &of(b"fox")), "nothing");
+        std::fs::write(&path, "fox").expect("a file");
+        assert!(is_there(&path, &of(b"fox")));
+        assert!(!is_there(&path, &of(b"owl")) && !is_there(&path, &of(b"foxes")));
+        assert!(!is_there(directory.path(), &of(b"fox")));
     }
 
     #[test]

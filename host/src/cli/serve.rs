@@ -19,13 +19,13 @@ pub(super) struct Args {
     /// The data directory [default: ./easel-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The store, if not in the data directory: surrealkv://PATH, or mem:// to keep nothing after a stop
+    /// Where the store is, if not in the data directory: surrealkv://PATH, or mem:// to keep nothing after a stop
     #[arg(long, value_name = "URL")]
     database: Option<Database>,
     /// Send jobs to the Stable Diffusion WebUI Forge at this address
     #[arg(long, value_name = "URL")]
     forge: Option<ForgeUrl>,
-    /// Take a store over that is a copy, or comes from another machine, and run its jobs here
+    /// Run the jobs of a data directory that is a copy, or comes from another machine
     #[arg(long)]
     adopt: bool,
 }

@@ -9,6 +9,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -16,6 +17,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::client::Client;
 use super::problem::{ClientError, Refusal};
+use super::text;
 use crate::show;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -86,15 +88,17 @@ fn of_close(server: &str, close: Option<CloseFrame>) -> ClientError {
 
 fn of_socket(server: &str, error: tungstenite::Error, connecting: bool) -> ClientError {
     match error {
+        // A host that stops, or has no room, may take it the next time.
         tungstenite::Error::Http(answer) if answer.status().is_server_error() => {
-            lost(server, answer.status().to_string())
+            lost(server, Refusal::of_parts(answer.status(), answer.body().as_deref()).to_string())
         }
         tungstenite::Error::Http(answer) => {
             ClientError::Refused(Refusal::of_parts(answer.status(), answer.body().as_deref()))
         }
         tungstenite::Error::Io(error) if connecting => {
-            ClientError::Unreachable { server: server.to_owned(), cause: error.to_string() }
+            ClientError::Unreachable { server: server.to_owned(), cause: text::cause(&error) }
         }
-        error => lost(server, error.to_string()),
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => lost(server, "it broke off"),
+        error => lost(server, text::cause(&error)),
     }
 }

@@ -33,6 +33,12 @@ pub(super) fn safe(text: &str) -> String {
     text.chars().map(|character| if steers(character) { char::REPLACEMENT_CHARACTER } else { character }).collect()
 }
 
+/// What the system says of an error, without its number, which tells people nothing.
+pub(super) fn cause(error: &(impl std::fmt::Display + ?Sized)) -> String {
+    let told = error.to_string();
+    told.split_once(" (os error ").map_or(told.as_str(), |(words, _)| words).to_owned()
+}
+
 /// A text on a single line, for tables.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -49,6 +55,12 @@ mod tests {
         assert_eq!(safe("a\x1b[2Jb\u{9b}c\td\n"), "a\u{fffd}[2Jb\u{fffd}c\td\n");
         assert_eq!(safe("a\u{202e}gnp.exe"), "a\u{fffd}gnp.exe");
         assert_eq!(one_line(&safe("a\r\n  b")), "a\u{fffd} b");
+    }
+
+    #[test]
+    fn what_the_system_says_has_no_number() {
+        assert_eq!(cause(&std::io::Error::from_raw_os_error(111)), "Connection refused");
+        assert_eq!(cause("closed"), "closed");
     }
 
     #[test]

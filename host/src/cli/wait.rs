@@ -33,7 +33,7 @@ pub(super) async fn run(remote: &Remote, args: &JobsArgs) -> anyhow::Result<()> 
     };
     let mut failed = tokio::select! {
         failed = waiting => failed?,
-        _ = tokio::signal::ctrl_c() => bail!("stopped waiting: the jobs go on"),
+        _ = tokio::signal::ctrl_c() => bail!("stopped waiting: the jobs go on without you"),
     };
     match failed.len() {
         0 => Ok(()),
@@ -48,7 +48,7 @@ pub(super) async fn run(remote: &Remote, args: &JobsArgs) -> anyhow::Result<()> 
 /// The job when it has ended: as the host sends it, and what that means.
 pub(super) async fn ended(client: &Client, id: Uuid) -> anyhow::Result<(Body, Job)> {
     follow::until_ended(client, id).await?;
-    let answer = outlast(PATIENCE, async || client.get(&["v1", "jobs", &id.to_string()]).await).await?;
+    let answer = outlast(PATIENCE, true, async || client.get(&["v1", "jobs", &id.to_string()]).await).await?;
     let job = answer.parse()?;
     Ok((answer, job))
 }

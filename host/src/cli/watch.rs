@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use console::style;
-use easel_wire::{BackendEvent, Event, Frame, Heard, Job, JobEvent, Progress, Status, Told, ToldMessage};
+use easel_wire::{BackendEvent, Event, Frame, Heard, Job, JobEvent, Progress, Queue, Status, Told, ToldMessage};
 use indicatif::{MultiProgress, ProgressBar};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::bar;
 use super::client::{Client, Remote};
 use super::feed::{Feed, News};
 use super::id::short;
+use super::patience::{BACK, lost};
 use super::text::one_line;
 use super::{print, queue, show};
 
@@ -28,7 +29,8 @@ pub(super) async fn run(remote: &Remote) -> anyhow::Result<()> {
         match news {
             News::Heard { raw, .. } if remote.json => print::json(&raw)?,
             News::Heard { heard, .. } => screen.show(heard)?,
-            News::Lost(error) => screen.aside(&format!("{error}, trying to get it back")),
+            News::Lost(error) => screen.aside(&lost(&error)),
+            News::Back => screen.aside(BACK),
         }
     }
 }
@@ -46,10 +48,9 @@ impl Screen {
             Heard::Frame(Frame::Snapshot(snapshot)) => {
                 self.clear();
                 let running: Vec<&Job> = snapshot.jobs.iter().filter(|job| job.status == Status::Processing).collect();
-                let waiting = print::count(snapshot.queue.length, "job");
-                self.aside(&format!("{waiting} waiting, {} running", running.len()));
+                self.aside(&summary(&snapshot.queue, running.len()));
                 for job in running {
-                    self.bar(job.id, job.progress, job.stage.as_deref());
+                    self.running(job);
                 }
                 Ok(())
             }
@@ -66,7 +67,7 @@ impl Screen {
         let what = match &event.told {
             Told::Job { event, job } => {
                 if job.status == Status::Processing {
-                    self.bar(job.id, job.progress, job.stage.as_deref());
+                    self.running(job);
                 } else if let Some(bar) = self.running.remove(&job.id) {
                     bar.finish_and_clear();
                     self.bars.remove(&bar);
@@ -75,7 +76,7 @@ impl Screen {
             }
             Told::Queue { paused, length } => {
                 let state = paused.as_ref().map_or_else(|| "open".to_owned(), queue::paused);
-                format!("queue {state}, {} waiting", print::count(*length, "job"))
+                format!("queue {state} ({} queued)", print::count(*length, "job"))
             }
             Told::Device { name, paused } => {
                 let state = paused.as_ref().map_or_else(|| "in use".to_owned(), queue::paused);
@@ -92,6 +93,14 @@ impl Screen {
             Told::Unknown => return Ok(()),
         };
         self.line(&told(event, &what))
+    }
+
+    /// A job that runs. Of a command there are no percents.
+    fn running(&mut self, job: &Job) {
+        self.bar(job.id, job.progress, job.stage.as_deref());
+        if let Some(bar) = self.running.get(&job.id).filter(|_| show::is_command(job)) {
+            bar.set_style(bar::waiting());
+        }
     }
 
     fn bar(&mut self, id: Uuid, percent: u8, stage: Option<&str>) {
@@ -120,6 +129,12 @@ impl Screen {
     fn aside(&self, text: &str) {
         self.bars.suspend(|| print::aside(style(text).for_stderr().dim()));
     }
+}
+
+/// How much there is to do. Each state is named as everywhere else.
+fn summary(queue: &Queue, running: usize) -> String {
+    let queued = print::count(queue.length, "job");
+    format!("{queued} queued, {} pending, {running} running", queue.pending)
 }
 
 /// A line of the log: its number, its time, what happened, and by whom where it was not the job's own submitter.

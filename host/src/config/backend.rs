@@ -32,10 +32,10 @@ pub struct Backend {
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
     /// How long one attempt may take.
-    #[serde(default = "limits::timeout", with = "humantime_serde")]
+    #[serde(default = "limits::timeout", deserialize_with = "parse::time")]
     pub timeout: Duration,
     /// How long an attempt may go without news from the guest.
-    #[serde(default = "limits::stall", with = "humantime_serde")]
+    #[serde(default = "limits::stall", deserialize_with = "parse::time")]
     pub stall: Duration,
     /// How much memory the guest may have.
     #[serde(default = "limits::memory", deserialize_with = "parse::size")]
@@ -47,7 +47,7 @@ pub struct Backend {
     #[serde(default)]
     pub retry: Retry,
     /// How long it may hold memory of a device that stands idle, before it is asked to free it. None: for ever.
-    #[serde(default, with = "humantime_serde")]
+    #[serde(default, deserialize_with = "parse::some_time")]
     pub idle_release: Option<Duration>,
     /// Whether it holds on to its memory while another backend runs on its device. Otherwise it is asked to free it before
     /// another one's job starts, unless that is the same engine under another name.
@@ -147,10 +147,10 @@ pub struct Retry {
     /// How many charged attempts a job has, unless it says so itself.
     pub attempts: u32,
     /// The wait before the second attempt; it doubles from there.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "parse::time")]
     pub base: Duration,
     /// The longest wait.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "parse::time")]
     pub max: Duration,
 }
 

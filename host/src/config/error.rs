@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 
 /// Why there is no [`Config`](super::Config).
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,11 @@ impl ConfigError {
         matches!(self, Self::Invalid { key, .. } if matches!(key.as_str(), "default_backend" | "backend"))
     }
 
+    /// Whether it is about this key.
+    pub fn is_of(&self, name: &str) -> bool {
+        matches!(self, Self::Invalid { key, .. } if key == name)
+    }
+
     /// All of these; none if there are none.
     pub(super) fn all(mut errors: Vec<Self>) -> Result<(), Self> {
         match (errors.pop(), errors.is_empty()) {
@@ -69,6 +74,9 @@ impl From<figment::Error> for ConfigError {
         let rule = match &error.kind {
             Kind::UnknownField(_, known) => format!("unknown key; the keys here are {}", known.join(", ")),
             Kind::MissingField(_) => "is missing".to_owned(),
+            Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
+                format!("is {}, and must be {}", what(found), in_words(wanted))
+            }
             kind => kind.to_string().trim_end().to_owned(),
         };
         let mut path = path(&error);
@@ -81,6 +89,32 @@ impl From<figment::Error> for ConfigError {
             Some(from) if path.is_empty() => Self::Unreadable { from, message: rule },
             from => Self::Invalid { key: path.join("."), rule, from },
         }
+    }
+}
+
+/// A value as it stands in the file.
+fn what(found: &Actual) -> String {
+    match found {
+        Actual::Str(text) => format!("{text:?}"),
+        Actual::Bool(value) => value.to_string(),
+        Actual::Signed(number) => number.to_string(),
+        Actual::Unsigned(number) => number.to_string(),
+        Actual::Float(number) => number.to_string(),
+        Actual::Seq => "a list".to_owned(),
+        Actual::Map => "a table".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What belongs there, as people call it and not as Rust does.
+fn in_words(wanted: &str) -> &str {
+    match wanted {
+        "usize" | "u16" | "u32" | "u64" => "a whole number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        of if of.starts_with("struct ") => "a table",
+        other => other,
     }
 }
 

@@ -15,6 +15,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::rules::{self, Broken};
 use super::strangers::{self, Kin};
 use super::{Backend, Component, Config, ConfigError, Database, error};
+use crate::choice::one_of;
 
 /// The file that is read when none is named; it need not be there.
 pub const DEFAULT_FILE: &str = "easel.toml";
@@ -82,6 +83,13 @@ impl FromStr for ForgeUrl {
 impl Config {
     /// Reads all layers and checks the result. Without `file`, `easel.toml` is read if there is one.
     pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Self, ConfigError> {
+        let (config, broken) = Self::examine(file, flags)?;
+        ConfigError::all(broken)?;
+        Ok(config)
+    }
+
+    /// The same with what is wrong beside it: so that what else is wrong can be found as well. An error if nothing of it can be read.
+    pub fn examine(file: Option<&Path>, flags: &Overrides) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         let mut environment = Vec::new();
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.into_string().ok().filter(|name| name.starts_with(PREFIX)) else { continue };
@@ -93,16 +101,30 @@ impl Config {
             environment.push((name, value));
         }
         let unasked = Some(Path::new(DEFAULT_FILE)).filter(|file| file.exists());
-        Self::layered(file.or(unasked), environment, flags)
+        Self::examined(file.or(unasked), environment, flags)
     }
 
+    #[cfg(test)]
     pub(super) fn layered(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
         flags: &Overrides,
     ) -> Result<Self, ConfigError> {
+        let (config, broken) = Self::examined(file, environment, flags)?;
+        ConfigError::all(broken)?;
+        Ok(config)
+    }
+
+    fn examined(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &Overrides,
+    ) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         if let Some(file) = file.filter(|file| !file.exists()) {
             return Err(ConfigError::NoFile(file.to_owned()));
+        }
+        if let Some(file) = file {
+            syntax(file)?;
         }
         let mut broken = Broken::default();
         let variables = sort_out(environment, &mut broken);
@@ -126,8 +148,7 @@ impl Config {
             _ => true,
         });
         broken.0.extend(rules.0);
-        ConfigError::all(broken.0)?;
-        Ok(config)
+        Ok((config, broken.0))
     }
 
     fn apply(&mut self, flags: &Overrides) -> Result<(), ConfigError> {
@@ -159,6 +180,14 @@ impl Config {
         "forge".clone_into(&mut self.default_backend);
         Ok(())
     }
+}
+
+/// Whether a file is TOML. figment's own reader knows less of what could have been meant.
+fn syntax(file: &Path) -> Result<(), ConfigError> {
+    let unreadable = |message: String| ConfigError::Unreadable { from: file.display().to_string(), message };
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+    let table: Result<toml::Table, _> = text.parse();
+    table.map(drop).map_err(|error| unreadable(error.to_string().trim_end().to_owned()))
 }
 
 /// What the layers come to.
@@ -267,7 +296,7 @@ fn only_backend(backends: &BTreeMap<String, Backend>) -> Result<String, ConfigEr
         (None, _) => Err(rules::no_backend()),
         (Some(_), Some(_)) => Err(ConfigError::invalid(
             "default_backend",
-            format!("is missing, and there is more than one backend: name one of {}", rules::names(backends.keys())),
+            format!("is missing, and there is more than one backend: name {}", one_of(backends.keys())),
         )),
     }
 }

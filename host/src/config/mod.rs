@@ -27,7 +27,7 @@ use serde::Deserialize;
 pub use backend::{BUILTINS, Backend, Component, Retry, Secret, SecretError};
 pub use error::ConfigError;
 pub use load::{DEFAULT_FILE, ForgeUrl, Overrides};
-pub use parse::listen_address;
+pub use parse::{duration, listen_address};
 pub use rules::LONGEST_GRACE;
 
 /// Everything that an operator decides.
@@ -45,11 +45,11 @@ pub struct Config {
     /// The backend of jobs that name none. Always one of `backends`.
     pub default_backend: String,
     /// What a running job gets to finish in, once the host was asked to stop.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "parse::time")]
     pub shutdown_grace: Duration,
     /// How long a command that holds a device may be without an answer from the host, before it is ended: longer than a
     /// restart takes.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "parse::time")]
     pub command_grace: Duration,
     /// The database.
     pub store: Store,
@@ -191,7 +191,7 @@ impl Default for Queue {
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// How long an ended job is kept.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "parse::time")]
     pub jobs: Duration,
     /// How many ended jobs are kept: of more, those that ended first go.
     pub max_jobs: u64,
@@ -203,7 +203,7 @@ pub struct Retention {
     pub artifacts: ByteSize,
     /// How long an idempotency key is honoured since it was first used, and its ended job kept. One whose job has not ended is
     /// honoured longer. Then it is free again.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "parse::time")]
     pub keys: Duration,
     /// No job is started while less than this is free on the disk of the data directory or of the store. 0: never mind.
     #[serde(deserialize_with = "parse::size")]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use figment::value::magic::RelativePathBuf;
@@ -42,6 +43,27 @@ pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSiz
             .parse()
             .map_err(|_| D::Error::custom(format!("{text:?} is not a size: write \"512MiB\", or a number of bytes"))),
     }
+}
+
+/// A duration as people write it, wherever one is given.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| format!("{text:?} is not a duration: write one like 90s, 5m or 2h"))
+}
+
+/// The same in a file.
+pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, expecting = "a duration is a text with a unit: write one like \"90s\", \"5m\" or \"2h\"")]
+    enum Time {
+        Text(String),
+    }
+    let Time::Text(text) = Time::deserialize(deserializer)?;
+    duration(&text).map_err(D::Error::custom)
+}
+
+/// The same where there may be none.
+pub(super) fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    time(deserializer).map(Some)
 }
 
 impl FromStr for Database {

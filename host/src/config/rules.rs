@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{BUILTINS, Backend, Component, Config, ConfigError, Database, Device, Queue, Retention, Store, Web};
+use crate::choice::one_of;
 
 /// Below, the database would do nothing but flush; above, a flush would take seconds.
 const LOG: RangeInclusive<ByteSize> = ByteSize::kib(256)..=ByteSize::mib(256);
@@ -141,8 +142,8 @@ fn backend(broken: &mut Broken, devices: Option<&[Device]>, its_name: &str, back
     component(broken, &key("component"), &backend.component);
     if let Some(devices) = devices {
         broken.ensure(devices.iter().any(|device| device.name == backend.device), key("device"), || {
-            let devices = names(devices.iter().map(|device| &device.name));
-            format!("there is no device {:?}: name one of {devices}, or add a [[device]]", backend.device)
+            let devices = one_of(devices.iter().map(|device| &device.name));
+            format!("there is no device {:?}: name {devices}, or add a [[device]]", backend.device)
         });
     }
     for host in &backend.allow_hosts {
@@ -173,7 +174,7 @@ fn component(broken: &mut Broken, key: &str, component: &Component) {
     // Whether there is a file, and what it is, is seen when it is loaded: it holds up nobody else.
     if let Component::Builtin(name) = component {
         broken.ensure(BUILTINS.contains(&name.as_str()), key, || {
-            format!("there is no builtin {name:?}: use one of {}, or the path of a .wasm file", names(BUILTINS))
+            format!("there is no builtin {name:?}: use {}, or the path of a .wasm file", one_of(BUILTINS))
         });
     }
 }
@@ -181,9 +182,9 @@ fn component(broken: &mut Broken, key: &str, component: &Component) {
 fn default_backend(broken: &mut Broken, config: &Config) {
     broken.ensure(config.backends.contains_key(&config.default_backend), "default_backend", || {
         format!(
-            "there is no backend {:?}: name one of {}, or add [backend.{}]",
+            "there is no backend {:?}: name {}, or add [backend.{}]",
             config.default_backend,
-            names(config.backends.keys()),
+            one_of(config.backends.keys()),
             config.default_backend
         )
     })
@@ -195,10 +196,6 @@ pub(super) fn no_device() -> ConfigError {
 
 pub(super) fn no_backend() -> ConfigError {
     ConfigError::invalid("backend", "the table is empty: add one, or leave the key out to get flux-stub")
-}
-
-pub(super) fn names(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    names.into_iter().map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
 fn supported(broken: &mut Broken, key: &str, is_default: bool) {

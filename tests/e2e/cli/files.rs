@@ -28,6 +28,29 @@ async fn a_picture_is_waited_for_and_saved_later_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_is_saved_twice_is_there_once_and_another_file_stays_as_it_is() {
+    let host = Host::start().await;
+    let out = tempfile::tempdir().unwrap();
+    let id = picture(&host).await;
+    host.api().until(&id, "complete").await;
+    let save = async || ask(&host, &["save", text(&id), "--out", out.path().to_str().unwrap()]).await;
+
+    let (first, second) = (save().await, save().await);
+    let path = std::path::PathBuf::from(first.stdout.trim());
+    assert_eq!((second.code, &second.stdout, first.stderr.as_str()), (Some(0), &first.stdout, ""), "{second}");
+    assert!(second.stderr.contains("is there already"), "{second}");
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1);
+
+    std::fs::write(&path, "another file").unwrap();
+    let third = save().await;
+
+    assert_eq!(std::fs::read(&path).unwrap(), b"another file");
+    assert!(std::fs::read(third.stdout.trim()).unwrap().starts_with(b"\x89PNG"), "{third}");
+    let told = format!("{} is another file, and stays as it is: saved as {}", path.display(), third.stdout.trim());
+    assert_eq!(third.stderr.trim(), told);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_for_several_is_told_of_each_and_fails_with_one() {
     let host = Host::start().await;
     let (good, bad) = (picture(&host).await, host.api().submit(failing("no such colour")).await["id"].clone());
@@ -60,7 +83,7 @@ async fn a_picture_is_opened_with_what_the_desktop_has_for_that() {
     assert_eq!(opened.code, Some(0), "{opened}");
     let url = std::fs::read_to_string(seen).unwrap();
     assert_eq!(url.trim(), format!("{}/v1/jobs/{}/artifacts/0.png", host.url(), text(&id)));
-    not.says(1, &["xdg-open", url.trim(), "easel save"]);
+    not.says(1, &["cannot run xdg-open (No such file or directory): open ", url.trim(), "easel save"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -69,7 +69,7 @@ async fn what_is_nobodys_id_is_not_found_and_what_is_no_id_is_wrong_usage() {
     let host = Host::start().await;
 
     ask(&host, &["show", "abcdef"]).await.says(1, &["abcdef", "easel jobs"]);
-    ask(&host, &["cancel", "-"]).await.says(1, &["no job id"]);
+    ask(&host, &["cancel", "-"]).await.says(1, &["no job has an id that begins or ends with"]);
     ask(&host, &["show", "seven"]).await.says(2, &["not a job id"]);
     host.api().get("/v1/jobs?id=seven").await.problem(&[422]);
     host.api().get("/v1/jobs?id=").await.problem(&[422]);

@@ -65,6 +65,11 @@ impl With {
         eventually(&format!("Easel to tell {words:?}"), async || self.has_told(words).then_some(())).await;
     }
 
+    /// What Easel has told the user so far.
+    pub fn told(&self) -> Vec<String> {
+        self.errors.lock().expect("errors").clone()
+    }
+
     pub fn has_told(&self, words: &str) -> bool {
         self.errors.lock().expect("errors").iter().any(|line| line.contains(words))
     }

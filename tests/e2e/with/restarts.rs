@@ -72,8 +72,9 @@ async fn a_command_that_waits_keeps_its_place_while_the_host_restarts() {
     with.tells("in line").await;
 
     host.kill().await;
-    with.tells("trying to get it back").await;
+    with.tells("trying to reach the host again").await;
     host.start_again().await;
+    with.tells("easel: the host is back").await;
 
     let api = host.api();
     api.post("/v1/queue/resume", &json!({})).await.expect(200);

@@ -11,7 +11,7 @@ use std::fmt::{self, Display};
 use std::io;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::cgroup::Cgroup;
@@ -42,9 +42,11 @@ impl Confinement {
             return Ok(Self::Namespace { first: false });
         }
         match asked {
-            Some(Confine::Cgroup) => Ok(Self::Cgroup(Cgroup::make().context(unavailable(Confine::Cgroup))?)),
+            Some(Confine::Cgroup) => {
+                Ok(Self::Cgroup(Cgroup::make().map_err(|error| unavailable(Confine::Cgroup, &error))?))
+            }
             Some(Confine::Namespace) => {
-                let never = namespace::enter().context(unavailable(Confine::Namespace))?;
+                let never = namespace::enter().map_err(|error| unavailable(Confine::Namespace, &error))?;
                 match never {}
             }
             Some(Confine::Freeze) => Ok(Self::Freeze),
@@ -80,7 +82,7 @@ impl Confinement {
                 Self::Namespace { first: true }
             }
             None if text == "freeze" => Self::Freeze,
-            _ => bail!("{CONFINEMENT} is not for you: take it out of the environment"),
+            _ => bail!("{CONFINEMENT} is set by `easel with` itself: take it out of the environment"),
         })
     }
 
@@ -145,7 +147,7 @@ impl Display for Confinement {
     }
 }
 
-fn unavailable(how: Confine) -> String {
+fn unavailable(how: Confine, error: &anyhow::Error) -> anyhow::Error {
     let (how, cure) = match how {
         Confine::Cgroup => {
             ("a control group (cgroup)", "run it in one that is yours, as `systemd-run --user --scope` makes it")
@@ -153,5 +155,5 @@ fn unavailable(how: Confine) -> String {
         Confine::Namespace => ("a process namespace (namespace)", "allow user namespaces, or run it as root"),
         Confine::Freeze => ("nothing (freeze)", ""),
     };
-    format!("this machine cannot hold a command with {how}: {cure}, or leave --confine out")
+    anyhow!("this machine cannot hold a command with {how} ({error:#}): {cure}, or leave --confine out")
 }

@@ -37,10 +37,10 @@ impl Why {
     /// What the user is told.
     pub(super) fn sentence(self) -> &'static str {
         match self {
-            Self::Cancelled => "the job was cancelled, ending the command",
-            Self::Timeout => "the command has had its time, ending it",
-            Self::Stopped => "told to stop, ending the command",
-            Self::Lost => "the device is lost with the host, ending the command",
+            Self::Cancelled => "the job was cancelled: ending the command",
+            Self::Timeout => "the command has had its time: ending it",
+            Self::Stopped => "told to stop: ending the command",
+            Self::Lost => "the device is lost with the host: ending the command",
         }
     }
 }
@@ -110,12 +110,12 @@ pub(super) fn outcome(
     match why {
         Some(Why::Cancelled) => bail!("the job was cancelled"),
         _ if cancelled => bail!("the job was cancelled"),
-        Some(Why::Timeout) => bail!("the command ran out of time, and was ended"),
-        Some(Why::Lost) => bail!("the host was away for too long, and the command was ended"),
+        Some(Why::Timeout) => bail!("the command ran out of time and was ended"),
+        Some(Why::Lost) => bail!("the host was away for too long, so the command was ended"),
         None | Some(Why::Stopped) => {}
     }
     if job.is_none() {
-        say("easel: the host could not be told that the command is over; it finds out by itself");
+        say("easel: the host could not be told that the command is over: it will notice by itself");
     }
     match running::code(status) {
         0 => Ok(()),

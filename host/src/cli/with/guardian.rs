@@ -28,7 +28,9 @@ impl Guardian {
     pub(super) fn of_this_process() -> anyhow::Result<Option<Self>> {
         let Some(text) = env::var_os(GUARDIAN) else { return Ok(None) };
         let name = text.into_string().ok().filter(|name| name.starts_with(PREFIX));
-        Ok(Some(Self(name.with_context(|| format!("{GUARDIAN} is not for you: take it out of the environment"))?)))
+        Ok(Some(Self(
+            name.with_context(|| format!("{GUARDIAN} is set by `easel with` itself: take it out of the environment"))?,
+        )))
     }
 
     /// Has this process told to terminate when its guardian is gone.

@@ -9,6 +9,8 @@ use anyhow::{Context as _, bail};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::client::{Client, Remote};
+use super::super::id::short;
+use super::super::patience::{BACK, lost};
 use super::super::stderr::{self, say};
 use super::Args;
 use super::confine::Confinement;
@@ -66,7 +68,7 @@ async fn hold_lease(
         }
     };
     let terms = lease.terms().context("the host has not said for how long the device is lent")?;
-    say(format!("easel: {} is yours, as job {}", args.device, terms.job));
+    say(format!("easel: {} is yours, as job {}", args.device, short(terms.job)));
     let (ended, why) = match Running::start(&args.command, terms.job, &args.device, confinement) {
         Ok(running) => {
             let (ended, why) = run(running, lease, signals, args, terms.ending).await?;
@@ -109,11 +111,11 @@ async fn run(
             news = lease.next() => match news {
                 News::End => Why::Cancelled,
                 News::Away(error) => {
-                    say(format!("easel: {error}; the command goes on, and is ended if the host does not come back in time"));
+                    say(format!("easel: {}; the command goes on, and is ended if the host does not come back in time", lost(&error)));
                     continue;
                 }
                 News::Back => {
-                    say("easel: the host is back");
+                    say(format!("easel: {BACK}"));
                     continue;
                 }
                 News::Ended(_) => Why::Lost,

@@ -10,6 +10,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::super::bar::Bar;
 use super::super::client::Client;
 use super::super::exit::Ended;
+use super::super::id::short;
+use super::super::patience::{BACK, lost as lost_for_now};
 use super::super::show;
 use super::super::stderr::say;
 use super::farewell::{FAREWELL, not_begun, told};
@@ -50,7 +52,7 @@ pub(super) async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &C
                 Heard::End(signal) => return Err(leave(lease, signals, client, signal).await),
             },
             () = expiry.renewed(), if granted.is_some() => continue,
-            () = patience(away_since) => bail!("the host was away for too long, and the place in line may be lost"),
+            () = patience(away_since) => bail!("the host was away for too long ({} s): the place in line may be lost", PATIENCE.as_secs()),
         };
         match news {
             News::Waiting(job) => bar.get_or_insert_with(line).job(&job),
@@ -62,9 +64,12 @@ pub(super) async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &C
             News::Away(error) => {
                 granted = None;
                 away_since = away_since.or(Some(Instant::now()));
-                bar.get_or_insert_with(line).wait(format!("{error}, trying to get it back"));
+                bar.get_or_insert_with(line).wait(lost_for_now(&error));
             }
-            News::Back => away_since = None,
+            News::Back => {
+                away_since = None;
+                bar.get_or_insert_with(line).wait(BACK.to_owned());
+            }
             News::Ended(job) => return Err(lost(&job)),
             News::Failed(error) => return Err(error.into()),
             News::End => {
@@ -78,7 +83,7 @@ pub(super) async fn in_line(lease: &mut Lease, signals: &mut Signals, client: &C
 
 /// How the place in line is shown.
 fn line() -> Bar {
-    Bar::that_says(say)
+    Bar::that_says("easel: ".to_owned(), say)
 }
 
 async fn patience(away_since: Option<Instant>) {
@@ -93,12 +98,12 @@ async fn leave(lease: &mut Lease, signals: &mut Signals, client: &Client, signal
     if let Some(terms) = lease.terms() {
         match timeout(FAREWELL, client.post(&["v1", "jobs", &terms.job.to_string(), "cancel"])).await {
             Ok(Ok(answer)) => {
-                say(format!("easel: left the line, job {} is cancelled", terms.job));
+                say(format!("easel: left the line: job {} is cancelled", short(terms.job)));
                 if answer.parse::<Job>().is_ok_and(|job| job.status == Status::Processing) {
                     give_back(lease, signals).await;
                 }
             }
-            _ => say(format!("easel: left the line; the host cancels job {} when it notices", terms.job)),
+            _ => say(format!("easel: left the line: the host cancels job {} as soon as it notices", short(terms.job))),
         }
     }
     Ended(u8::try_from(128 + signal.as_raw()).unwrap_or(1)).into()
@@ -124,8 +129,8 @@ async fn give_back(lease: &mut Lease, signals: &mut Signals) {
 /// The job has ended before its command has begun.
 fn lost(job: &Job) -> anyhow::Error {
     match &job.error {
-        Some(error) => anyhow!("job {} ended before its command could begin: {}", job.id, show::error(error)),
-        None => anyhow!("job {} was {} before its command could begin", job.id, job.status),
+        Some(error) => anyhow!("job {} ended before its command could begin: {}", short(job.id), show::error(error)),
+        None => anyhow!("job {} was {} before its command could begin", short(job.id), job.status),
     }
 }
 
@@ -190,7 +195,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_granted_after_the_lease_has_expired_is_not_ours() {
         let outcome = as_attempt(vec![vec![late(), granted()], vec![in_time(), ended()]]).await;
-        assert_eq!(outcome, Err(format!("job {} was cancelled before its command could begin", Uuid::from_u128(JOB))));
+        assert_eq!(outcome, Err("job 00000001 was cancelled before its command could begin".to_owned()));
     }
 
     #[tokio::test]

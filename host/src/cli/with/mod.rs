@@ -38,7 +38,8 @@ use tokio::runtime::Builder;
 #[cfg(target_os = "linux")]
 use super::check::Check;
 use super::client::Remote;
-use super::{Usage, finish, stderr};
+use super::{Usage, finish, place, stderr};
+use crate::config;
 #[cfg(target_os = "linux")]
 use confine::{CONFINEMENT, Confinement};
 #[cfg(target_os = "linux")]
@@ -57,8 +58,8 @@ sentence: the job was cancelled, ran out of time, or lost its host.
 pub(super) struct Args {
     /// The device
     device: String,
-    /// How much it matters, from -100 to 100
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
+    /// From -100 to 100: higher starts sooner
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = place::priority)]
     priority: i32,
     /// What others see of it [default: the program's name]
     #[arg(long, value_name = "TEXT")]
@@ -66,7 +67,7 @@ pub(super) struct Args {
     /// Have the backends free the device's memory first
     #[arg(long)]
     unload: bool,
-    /// End the command after this time, such as 90m
+    /// End the command after this time, such as 90s, 5m or 2h
     #[arg(long, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
     /// What holds the command, so that nothing of it is left when it is over [default: the first that can be made here]
@@ -78,11 +79,8 @@ pub(super) struct Args {
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    match humantime_serde::re::humantime::parse_duration(text) {
-        Ok(time) if time < Duration::from_secs(1) => Err("must be at least 1s".to_owned()),
-        Ok(time) => Ok(time),
-        Err(error) => Err(format!("{error}: write 30s, 90m or 12h")),
-    }
+    let time = config::duration(text)?;
+    if time < Duration::from_secs(1) { Err("must be at least 1s".to_owned()) } else { Ok(time) }
 }
 
 /// What holds a command.
@@ -99,7 +97,7 @@ pub(super) enum Confine {
 /// Runs as the guardian, or, if started by one, as its holder.
 pub(super) fn run(remote: &Remote, args: &Args) -> anyhow::Result<()> {
     if remote.json {
-        return Err(Usage("--json: the output of `easel with` is that of its command".to_owned()).into());
+        return Err(Usage("--json is not for `easel with`: its output is that of its command".to_owned()).into());
     }
     #[cfg(target_os = "linux")]
     match Guardian::of_this_process()? {
@@ -120,7 +118,7 @@ pub(super) fn run(remote: &Remote, args: &Args) -> anyhow::Result<()> {
         }
     }
     #[cfg(not(target_os = "linux"))]
-    anyhow::bail!("`easel with` works on Linux only so far: it could not promise elsewhere that the command ends")
+    anyhow::bail!("`easel with` works on Linux only so far: elsewhere it could not promise that the command ends")
 }
 
 /// What would hold a command here, for the doctor.

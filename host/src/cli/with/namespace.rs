@@ -41,7 +41,7 @@ pub(super) fn holder() -> anyhow::Result<(OsString, Vec<OsString>)> {
 
 /// Gives up in the holder what it took to get there.
 pub(super) fn settle() -> anyhow::Result<()> {
-    ensure!(getpid().is_init(), "{CONFINEMENT} is not for you: take it out of the environment");
+    ensure!(getpid().is_init(), "{CONFINEMENT} is set by `easel with` itself: take it out of the environment");
     if !geteuid().is_root() {
         for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
             caps::clear(None, set).context("cannot give up the rights of a user namespace")?;

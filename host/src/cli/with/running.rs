@@ -57,7 +57,7 @@ impl<'a> Running<'a> {
                 Some(status) if tree::is_empty()? => return Ok(status),
                 Some(_) if self.kill_at.is_none() => {
                     self.end(ending)?;
-                    say("easel: the command has ended, ending what it has left running");
+                    say("easel: the command has ended: ending what it has left running");
                 }
                 Some(_) => {}
             }

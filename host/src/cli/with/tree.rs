@@ -32,7 +32,11 @@ pub(super) fn signal(signal: Signal, told: &mut HashSet<Pid>) -> io::Result<()> 
             Ok(()) | Err(Errno::SRCH) => {}
             Err(error) => {
                 if told.insert(pid) {
-                    say(format!("easel: cannot send {signal:?} to process {}: {error}", pid.as_raw_nonzero()));
+                    say(format!(
+                        "easel: cannot send signal {} to process {}: {error}",
+                        signal.as_raw(),
+                        pid.as_raw_nonzero()
+                    ));
                 }
             }
         }

@@ -143,8 +143,51 @@ fn a_bad_value_is_named_with_its_key() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_named() {
-    assert!(refused("listen = ").starts_with("DIR/easel.toml: "), "{}", refused("listen = "));
+fn a_file_that_is_no_toml_is_named_with_the_place_and_the_cause() {
+    for (toml, place, cause) in [
+        ("listen = ", "line 1, column 10", "string values must be quoted"),
+        ("data = \"d\"\ndefault_backend = painter\n", "line 2, column 19", "string values must be quoted"),
+        ("[web\n", "line 1, column 5", "unclosed table, expected `]`"),
+        ("data = \"d\"\ndata = \"e\"\n", "line 2, column 1", "duplicate key"),
+        ("data = \"d\n", "line 1, column 10", "invalid basic string, expected `\"`"),
+        ("= 3", "line 1, column 1", "unquoted keys cannot be empty"),
+    ] {
+        let error = refused(toml);
+        assert!(error.starts_with("DIR/easel.toml: ") && error.contains(place) && error.contains(cause), "{error}");
+    }
+}
+
+#[test]
+fn a_duration_is_asked_for_by_example_wherever_one_belongs() {
+    for toml in [
+        "shutdown_grace = \"soon\"",
+        "command_grace = \"30\"",
+        "[retention]\njobs = \"soon\"",
+        "[retention]\nkeys = \"soon\"",
+        &with_forge("timeout = \"soon\""),
+        &with_forge("stall = \"soon\""),
+        &with_forge("idle_release = \"soon\""),
+        &with_forge("retry = { base = \"soon\" }"),
+        &with_forge("retry = { max = \"soon\" }"),
+    ] {
+        let error = refused(toml);
+        assert!(error.contains("\" is not a duration: write one like 90s, 5m or 2h (in "), "{error}");
+    }
+    let error = refused("shutdown_grace = 30");
+    assert!(error.starts_with("shutdown_grace: a duration is a text with a unit: write one like \"90s\""), "{error}");
+}
+
+#[test]
+fn a_value_of_another_type_is_told_in_words() {
+    for (toml, told) in [
+        ("[queue]\nmax_waiting = \"x\"", "queue.max_waiting: is \"x\", and must be a whole number (in "),
+        (&with_forge("keep_memory = 1"), "backend.forge.keep_memory: is 1, and must be true or false (in "),
+        ("device = \"gpu0\"", "device: is \"gpu0\", and must be a list (in "),
+        ("backend = { forge = 1 }", "backend.forge: is 1, and must be a table (in "),
+    ] {
+        let error = refused(toml);
+        assert!(error.starts_with(told), "{error}");
+    }
 }
 
 #[test]
