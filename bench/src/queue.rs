@@ -25,7 +25,7 @@ const LIMITS: Limits = Limits {
 /// A queue with a device, a backend and no job.
 pub fn empty() -> State {
     let backoff = Backoff { base: 1, max: 1 };
-    let binding = Binding::component(DEVICE, "", backoff);
+    let binding = Binding::component([DEVICE], "", backoff);
     let device = Device { name: DEVICE.into(), ..Device::default() };
     State::new(0, 0, vec![device], vec![(BACKEND.into(), binding)])
 }

@@ -249,7 +249,10 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
         let backoff = Backoff { base: micros(retry.base), max: micros(retry.max) };
         // One whose component cannot be read runs nothing, and so leaves nothing that would have to be found again.
         let digest = backend.digest.unwrap_or_default();
-        (backend.name.to_owned(), Binding::component(&backend.configured.device, digest, backoff))
+        (
+            backend.name.to_owned(),
+            Binding::component(backend.configured.devices.iter().map(String::as_str), digest, backoff),
+        )
     };
     let leases = config.devices.iter().map(|device| (backend_of_commands(&device.name), Binding::leased(&device.name)));
     Setup {

@@ -12,6 +12,7 @@ mod estimates; // when a job will start and end
 mod gpu_lock; // one job at a time on a device, and free again whatever way a job ends
 mod order; // priorities, fair shares, moves, caps
 mod pausing; // the queue or a device stands still
+mod pools; // several devices that take from one line
 mod positions; // the place in line, derived and pushed
 mod retries; // another try by kind of error, engines that are away, times and timeouts
 mod unloading; // who lets go of a device's memory, and when

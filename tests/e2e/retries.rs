@@ -74,7 +74,7 @@ async fn an_engine_that_is_away_charges_nobody_and_its_jobs_run_when_it_is_back(
         .as_array()
         .unwrap()
         .iter()
-        .filter(|event| event["type"] == "backend")
+        .filter(|event| event["type"] == "backend" && event["name"] == "fakes")
         .map(|event| event["held"].is_string())
         .collect();
     assert_eq!(held, [true, false], "{events:#}");

@@ -85,7 +85,7 @@ async fn costs(jobs: u64, commits: &mut Commits, bar: &ProgressBar) -> anyhow::R
         costs.shift.push(line.timed(&some, commits, |line, jobs| line.shift(jobs)).await?);
         let place = |state: &State, job: &Job| state.position(job) > 0;
         costs.position.push(line.timed(&some, commits, |line, jobs| line.look(jobs, place)).await?);
-        let end = |state: &State, job: &Job| state.estimate(job, 0, None).is_some();
+        let end = |state: &State, job: &Job| state.estimate(job, 0, &|_| None).is_some();
         costs.estimate.push(line.timed(&some, commits, |line, jobs| line.look(jobs, end)).await?);
         costs.cancel.push(line.timed(&some, commits, |line, jobs| line.cancel(jobs)).await?);
         // As many as were claimed and cancelled.

@@ -89,7 +89,7 @@ pub struct Finished {
     pub retry_after_ms: Option<u64>,
 }
 
-/// Where in the line of its device a job is to stand.
+/// Where in the line of its pool a job is to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MoveTo {
     /// Before all that is queued now.
@@ -141,7 +141,7 @@ pub enum Command {
         /// Keys of deleted jobs that may be free by now.
         keys: Vec<KeyOf>,
     },
-    /// Give a queued job another place in the line of its device.
+    /// Give a queued job another place in the line of its pool.
     Move {
         /// Which.
         job: JobId,
@@ -221,6 +221,8 @@ pub enum Command {
     Hold {
         /// The backend.
         backend: String,
+        /// Where; everywhere if none is named.
+        device: Option<String>,
         /// Why, in a sentence for users.
         reason: String,
     },
@@ -228,6 +230,8 @@ pub enum Command {
     Release {
         /// The backend.
         backend: String,
+        /// Where; everywhere if none is named.
+        device: Option<String>,
     },
     /// After a crash: attempts that were live are lost.
     Recover,

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, is_zero};
-use crate::job::{JobId, Party, Timestamp};
-use crate::order::Tag;
+use crate::job::{JobId, Timestamp};
 
 /// The attempt that holds a device, or that may have left something running on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,15 +65,6 @@ impl Queue {
     }
 }
 
-/// The largest tag of a party that a device has claimed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Share {
-    /// Whose.
-    pub party: Party,
-    /// The tag.
-    pub tag: Tag,
-}
-
 /// A device as the store keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
@@ -88,12 +78,6 @@ pub struct Device {
     /// Whether it is paused.
     #[serde(default)]
     pub paused: Option<Pause>,
-    /// Its virtual clock: see [`crate::order`].
-    #[serde(default)]
-    pub clock: Tag,
-    /// Claimed tags that are above the clock, the largest first.
-    #[serde(default)]
-    pub shares: Vec<Share>,
 }
 
 impl Device {

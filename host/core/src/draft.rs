@@ -1,6 +1,6 @@
 //! The next state in the making: what a batch of commands has changed so far, and what it will say about it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use imbl::HashMap;
@@ -12,6 +12,7 @@ use crate::history::History;
 use crate::intent::{Ended, Intent, Purpose};
 use crate::job::{BatchId, Job, JobId, Party, Timestamp};
 use crate::message::MessageId;
+use crate::pool::Pool;
 use crate::reply::{Refusal, Reply};
 use crate::retention::{KeyOf, Remains, Retention};
 use crate::state::State;
@@ -78,6 +79,10 @@ pub enum Change {
     DropRemains(Remains),
     /// A device's row, new or in place of the old one.
     Device(Arc<Device>),
+    /// A pool's row, in place of the old one.
+    Pool(Arc<Pool>),
+    /// The rows of all pools, in place of all that there were.
+    Pools(Vec<Arc<Pool>>),
     /// The queue's own row, new or in place of the old one.
     Queue(Queue),
     /// What runs the jobs of all backends: the one row, new or in place of the old one.
@@ -304,6 +309,13 @@ impl Draft {
         self.changes.push(Change::Device(device));
     }
 
+    /// Records that `pool` is now as given.
+    pub(crate) fn put_pool(&mut self, pool: Pool) {
+        let pool = Arc::new(pool);
+        self.state.put_pool(pool.clone());
+        self.changes.push(Change::Pool(pool));
+    }
+
     /// Records what runs the jobs of all backends.
     pub(crate) fn bind(&mut self, bindings: Bindings) {
         self.state.restore_bindings(bindings.clone());
@@ -331,24 +343,37 @@ impl Draft {
         self.changes.push(Change::History(Arc::new(history)));
     }
 
-    /// Holds a backend, or releases it, and says so. That it did is durable, the hold is not.
-    pub fn hold(&mut self, backend: &str, reason: Option<String>, now: Timestamp) {
-        match reason.clone() {
-            Some(reason) => self.state.hold(backend, reason),
-            None => self.state.release(backend),
+    /// Holds a backend on a device, or on all of them, or releases it there, and says so. That it did is durable, the hold is not.
+    pub fn hold(&mut self, backend: &str, device: Option<&str>, reason: Option<String>, now: Timestamp) {
+        let (devices, device) = self.affected(backend, device);
+        match &reason {
+            Some(reason) => self.state.hold(backend, &devices, reason),
+            None => self.state.release(backend, &devices),
         }
-        self.tell_backend(backend, reason, now);
+        self.tell_backend(backend, device, reason, now);
+    }
+
+    /// The devices of a backend that a hold is about, and the one of them that is worth naming.
+    pub(crate) fn affected(&self, backend: &str, device: Option<&str>) -> (BTreeSet<String>, Option<String>) {
+        let all = self.state.backend(backend).map(|binding| binding.devices.clone()).unwrap_or_default();
+        match device.filter(|device| all.len() > 1 && all.contains(*device)) {
+            Some(device) => (BTreeSet::from([device.to_owned()]), Some(device.to_owned())),
+            None => (all, None),
+        }
     }
 
     /// Says that a backend is held, or is not.
-    pub(crate) fn tell_backend(&mut self, backend: &str, held: Option<String>, now: Timestamp) {
+    pub(crate) fn tell_backend(&mut self, backend: &str, device: Option<String>, held: Option<String>, now: Timestamp) {
         let mut queue = self.state.queue().clone();
-        let news = if held.is_some() { queue.held.insert(backend.to_owned()) } else { queue.held.remove(backend) };
+        let news = match held.is_some() || self.state.held_anywhere(backend) {
+            true => queue.held.insert(backend.to_owned()),
+            false => queue.held.remove(backend),
+        };
         if news {
             self.state.put_queue(queue.clone());
             self.changes.push(Change::Queue(queue));
         }
-        self.say(Body::Backend { name: backend.to_owned(), held }, now);
+        self.say(Body::Backend { name: backend.to_owned(), held, device }, now);
     }
 
     /// Says whether a device is paused.

@@ -1,9 +1,9 @@
 //! Events: the durable log of what happened, one number each, without gap or repeat.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::device::Pause;
 use crate::job::{Job, Status, Timestamp};
@@ -57,8 +57,23 @@ pub const CONFIGURATION: &str = "configuration";
 pub struct Runs {
     /// `sha256:…` of the component.
     pub digest: String,
-    /// On this device.
-    pub device: String,
+    /// On any of these devices. Older rows name one.
+    #[serde(alias = "device", deserialize_with = "one_or_more")]
+    pub devices: BTreeSet<String>,
+}
+
+/// What is a list now, and was one of its entries.
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        More(BTreeSet<String>),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::One(name) => BTreeSet::from([name]),
+        Either::More(names) => names,
+    })
 }
 
 /// What runs the jobs of all backends, by their names.
@@ -104,6 +119,9 @@ pub enum Body {
         name: String,
         /// Why, if it is held.
         held: Option<String>,
+        /// Where, if it has more than one device and this is about one of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
     },
     /// A backend is new, or something else runs its jobs than before, or it is gone.
     Binding {

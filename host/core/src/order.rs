@@ -1,7 +1,7 @@
-//! Whose turn it is: tags, a device's virtual clock, and the ranks that follow from them.
+//! Whose turn it is: tags, a pool's virtual clock, and the ranks that follow from them.
 //!
-//! This is weighted fair queueing with equal weights, in integers. A device's clock advances by 1/N of a turn at each claim,
-//! N being the parties that have jobs waiting for it at that moment: it tells how many turns each of them has had. A job that
+//! This is weighted fair queueing with equal weights, in integers. A pool's clock advances by 1/N of a turn at each claim,
+//! N being the parties that have jobs waiting in its line at that moment: it tells how many turns each of them has had. A job that
 //! becomes queued is tagged with the turn of its party that it will be, and its rank is that tag, less what its priority is
 //! worth, then its ticket. A rank is given once and nothing is ever swept, so parties take turns, an idle one banks nothing,
 //! a backlog that was cancelled is not held against anybody, and nobody starves.
@@ -9,10 +9,10 @@
 //! The clock is one of its own because deriving it from the tags that were claimed looks simpler and is wrong: one urgent
 //! job of a party with a backlog would move it past everybody else.
 
-use crate::device::{Device, Share};
 use crate::job::{Party, Rank, Ticket};
+use crate::pool::{Pool, Share, trimmed};
 
-/// A turn, or a point of a device's virtual clock: in units of 2⁻²⁰.
+/// A turn, or a point of a pool's virtual clock: in units of 2⁻²⁰.
 pub type Tag = i64;
 
 /// One whole turn.
@@ -21,29 +21,28 @@ pub const TURN: Tag = 1 << 20;
 /// The priorities there are.
 pub const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
 
-/// How many parties' claimed tags a device remembers. Beyond, those nearest to the clock are forgotten, which gives such a
+/// How many parties' claimed tags a pool remembers. Beyond, those nearest to the clock are forgotten, which gives such a
 /// party a part of one turn at the most, and keeps the row small.
 pub const SHARES: usize = 64;
 
-/// The tag of a job that becomes queued: one turn after the device's clock and after all that its party has taken or asked for.
-/// `waiting` is the largest tag among the jobs of the party that wait for the device.
-pub fn tag(device: &Device, party: &Party, waiting: Option<Tag>) -> Tag {
-    let claimed = device.shares.iter().find(|share| share.party == *party).map(|share| share.tag);
-    device.clock.max(waiting.unwrap_or(Tag::MIN)).max(claimed.unwrap_or(Tag::MIN)) + TURN
+/// The tag of a job that becomes queued: one turn after the pool's clock and after all that its party has taken or asked for.
+/// `waiting` is the largest tag among the jobs of the party that wait in the pool's line.
+pub fn tag(pool: &Pool, party: &Party, waiting: Option<Tag>) -> Tag {
+    let claimed = pool.shares.iter().find(|share| share.party == *party).map(|share| share.tag);
+    pool.clock.max(waiting.unwrap_or(Tag::MIN)).max(claimed.unwrap_or(Tag::MIN)) + TURN
 }
 
-/// Records on `device` that a job of `party` was claimed while jobs of `parties` parties waited, its own included.
-pub fn claim(device: &mut Device, party: Party, tag: Tag, parties: usize) {
-    device.clock += (TURN / (parties.max(1) as Tag)).max(1);
-    let before = device.shares.iter().find(|share| share.party == party).map_or(tag, |share| share.tag);
-    let clock = device.clock;
-    device.shares.retain(|share| share.tag > clock && share.party != party);
+/// Records in `pool` that a job of `party` was claimed while jobs of `parties` parties waited, its own included.
+pub fn claim(pool: &mut Pool, party: Party, tag: Tag, parties: usize) {
+    pool.clock += (TURN / (parties.max(1) as Tag)).max(1);
+    let before = pool.shares.iter().find(|share| share.party == party).map_or(tag, |share| share.tag);
+    let clock = pool.clock;
+    pool.shares.retain(|share| share.tag > clock && share.party != party);
     let share = Share { party, tag: tag.max(before) };
     if share.tag > clock {
-        device.shares.push(share);
+        pool.shares.push(share);
     }
-    device.shares.sort_by(|a, b| (b.tag, &a.party).cmp(&(a.tag, &b.party)));
-    device.shares.truncate(SHARES);
+    pool.shares = trimmed(std::mem::take(&mut pool.shares));
 }
 
 /// The rank of a job with this tag, priority and ticket, when one point of priority is worth `worth` turns.
@@ -60,6 +59,13 @@ fn place(key: Tag, ticket: Ticket) -> Rank {
 fn key(rank: &Rank) -> Tag {
     let digits = rank.0.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
     (digits.unwrap_or(1 << 63) ^ (1 << 63)) as Tag
+}
+
+/// The rank that is by so much further back, or further ahead if that is negative: how the ranks of two lines compare whose tags
+/// are counted from different origins.
+pub fn shifted(rank: &Rank, by: Tag) -> Rank {
+    let rest = rank.0.get(16..).unwrap_or_default();
+    Rank(format!("{:016x}{rest}", (key(rank).saturating_add(by) as u64) ^ (1 << 63)))
 }
 
 /// A rank just before that of the first in line.
@@ -156,6 +162,17 @@ mod tests {
             prop_assert_eq!(place(a.0, a.1).cmp(&place(b.0, b.1)), a.cmp(&b));
             prop_assert_eq!(key(&place(a.0, a.1)), a.0);
         }
+
+        #[test]
+        fn ranks_that_are_shifted_alike_stay_in_order(
+            a in (-9i64..9, 0u64..9), b in (-9i64..9, 0u64..9), by in -99i64..99,
+        ) {
+            let (low, high) = (place(a.0.min(b.0), a.1), place(a.0.max(b.0) + 1, b.1));
+            let middle = between(&low, &high, 3);
+            let moved = [&low, &middle, &high].map(|rank| shifted(rank, by));
+            prop_assert!(moved.is_sorted());
+            prop_assert_eq!(moved.map(|rank| shifted(&rank, -by)), [low, middle, high]);
+        }
     }
 
     /// Each way in which two ranks can differ: in one digit by one or by more, in a carry, in that one goes on where the other ends.
@@ -203,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn a_device_forgets_the_claims_that_are_nearest_to_its_clock() {
+    fn a_pool_forgets_the_claims_that_are_nearest_to_its_clock() {
         let party = |n: usize| Party { owner: format!("{n:03}"), user: None };
-        let mut device = Device::default();
+        let mut pool = Pool::default();
         for n in 0..100 {
-            claim(&mut device, party(n), TURN * (n as Tag + 1), 1_000);
+            claim(&mut pool, party(n), TURN * (n as Tag + 1), 1_000);
         }
-        assert_eq!(device.clock, 100 * (TURN / 1_000));
-        let kept: Vec<Tag> = device.shares.iter().map(|share| share.tag / TURN).collect();
+        assert_eq!(pool.clock, 100 * (TURN / 1_000));
+        let kept: Vec<Tag> = pool.shares.iter().map(|share| share.tag / TURN).collect();
         assert_eq!(kept, (37..=100).rev().collect::<Vec<_>>());
     }
 }

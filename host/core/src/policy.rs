@@ -22,7 +22,7 @@
 //! | the host was shut down in good order | not charged; again at once; the rank stays |
 //! | the engine was away | not charged; the backend is held until its engine answers; the rank stays |
 //! | a job alone finds its engine away, three times in a row | charged the third time, as if it had failed, and nothing is held |
-//! | a backend is held | its jobs stand behind those of the other backends of its device, and their parties do not count for the clock |
+//! | a backend is held on all its devices | its jobs stand behind those of the others in its pool, and their parties do not count for the clock |
 //! | a job depends on others | on jobs of its own party that are there already, so there are no cycles; pending until all have completed |
 //! | one of them fails for good, is cancelled or deleted | the job ends in error as well, and so on through all that depend on it; or it runs anyway, if it asked to |
 //! | a person retries what others wait for | refused: they are to get what it came to |

@@ -116,7 +116,7 @@ fn a_job_whose_backend_or_device_is_gone_waits_and_keeps_its_place() {
     assert_eq!(standing, [(2, "backend", "backend paint is not configured".to_owned())]);
     assert_eq!(draft.state.standing(), [], "these are only waiting for their turn");
 
-    let elsewhere = Binding::component("gone", "sha256:paint", BACKOFF);
+    let elsewhere = Binding::component(["gone"], "sha256:paint", BACKOFF);
     let mut nowhere = State::new(2, 2, devices(), vec![("paint".into(), elsewhere)]);
     nowhere.restore(jobs.clone());
     assert_eq!(waiting(&nowhere, &jobs[0]), "device: device gone is not configured");
@@ -173,9 +173,16 @@ fn old_rows_still_read() {
     assert_eq!(old, Job { tag: 0, ..job });
 
     let device = draft.state.device("gpu0").unwrap();
-    let old: Device =
-        serde_json::from_value(without(serde_json::to_value(device).unwrap(), "paused clock shares")).unwrap();
-    assert_eq!(old, Device { clock: 0, shares: Vec::new(), ..device.clone() });
+    // It had a clock of its own once.
+    let mut row = without(serde_json::to_value(device).unwrap(), "paused");
+    (row["clock"], row["shares"]) = (7.into(), serde_json::json!([]));
+    assert_eq!(&serde_json::from_value::<Device>(row).unwrap(), device);
+
+    let runs: easel_core::Runs =
+        serde_json::from_value(serde_json::json!({ "digest": "sha256:paint", "device": "gpu0" })).unwrap();
+    assert_eq!(runs.devices, ["gpu0".to_owned()].into());
+    let written = serde_json::to_value(&runs).unwrap();
+    assert_eq!(serde_json::from_value::<easel_core::Runs>(written).unwrap(), runs);
 
     let event = &draft.events[0];
     let written = serde_json::to_value(event).unwrap();

@@ -53,17 +53,17 @@ pub use error::LoadError;
 pub use inspector::{Inspected, Inspector};
 pub use kill::Kill;
 pub use outcome::{Description, Ended, EngineInfo, Failure, FailureKind};
-pub use registry::{Entry, Registry, Standing};
+pub use registry::{Entry, Placed, Registry, Standing};
 pub use schema::ParamsError;
 use schema::{Quote, Schema};
 pub use task::{InputFile, Lost, News, Task};
 pub use urls::out_of_reach;
 
-/// A component under a name, with all that it is granted.
+/// A component under a name, with all that it is granted on one of its devices.
 pub struct Backend {
     /// The operator's name for it.
     pub name: String,
-    /// The device that it takes.
+    /// The device.
     pub device: String,
     /// `sha256:HEX` of the component.
     pub digest: String,

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::egress::Policy;
 use super::journal::Journal;
-use super::workshop::{self, Source, Workshop};
+use super::workshop::{self, Linked, Source, Workshop};
 use super::{Backend, Guest, LoadError, limits, settings, text};
 use crate::config::{self, Config};
 
@@ -34,10 +34,34 @@ struct Slot {
 pub enum Standing {
     /// It is still being compiled, or waits until others are.
     Loading,
-    /// It can.
-    Ready(Arc<Backend>),
+    /// It can, on each of its devices.
+    Ready(Placed),
     /// It cannot be loaded; the reason, for an operator. It stays so until the host starts again.
     Broken(String),
+}
+
+/// A backend that can run, as each of its devices has it.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    first: Arc<Backend>,
+    others: Arc<[Arc<Backend>]>,
+}
+
+impl Placed {
+    /// As its first device has it: what jobs it takes is the same everywhere.
+    pub fn anywhere(&self) -> &Arc<Backend> {
+        &self.first
+    }
+
+    /// As all its devices have it, in the order of the configuration.
+    pub fn everywhere(&self) -> impl Iterator<Item = &Arc<Backend>> {
+        std::iter::once(&self.first).chain(self.others.iter())
+    }
+
+    /// As this device has it.
+    pub fn on(&self, device: &str) -> Option<&Arc<Backend>> {
+        self.everywhere().find(|backend| backend.device == device)
+    }
 }
 
 /// A backend of the configuration.
@@ -103,9 +127,17 @@ impl Registry {
     async fn load_into(&self, name: &str, slot: &Slot) -> Result<(), LoadError> {
         let source = Source::configured(name, &slot.configured.component)?;
         self.workshop.keep(name, &source)?;
-        let backend = self.make(name, &slot.configured, &source, Settings::Checked).await?;
-        tracing::info!(backend = name, component = source.label, digest = backend.digest, "backend loaded");
-        slot.stands(Standing::Ready(Arc::new(backend)));
+        let configured = &slot.configured;
+        let linked = self.link(name, configured, &source).await?;
+        let mut placed = Vec::with_capacity(configured.devices.len());
+        for device in &configured.devices {
+            let backend = self.make(name, configured, device, (&source, &linked), Settings::Checked).await?;
+            placed.push(Arc::new(backend));
+        }
+        // The rules of the configuration see to it that there is a device.
+        let Some((first, others)) = placed.split_first() else { return Ok(()) };
+        tracing::info!(backend = name, component = source.label, digest = first.digest, "backend loaded");
+        slot.stands(Standing::Ready(Placed { first: first.clone(), others: others.into() }));
         Ok(())
     }
 
@@ -115,16 +147,22 @@ impl Registry {
     }
 
     /// The backend of this name, if it can run.
-    pub fn get(&self, name: &str) -> Option<Arc<Backend>> {
+    pub fn get(&self, name: &str) -> Option<Placed> {
         match self.entry(name)?.standing {
-            Standing::Ready(backend) => Some(backend),
+            Standing::Ready(placed) => Some(placed),
             Standing::Loading | Standing::Broken(_) => None,
         }
     }
 
-    /// The backends that can run, by name.
+    /// The backend of this name as this device has it, if it can run there.
+    pub fn on(&self, name: &str, device: &str) -> Option<Arc<Backend>> {
+        self.get(name)?.on(device).cloned()
+    }
+
+    /// The backends that can run, by name, each as each of its devices has it.
     pub fn ready(&self) -> impl Iterator<Item = Arc<Backend>> {
-        self.slots.keys().filter_map(|name| self.get(name))
+        let placed = self.slots.keys().filter_map(|name| self.get(name));
+        placed.flat_map(|placed| placed.everywhere().cloned().collect::<Vec<_>>())
     }
 
     /// The backend of this name, whether it can run or not.
@@ -138,34 +176,45 @@ impl Registry {
         self.slots.iter().map(|(name, slot)| slot.entry(name))
     }
 
-    /// The component of this digest with what `name` is granted now: to settle what an older one left. An older
+    /// The component of this digest with what `name` is granted on this device now: to settle what an older one left. An older
     /// component gets the present table even if its own schema is of another opinion, since nobody wrote one for it.
-    pub async fn with_digest(&self, name: &str, digest: &str) -> Result<Arc<Backend>, LoadError> {
+    pub async fn with_digest(&self, name: &str, device: &str, digest: &str) -> Result<Arc<Backend>, LoadError> {
         let slot = self.slots.get(name).ok_or_else(|| LoadError::Unknown(name.to_owned()))?;
         let mut changed = self.watch();
         loop {
+            if let Some(backend) = self.on(name, device).filter(|backend| backend.digest == digest) {
+                return Ok(backend);
+            }
             match slot.entry(name).standing {
-                Standing::Ready(backend) if backend.digest == digest => return Ok(backend),
                 // What is being compiled is not compiled a second time.
                 Standing::Loading if slot.digest.as_deref() == Some(digest) && changed.changed().await.is_ok() => {}
                 _ => break,
             }
         }
         let source = self.workshop.kept(name, digest)?;
-        Ok(Arc::new(self.make(name, &slot.configured, &source, Settings::AsTheyAre).await?))
+        let linked = self.link(name, &slot.configured, &source).await?;
+        Ok(Arc::new(self.make(name, &slot.configured, device, (&source, &linked), Settings::AsTheyAre).await?))
+    }
+
+    /// Compiles a component. It may have the network if it is let on to it on any of its devices.
+    async fn link(&self, name: &str, configured: &config::Backend, source: &Source) -> Result<Linked, LoadError> {
+        let placed = configured.on.values().filter_map(|placement| placement.allow_hosts.as_ref());
+        let online = std::iter::once(&configured.allow_hosts).chain(placed).any(|hosts| !hosts.is_empty());
+        self.workshop.link(name, source, online).await
     }
 
     async fn make(
         &self,
         name: &str,
-        configured: &config::Backend,
-        source: &Source,
+        backend: &config::Backend,
+        device: &str,
+        (source, linked): (&Source, &Linked),
         settings: Settings,
     ) -> Result<Backend, LoadError> {
-        let online = !configured.allow_hosts.is_empty();
+        let configured = backend.placed(device);
         let mut guest = Guest {
             name: name.to_owned(),
-            pre: self.workshop.link(name, source, online).await?.pre,
+            pre: linked.pre.clone(),
             memory: usize::try_from(configured.memory.as_u64()).unwrap_or(usize::MAX),
             policy: Arc::new(Policy::new(name, &configured.allow_hosts)),
             config: "{}".into(),
@@ -174,15 +223,16 @@ impl Registry {
         };
         let (description, params, table) = workshop::describe(&guest, &source.label).await?;
         guest.config = match settings {
-            Settings::Checked => settings::of(name, configured, &table)?,
+            Settings::Checked => settings::of(name, backend, device, &table)?,
             Settings::AsTheyAre => {
-                settings::of(name, configured, &table).or_else(|_| settings::unchecked(name, configured))?
+                let checked = settings::of(name, backend, device, &table);
+                checked.or_else(|_| settings::unchecked(name, backend, device))?
             }
         }
         .into();
         Ok(Backend {
             name: name.to_owned(),
-            device: configured.device.clone(),
+            device: device.to_owned(),
             digest: source.digest(),
             description,
             timeout: configured.timeout,
@@ -190,7 +240,7 @@ impl Registry {
             idle_release: configured.idle_release,
             keep_memory: configured.keep_memory,
             artifact_quota: configured.artifact_quota.as_u64(),
-            allow_hosts: configured.allow_hosts.clone(),
+            allow_hosts: configured.allow_hosts,
             params,
             guest,
         })

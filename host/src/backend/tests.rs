@@ -57,7 +57,7 @@ fn describing(attack: &str, dir: &Path) -> PathBuf {
 }
 
 async fn loaded(backend: config::Backend) -> Arc<Backend> {
-    open(backend).await.unwrap().get("tested").unwrap()
+    open(backend).await.unwrap().on("tested", "gpu0").unwrap()
 }
 
 /// The backend whose table is `config`.

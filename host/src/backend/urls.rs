@@ -1,21 +1,37 @@
 //! URLs in what an operator wrote for a backend that the backend may not reach: told before its first job fails by it.
 
+use std::collections::BTreeSet;
+
 use reqwest::Url;
 use serde_json::Value;
 
 use super::egress::Policy;
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// A sentence for each URL in a backend's `config` that its `allow_hosts` leaves out.
 pub fn out_of_reach(config: &Config) -> Vec<String> {
     let mut told = Vec::new();
     for (name, backend) in &config.backends {
-        let policy = Policy::new(name, &backend.allow_hosts);
-        for (key, value) in &backend.config {
-            look(&format!("backend.{name}.config.{key}"), value, &policy, &mut told);
+        for device in &backend.devices {
+            let placed = backend.placed(device);
+            let policy = Policy::new(name, &placed.allow_hosts);
+            for (key, value) in &placed.config {
+                look(&format!("{}.{key}", place(name, backend, device, key)), value, &policy, &mut told);
+            }
         }
     }
+    // What is the same on several devices is said once.
+    let mut seen = BTreeSet::new();
+    told.retain(|sentence| seen.insert(sentence.clone()));
     told
+}
+
+/// The table in which a key of a backend's `config` stands that counts on this device.
+pub(super) fn place(name: &str, backend: &config::Backend, device: &str, key: &str) -> String {
+    match backend.on.get(device).is_some_and(|placement| placement.config.contains_key(key)) {
+        true => format!("backend.{name}.on.{device}.config"),
+        false => format!("backend.{name}.config"),
+    }
 }
 
 fn look(key: &str, value: &Value, policy: &Policy, told: &mut Vec<String>) {

@@ -91,15 +91,16 @@ impl Loader {
         stage.send_replace(Stage::Done);
     }
 
-    /// Holds those that are not loaded, and releases those that were held for that. When this returns true, it is committed.
+    /// Holds those that are not loaded, on all their devices, and releases those that were held for that. When this returns true, it is committed.
     async fn hold(&self, names: &[String]) -> bool {
         for name in names {
             let held = self.scheduler.state().held(name).map(str::to_owned);
+            let hold = |name: &String, reason| Command::Hold { backend: name.clone(), device: None, reason };
             let command = match self.registry.entry(name).map(|entry| entry.standing) {
-                Some(Standing::Loading) => Command::Hold { backend: name.clone(), reason: LOADING.to_owned() },
-                Some(Standing::Broken(reason)) => Command::Hold { backend: name.clone(), reason },
+                Some(Standing::Loading) => hold(name, LOADING.to_owned()),
+                Some(Standing::Broken(reason)) => hold(name, reason),
                 Some(Standing::Ready(_)) if held.as_deref() == Some(LOADING) => {
-                    Command::Release { backend: name.clone() }
+                    Command::Release { backend: name.clone(), device: None }
                 }
                 // One that is held for its engine is released when that answers.
                 Some(Standing::Ready(_)) | None => continue,

@@ -111,7 +111,7 @@ async fn list(remote: &Remote) -> anyhow::Result<()> {
                     if backend.default { style(" (default)").dim().to_string() } else { String::new() }
                 ),
                 backend.version.clone().unwrap_or_default(),
-                backend.device.clone(),
+                if backend.devices.is_empty() { backend.device.clone() } else { backend.devices.join(", ") },
                 health(&backend.health),
                 backend.digest.as_deref().map(component).unwrap_or_default(),
                 backend.summary.as_deref().map(one_line).unwrap_or_default(),

@@ -170,14 +170,21 @@ fn job_line(event: JobEvent, job: &Job) -> String {
 /// What happened to a backend, and why where that is told.
 fn backend_event(event: &BackendEvent) -> String {
     match event {
-        BackendEvent::Held { held: Some(why) } => format!("held: {}", one_line(why)),
-        BackendEvent::Held { held: None } => "held".to_owned(),
-        BackendEvent::Released { .. } => "released".to_owned(),
+        BackendEvent::Held { held, device } => {
+            let why = held.as_ref().map(|why| format!(": {}", one_line(why))).unwrap_or_default();
+            format!("held{}{why}", on(device))
+        }
+        BackendEvent::Released { device, .. } => format!("released{}", on(device)),
         BackendEvent::Added { .. } => "added".to_owned(),
         BackendEvent::Changed { .. } => "changed".to_owned(),
         BackendEvent::Removed { .. } => "removed".to_owned(),
         BackendEvent::Unknown => "is not as it was".to_owned(),
     }
+}
+
+/// Where that was, if it is told.
+fn on(device: &Option<String>) -> String {
+    device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl Bench {
         let engine = Embedded::open(location, sizes).await.unwrap();
         let opened = Store::open(Arc::new(engine), data.path()).await.unwrap();
         let backoff = Backoff { base: 0, max: 0 };
-        let binding = Binding::component("gpu0", "sha256:0", backoff);
+        let binding = Binding::component(["gpu0"], "sha256:0", backoff);
         let retention = Retention { jobs: MONTH, keys: MONTH / 4, ..Retention::EVERYTHING };
         let limits = Limits { max_waiting: 99, max_waiting_per_owner: 99, priority_worth: 1, slice: 99, retention };
         let clock = hands.clock();

@@ -20,8 +20,13 @@ pub const BUILTINS: [&str; 2] = ["flux-stub", "forge"];
 pub struct Backend {
     /// What runs.
     pub component: Component,
-    /// The device that it takes. Always one of [`Config::devices`](super::Config::devices).
-    pub device: String,
+    /// The devices that it may run on, at least one; a name alone is a list of one. Always some of
+    /// [`Config::devices`](super::Config::devices).
+    #[serde(rename = "device", alias = "devices", deserialize_with = "parse::one_or_more")]
+    pub devices: Vec<String>,
+    /// What differs on one of these devices.
+    #[serde(default)]
+    pub on: BTreeMap<String, Placement>,
     /// All the network that it gets, each as `HOST:PORT`; empty: none.
     #[serde(default)]
     pub allow_hosts: Vec<String>,
@@ -60,7 +65,8 @@ impl Backend {
     pub fn builtin(name: &str, device: &str) -> Self {
         Self {
             component: Component::Builtin(name.to_owned()),
-            device: device.to_owned(),
+            devices: vec![device.to_owned()],
+            on: BTreeMap::new(),
             allow_hosts: Vec::new(),
             config: serde_json::Map::new(),
             secrets: BTreeMap::new(),
@@ -73,6 +79,36 @@ impl Backend {
             keep_memory: false,
         }
     }
+
+    /// What it is granted on one of its devices.
+    pub fn placed(&self, device: &str) -> Self {
+        let mut placed = self.clone();
+        let Some(Placement { config, secrets, allow_hosts, memory }) = self.on.get(device).cloned() else {
+            return placed;
+        };
+        placed.config.retain(|key, _| !secrets.contains_key(key));
+        placed.secrets.retain(|key, _| !config.contains_key(key));
+        placed.config.extend(config);
+        placed.secrets.extend(secrets);
+        placed.allow_hosts = allow_hosts.unwrap_or(placed.allow_hosts);
+        placed.memory = memory.unwrap_or(placed.memory);
+        placed
+    }
+}
+
+/// What differs for a backend on one of its devices, `[backend.NAME.on.DEVICE]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Placement {
+    /// Keys of its `config` that are otherwise here, or only here.
+    pub config: serde_json::Map<String, serde_json::Value>,
+    /// The same of its `secrets`.
+    pub secrets: BTreeMap<String, Secret>,
+    /// All the network that it gets here, in place of its `allow_hosts`.
+    pub allow_hosts: Option<Vec<String>>,
+    /// How much memory the guest may have here.
+    #[serde(deserialize_with = "parse::some_size")]
+    pub memory: Option<ByteSize>,
 }
 
 /// What a backend gets when nobody chose.

@@ -177,6 +177,10 @@ impl Config {
         backend.component = Component::Builtin("forge".to_owned());
         backend.allow_hosts = vec![forge.host.clone()];
         backend.config.insert("url".to_owned(), forge.url.clone().into());
+        for placement in backend.on.values_mut() {
+            placement.allow_hosts = None;
+            placement.config.remove("url");
+        }
         "forge".clone_into(&mut self.default_backend);
         Ok(())
     }

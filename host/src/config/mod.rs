@@ -24,7 +24,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-pub use backend::{BUILTINS, Backend, Component, Retry, Secret, SecretError};
+pub use backend::{BUILTINS, Backend, Component, Placement, Retry, Secret, SecretError};
 pub use error::ConfigError;
 pub use load::{DEFAULT_FILE, ForgeUrl, Overrides};
 pub use parse::{duration, listen_address};

@@ -66,6 +66,25 @@ pub(super) fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     time(deserializer).map(Some)
 }
 
+/// The same where there may be none.
+pub(super) fn some_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ByteSize>, D::Error> {
+    size(deserializer).map(Some)
+}
+
+/// A list of names, or a name alone.
+pub(super) fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, expecting = "write one name, or a list such as [\"gpu0\", \"gpu1\"]")]
+    enum Names {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Names::deserialize(deserializer)? {
+        Names::One(name) => vec![name],
+        Names::More(names) => names,
+    })
+}
+
 impl FromStr for Database {
     type Err = String;
 

@@ -1,12 +1,15 @@
 //! What a configuration must satisfy beyond its types. Every rule names its key and says what would satisfy it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use serde_json::{Map, Value};
 
-use super::{BUILTINS, Backend, Component, Config, ConfigError, Database, Device, Queue, Retention, Store, Web};
+use super::{
+    BUILTINS, Backend, Component, Config, ConfigError, Database, Device, Queue, Retention, Secret, Store, Web,
+};
 use crate::choice::one_of;
 
 /// Below, the database would do nothing but flush; above, a flush would take seconds.
@@ -141,25 +144,24 @@ fn backend(broken: &mut Broken, devices: Option<&[Device]>, its_name: &str, back
     name(broken, &format!("backend.{its_name}"), its_name);
     component(broken, &key("component"), &backend.component);
     if let Some(devices) = devices {
-        broken.ensure(devices.iter().any(|device| device.name == backend.device), key("device"), || {
-            let devices = one_of(devices.iter().map(|device| &device.name));
-            format!("there is no device {:?}: name {devices}, or add a [[device]]", backend.device)
+        on_devices(broken, &key("device"), devices, backend);
+    }
+    for device in backend.on.keys() {
+        broken.ensure(backend.devices.contains(device), key(&format!("on.{device}")), || {
+            format!("it does not run on {device:?}, but on {}: add it to {}", backend.devices.join(", "), key("device"))
         });
     }
-    for host in &backend.allow_hosts {
-        broken.ensure(is_host_and_port(host), key("allow_hosts"), || {
-            format!("{host:?} is not HOST:PORT: write the host and the port, without http:// and without a path")
-        });
-    }
-    for secret in backend.secrets.keys() {
-        broken.ensure(!backend.config.contains_key(secret), key(&format!("secrets.{secret}")), || {
-            format!("is also in backend.{its_name}.config: keep one of them")
-        });
+    hosts(broken, &key("allow_hosts"), &backend.allow_hosts);
+    memory(broken, &key("memory"), backend.memory);
+    secrets(broken, &format!("backend.{its_name}"), &backend.secrets, &backend.config);
+    for (device, placement) in &backend.on {
+        let place = key(&format!("on.{device}"));
+        hosts(broken, &format!("{place}.allow_hosts"), placement.allow_hosts.iter().flatten());
+        placement.memory.into_iter().for_each(|size| memory(broken, &format!("{place}.memory"), size));
+        secrets(broken, &place, &placement.secrets, &placement.config);
     }
     some_time(broken, &key("timeout"), backend.timeout);
     some_time(broken, &key("stall"), backend.stall);
-    some_bytes(broken, &key("memory"), backend.memory);
-    broken.ensure(backend.memory <= MOST_MEMORY, key("memory"), || format!("must be at most {MOST_MEMORY}"));
     some_bytes(broken, &key("artifact_quota"), backend.artifact_quota);
     if let Some(time) = backend.idle_release {
         some_time(broken, &key("idle_release"), time);
@@ -168,6 +170,41 @@ fn backend(broken: &mut Broken, devices: Option<&[Device]>, its_name: &str, back
     broken.ensure(backend.retry.base <= backend.retry.max, key("retry.base"), || {
         format!("must not be above {}", key("retry.max"))
     })
+}
+
+/// A backend runs on devices that there are, and says so once of each.
+fn on_devices(broken: &mut Broken, key: &str, devices: &[Device], backend: &Backend) {
+    broken.ensure(!backend.devices.is_empty(), key, || "the list is empty: name at least one device".to_owned());
+    let mut seen = BTreeSet::new();
+    for named in &backend.devices {
+        broken.ensure(seen.insert(named), key, || format!("{named:?} stands there twice"));
+        broken.ensure(devices.iter().any(|device| device.name == *named), key, || {
+            let devices = one_of(devices.iter().map(|device| &device.name));
+            format!("there is no device {named:?}: name {devices}, or add a [[device]]")
+        });
+    }
+}
+
+fn hosts<'a>(broken: &mut Broken, key: &str, hosts: impl IntoIterator<Item = &'a String>) {
+    for host in hosts {
+        broken.ensure(is_host_and_port(host), key, || {
+            format!("{host:?} is not HOST:PORT: write the host and the port, without http:// and without a path")
+        });
+    }
+}
+
+fn memory(broken: &mut Broken, key: &str, size: ByteSize) {
+    some_bytes(broken, key, size);
+    broken.ensure(size <= MOST_MEMORY, key, || format!("must be at most {MOST_MEMORY}"));
+}
+
+/// A secret stands in one place.
+fn secrets(broken: &mut Broken, place: &str, secrets: &BTreeMap<String, Secret>, config: &Map<String, Value>) {
+    for secret in secrets.keys() {
+        broken.ensure(!config.contains_key(secret), format!("{place}.secrets.{secret}"), || {
+            format!("is also in {place}.config: keep one of them")
+        });
+    }
 }
 
 fn component(broken: &mut Broken, key: &str, component: &Component) {

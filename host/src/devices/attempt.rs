@@ -99,7 +99,11 @@ impl Worker {
     ) -> Result<Ready, NotReady> {
         let (begun, lost) = (Instant::now(), lasting::lost());
         let failed = |error: anyhow::Error| NotReady::Failed(error);
-        let backend = self.registry.with_digest(&job.backend, digest).await.map_err(|error| failed(error.into()))?;
+        let backend = self
+            .registry
+            .with_digest(&job.backend, &self.device, digest)
+            .await
+            .map_err(|error| failed(error.into()))?;
         let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota);
         let mut dog = Watchdog::new(begun, Allowed { time: self.time_for(job, &backend), stall: backend.stall });
         let made = tokio::select! {

@@ -87,7 +87,7 @@ impl Worker {
     /// Who can bring the device to rest: the backend that left it, or the same component under another name. None: whoever
     /// configures this host has done away with both.
     async fn settler(&self, dirty: &Occupant) -> anyhow::Result<Option<Arc<Backend>>> {
-        match self.registry.with_digest(&dirty.backend, &dirty.digest).await {
+        match self.registry.with_digest(&dirty.backend, &self.device, &dirty.digest).await {
             Ok(backend) => Ok(Some(backend)),
             Err(LoadError::Unknown(_)) => {
                 Ok(self.backends().into_iter().find(|backend| backend.digest == dirty.digest))

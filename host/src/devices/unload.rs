@@ -163,7 +163,7 @@ impl Worker {
     /// Tells who asks about the device which backends may hold some of its memory now.
     pub fn tell_memory(&self) {
         // Also of those that cannot be loaded nobody knows what they did before the host started.
-        let here = self.registry.entries().filter(|backend| backend.configured.device == self.device);
+        let here = self.registry.entries().filter(|backend| backend.configured.devices.contains(&self.device));
         let holders = here.filter(|backend| self.memory.may_be_held_by(backend.name));
         self.scheduler.hub().memory_is_held(&self.device, holders.map(|backend| backend.name.to_owned()).collect());
     }

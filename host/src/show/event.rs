@@ -6,7 +6,7 @@ use easel_wire as wire;
 use super::job::row;
 use super::queue::pause;
 use super::words::{change, transition};
-use super::{Links, message, moment};
+use super::{Links, message, moment, several};
 use crate::events::{Cursor, Logged};
 
 /// A durable event of this log, as a frame of the WebSocket and as a line of `GET /v1/events`.
@@ -37,11 +37,11 @@ fn told(logged: &Logged, body: &Body, links: &Links) -> wire::Told {
         }
         Body::Queue { paused, length } => wire::Told::Queue { paused: paused.as_ref().map(pause), length: *length },
         Body::Device { name, paused } => wire::Told::Device { name: name.clone(), paused: paused.as_ref().map(pause) },
-        Body::Backend { name, held } => {
-            let held = held.clone();
+        Body::Backend { name, held, device } => {
+            let (held, device) = (held.clone(), device.clone());
             let event = match held {
-                Some(_) => wire::BackendEvent::Held { held },
-                None => wire::BackendEvent::Released { held },
+                Some(_) => wire::BackendEvent::Held { held, device },
+                None => wire::BackendEvent::Released { held, device },
             };
             wire::Told::Backend { name: name.clone(), event }
         }
@@ -58,5 +58,9 @@ fn told(logged: &Logged, body: &Body, links: &Links) -> wire::Told {
 }
 
 fn runs_now(runs: &Runs) -> wire::Runs {
-    wire::Runs { digest: runs.digest.clone(), device: runs.device.clone() }
+    wire::Runs {
+        digest: runs.digest.clone(),
+        device: runs.devices.first().cloned().unwrap_or_default(),
+        devices: several(&runs.devices),
+    }
 }

@@ -19,8 +19,7 @@ impl Show<'_> {
         let Self { state, hub, links } = *self;
         let waiting = state.waiting_for(job);
         let now = time::now();
-        let progress = state.device_of(&job.backend).and_then(|device| hub.progress_on(device, now));
-        let (start, end) = state.estimate(job, now, progress).unzip();
+        let (start, end) = state.estimate(job, now, &|device| hub.progress_on(device, now)).unzip();
         // Pauses do not follow a wall clock that is set.
         let retry_at = job.retry_at.and_then(|_| state.waits_until(job));
         let live = hub.telemetry(job.id);
@@ -43,7 +42,7 @@ impl Show<'_> {
     /// What a job does right now, for the WebSocket.
     pub fn progress(&self, job: &Job, live: &Telemetry) -> wire::Frame {
         let now = time::now();
-        let end = self.state.estimate(job, now, Some(live.progress(now))).map(|(_, end)| moment(end));
+        let end = self.state.estimate(job, now, &|_| Some(live.progress(now))).map(|(_, end)| moment(end));
         wire::Frame::Progress(wire::Progress {
             job_id: job.id.0,
             message_id: job.message_id.map(|id| id.0),

@@ -7,6 +7,8 @@ mod message;
 mod queue;
 mod words;
 
+use std::collections::BTreeSet;
+
 use easel_core::{State, Timestamp, json};
 use easel_wire::Time;
 use serde::Serialize;
@@ -47,4 +49,9 @@ fn moment(at: Timestamp) -> Time {
 
 fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
+}
+
+/// These devices, where they are worth naming besides the first: none unless there are several.
+pub fn several(devices: &BTreeSet<String>) -> Vec<String> {
+    devices.iter().filter(|_| devices.len() > 1).cloned().collect()
 }

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn others_learn_that_a_device_is_busy_and_not_with_what() {
-        let binding = Binding::component("gpu0", "", Backoff { base: 1, max: 1 });
+        let binding = Binding::component(["gpu0"], "", Backoff { base: 1, max: 1 });
         let device = Device { name: "gpu0".into(), ..Device::default() };
         let state = State::new(0, 0, vec![device], vec![("stub".into(), binding)]);
         let limits = Limits {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use easel_core::state::Binding;
-use easel_core::{Bindings, Device, History, Intent, Job, Kept, Queue, State, Ticket, Timestamp};
+use easel_core::{Bindings, Device, History, Intent, Job, Kept, Pool, Queue, State, Ticket, Timestamp};
 use serde_json::Value;
 
 use super::engine::{Engine, Query, Uncommitted};
@@ -41,6 +41,8 @@ pub struct Opened {
     pub jobs: Vec<Job>,
     /// Devices that any configuration had.
     pub devices: Vec<Device>,
+    /// The pools as they were, by their first devices.
+    pub pools: Vec<Pool>,
     /// The queue's own row.
     pub queue: Queue,
     /// What ran the jobs of the backends; none before the first start.
@@ -62,6 +64,7 @@ impl Opened {
         let devices = devices.into_iter().map(known).collect();
         let mut state = State::new(self.seq, self.ticket, devices, backends);
         state.restore_queue(self.queue);
+        state.restore_pools(&self.pools);
         state.restore_kept(self.kept, self.oldest_event);
         self.bindings.into_iter().for_each(|bindings| state.restore_bindings(bindings));
         state.restore_histories(self.histories);
@@ -86,11 +89,13 @@ impl Store {
         let kept = kept.map_err(|error| StoreError::Row { table: "meta", error })?.unwrap_or_default();
         let jobs = store.live_jobs(number("floor")).await?;
         let devices = store.devices().await?;
+        let pools = store.pools().await?;
         let queue = store.queue().await?;
         let bindings = store.bindings().await?;
         let histories = store.histories().await?;
         let intents = store.intents().await?;
         Ok(Opened {
+            pools,
             queue,
             bindings,
             histories,

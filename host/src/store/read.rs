@@ -4,8 +4,8 @@ use easel_core::draft::MessageHead;
 use easel_core::json;
 use easel_core::message::JOB_KEYS;
 use easel_core::{
-    BatchId, Bindings, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Queue,
-    Remains, Ticket, Timestamp, Viewer,
+    BatchId, Bindings, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Pool,
+    Queue, Remains, Ticket, Timestamp, Viewer,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -51,6 +51,10 @@ impl Store {
 
     pub(super) async fn devices(&self) -> Result<Vec<Device>, StoreError> {
         read_as("device", self.rows(Query::new("SELECT * FROM device")).await?)
+    }
+
+    pub(super) async fn pools(&self) -> Result<Vec<Pool>, StoreError> {
+        read_as("pool", self.rows(Query::new("SELECT * FROM pool")).await?)
     }
 
     pub(super) async fn queue(&self) -> Result<Queue, StoreError> {

@@ -54,6 +54,20 @@ pub(super) const STEPS: &[&str] = &[
     // What a job reports to its message names its files, and says no more where they are, which a program of schema 6 would show as
     // it stands. Older rows say it, and are shown as they are.
     "",
+    // The clock of a device is that of its pool from here on. Each device begins as a pool of its own, with the lines that stood
+    // at it.
+    "
+    DEFINE TABLE IF NOT EXISTS pool;
+    LET $backends = (SELECT VALUE backends FROM ONLY meta:bindings) ?? {};
+    FOR $device IN (SELECT name, clock, shares FROM device) {
+        LET $here = object::entries($backends).filter(|$entry| $entry[1].device = $device.name).map(|$entry| [$entry[0], 0]);
+        UPSERT type::record('pool', $device.name) CONTENT {
+            devices: [$device.name],
+            lines: object::from_entries(array::append($here, [string::concat('command@', $device.name), 0])),
+            clock: $device.clock ?? 0, shares: $device.shares ?? [],
+        } RETURN NONE;
+    };
+",
 ];
 
 /// The schema that this program knows.

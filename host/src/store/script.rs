@@ -29,6 +29,7 @@ impl Script {
         script.batches(&draft.changes);
         script.remains(&draft.changes);
         script.devices(&draft.changes);
+        script.pools(&draft.changes);
         for change in &draft.changes {
             script.change(change, &draft.events);
         }
@@ -161,11 +162,31 @@ impl Script {
         }
     }
 
+    /// The rows of pools. They are arranged anew only by the first command of a process.
+    fn pools(&mut self, changes: &[Change]) {
+        let mut last = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::Pools(pools) => {
+                    self.query.sql += "DELETE pool RETURN NONE;\n";
+                    last = pools.iter().map(|pool| (pool.name(), pool)).collect();
+                }
+                Change::Pool(pool) => _ = last.insert(pool.name(), pool),
+                _ => {}
+            }
+        }
+        for (name, pool) in last {
+            let (id, row) = (self.bind(&name), self.bind(pool));
+            self.query.sql += &format!("UPSERT type::record('pool', {id}) REPLACE {row} RETURN NONE;\n");
+        }
+    }
+
     fn change(&mut self, change: &Change, events: &[Event]) {
         let at = |seq| events.iter().find(|event| event.seq == seq).map(|event| event.at);
         match change {
             Change::NewJob(_) | Change::Job(_) | Change::DeleteJob(_) => {}
-            Change::LeaveBatch(_) | Change::Remains(_) | Change::DropRemains(_) | Change::Device(_) => {}
+            Change::LeaveBatch(_) | Change::Remains(_) | Change::DropRemains(_) => {}
+            Change::Device(_) | Change::Pool(_) | Change::Pools(_) => {}
             Change::Queue(queue) => {
                 let row = self.bind(queue);
                 self.query.sql += &format!("UPSERT meta:queue REPLACE {row} RETURN NONE;\n");

@@ -140,7 +140,7 @@ mod tests {
         let engine = Embedded::open(Location::Memory, sizes).await.unwrap();
         let opened = Store::open(Arc::new(engine), data.path()).await.unwrap();
         let backoff = Backoff { base: 0, max: 0 };
-        let binding = Binding::component("gpu0", "sha256:0", backoff);
+        let binding = Binding::component(["gpu0"], "sha256:0", backoff);
         let retention = Retention::EVERYTHING;
         let limits = Limits { max_waiting: 9, max_waiting_per_owner: 9, priority_worth: 1, slice: 9, retention };
         let setup = Setup {

@@ -27,8 +27,8 @@ pub(super) async fn show(host: Arc<Host>, _: Actor, name: Segment, probes: Probe
 /// What only its component can tell is null until that is loaded.
 async fn told(host: &Host, backend: Entry<'_>, probes: &Probes) -> Backend {
     let Entry { name, configured, digest, standing } = backend;
-    let component = host.registry.get(name);
-    let about = component.as_ref().map(|component| &component.description);
+    let placed = host.registry.get(name);
+    let about = placed.as_ref().map(|placed| &placed.anywhere().description);
     let Probe { health, catalog } = probes.of(standing).await;
     Backend {
         name: name.to_owned(),
@@ -47,7 +47,8 @@ async fn told(host: &Host, backend: Entry<'_>, probes: &Probes) -> Backend {
         },
         health,
         catalog,
-        device: configured.device.clone(),
+        device: configured.devices.first().cloned().unwrap_or_default(),
+        devices: configured.devices.clone(),
         default: name == host.config.default_backend,
         estimates: host.scheduler.state().history(name).and_then(|history| accuracy(history.accuracy)),
     }

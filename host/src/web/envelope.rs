@@ -45,7 +45,7 @@ pub(super) fn read(
     let backend = backend(host, envelope.backend.as_deref())?;
     let params = small("params", Value::Object(object(sent, "params")), host.config.web.max_params.as_u64())?;
     let params = match backend.standing {
-        Standing::Ready(backend) => backend.check_params(params)?,
+        Standing::Ready(placed) => placed.anywhere().check_params(params)?,
         // Nobody knows yet what it takes. It is checked when the job begins.
         Standing::Loading | Standing::Broken(_) => params,
     };

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use easel_wire::{Health, HealthStatus};
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
@@ -30,25 +31,28 @@ pub(super) struct Probe {
 /// A backend's last answer. Locked while the question is out, so that the others wait for the same answer.
 type Cell = Arc<tokio::sync::Mutex<Option<(Instant, Probe)>>>;
 
-/// The last answers by backend.
+/// The last answers by backend and device.
 #[derive(Clone, Default)]
 pub(super) struct Probes {
-    cells: Arc<Mutex<HashMap<String, Cell>>>,
+    cells: Arc<Mutex<HashMap<(String, String), Cell>>>,
 }
 
 impl Probes {
     /// How this backend is now.
     pub(super) async fn of(&self, standing: Standing) -> Probe {
         match standing {
-            Standing::Ready(backend) => self.ask(backend).await,
+            Standing::Ready(placed) => {
+                let asked = placed.everywhere().map(async |backend| (backend, self.ask(backend.clone()).await));
+                together(join_all(asked).await)
+            }
             Standing::Loading => Probe::bad(HealthStatus::Loading, "its component is still being compiled"),
             Standing::Broken(reason) => Probe::bad(HealthStatus::Broken, &reason),
         }
     }
 
     async fn ask(&self, backend: Arc<Backend>) -> Probe {
-        let cell =
-            self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(backend.name.clone()).or_default().clone();
+        let place = (backend.name.clone(), backend.device.clone());
+        let cell = self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(place).or_default().clone();
         let asking = tokio::spawn(async move {
             let mut last = cell.lock().await;
             if let Some((at, probe)) = last.as_ref()
@@ -72,6 +76,19 @@ impl Probe {
     fn bad(status: HealthStatus, detail: &str) -> Self {
         Self { health: Health { status, detail: detail.to_owned() }, catalog: None }
     }
+}
+
+/// What the engines behind the devices of one backend come to. It is well if one of them is: its jobs run there. Of the others it is
+/// told where they are not.
+fn together(asked: Vec<(&Arc<Backend>, Probe)>) -> Probe {
+    let well = asked.iter().find(|(_, probe)| probe.health.status == HealthStatus::Ok).or(asked.first());
+    let Some((best, mut probe)) = well.cloned() else { return Probe::bad(HealthStatus::Unknown, "it has no device") };
+    for (other, theirs) in asked.iter().filter(|(other, _)| other.device != best.device) {
+        if theirs.health != probe.health && theirs.health.status != HealthStatus::Ok {
+            probe.health.detail += &format!("; on {}: {}", other.device, theirs.health.detail);
+        }
+    }
+    probe
 }
 
 fn told(answer: Result<EngineInfo, Ended>) -> Probe {

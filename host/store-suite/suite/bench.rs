@@ -164,7 +164,7 @@ impl Bench {
 fn asks(command: &Command) -> Actor {
     match command {
         Command::Prune { .. } => Actor::host("retention"),
-        Command::Turn { .. } | Command::Disk { .. } => Actor::host("easel"),
+        Command::Turn { .. } | Command::Disk { .. } | Command::Recover => Actor::host("easel"),
         _ => Actor::local(),
     }
 }
@@ -179,7 +179,7 @@ pub fn keyed(key: &str) -> NewJob {
 }
 
 pub fn binding() -> Binding {
-    Binding::component("gpu0", "sha256:0", Backoff { base: 0, max: 0 })
+    Binding::component(["gpu0"], "sha256:0", Backoff { base: 0, max: 0 })
 }
 
 pub fn cancel(job: JobId) -> Command {

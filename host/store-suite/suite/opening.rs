@@ -55,3 +55,35 @@ async fn a_data_directory_is_refused_to_another_store() {
     let opened = Store::open(other, bench.data.path()).await;
     assert!(matches!(opened.err(), Some(StoreError::Mismatch { .. })));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_opened_again_has_its_pools_as_the_last_claim_left_them() {
+    let mut bench = Bench::on(Kind::Disk).await;
+    bench.batch(vec![Command::Recover]).await;
+    for _ in 0..3 {
+        bench.submit(new_job()).await;
+    }
+    bench.run_one().await;
+    let pools: Vec<_> = bench.state.pools().cloned().collect();
+    assert!(pools.iter().any(|pool| pool.clock > 0 && pool.lines.contains_key("stub")), "{pools:?}");
+    let bench = bench.reopened().await;
+    assert_eq!(bench.state.pools().cloned().collect::<Vec<_>>(), pools);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_of_a_device_of_an_earlier_version_becomes_that_of_its_pool() {
+    let mut bench = Bench::on(Kind::Disk).await;
+    bench.batch(vec![Command::Recover]).await;
+    bench.submit(new_job()).await;
+    bench.run_one().await;
+    let share = serde_json::json!([{ "party": { "owner": "local", "user": null }, "tag": 9_000_000 }]);
+    let old =
+        "UPDATE meta:store SET schema = 7; REMOVE TABLE pool; UPDATE device:gpu0 SET clock = 8000000, shares = $share;
+               UPDATE meta:bindings SET backends = { stub: { digest: 'sha256:0', device: 'gpu0' } };";
+    bench.write(Query::new(old).bind("share", share)).await;
+    let bench = bench.reopened().await;
+    let pool = bench.state.pool("gpu0").unwrap();
+    assert_eq!((pool.clock, pool.shares.len(), pool.shares[0].tag), (8_000_000, 1, 9_000_000));
+    // The line of commands as well: none is configured here now, and their jobs would be found.
+    assert_eq!(pool.lines, [("command@gpu0".to_owned(), 0), ("stub".to_owned(), 0)].into());
+}

@@ -29,8 +29,11 @@ pub struct Backend {
     pub health: Health,
     /// What its engine lists: models, samplers; null if nothing is known.
     pub catalog: Option<Value>,
-    /// Where its jobs run.
+    /// Where its jobs run: the first of `devices`.
     pub device: String,
+    /// Where its jobs run, on whichever is free first.
+    #[serde(default)]
+    pub devices: Vec<String>,
     /// Whether jobs that name no backend are for it.
     pub default: bool,
     /// How far off the expected ends of its jobs were; null if none was told.

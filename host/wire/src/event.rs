@@ -145,11 +145,17 @@ pub enum BackendEvent {
     Held {
         /// Why; never null.
         held: Option<String>,
+        /// Where, if it runs on several devices and the others go on; absent otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
     },
     /// Its jobs go on.
     Released {
         /// Always null.
         held: Option<String>,
+        /// Where, if it runs on several devices and only this one is meant; absent otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
     },
     /// The configuration names it, and did not before.
     Added {
@@ -183,8 +189,11 @@ pub enum BackendEvent {
 pub struct Runs {
     /// `sha256:HEX` of the component.
     pub digest: String,
-    /// On this device.
+    /// On this device: the first, if it may be one of several.
     pub device: String,
+    /// On any of these devices; absent if there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
 }
 
 /// A page of the log.

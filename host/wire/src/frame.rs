@@ -181,15 +181,18 @@ pub struct Progress {
     pub preview: Option<String>,
 }
 
-/// Places in line that have changed on one device. Four a second at the most.
+/// Places that have changed in the line of a device, or of several that take from one line. Four a second at the most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Positions {
     /// The event as of which they are.
     pub as_of: u64,
-    /// The device.
+    /// The device: the first, if there are several.
     pub device: String,
-    /// How many jobs wait for it.
+    /// The devices that take from this line; absent if there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
+    /// How many jobs wait in it.
     pub length: u64,
     /// By job.
     pub positions: BTreeMap<Uuid, Place>,

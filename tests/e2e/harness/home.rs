@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 /// `easel.toml` as the tests use it: two backends on one device. The strings are TOML, added where their names say.
 pub struct Config {
+    /// How many devices there are, `gpu0` and so on. `fakes` runs on all of them.
+    pub devices: usize,
     /// How long a running job may go on after SIGTERM.
     pub shutdown_grace: &'static str,
     /// Keys before any table.
@@ -20,19 +22,22 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { shutdown_grace: "2s", top: String::new(), fakes: String::new(), tables: String::new() }
+        Self { devices: 1, shutdown_grace: "2s", top: String::new(), fakes: String::new(), tables: String::new() }
     }
 }
 
 impl Config {
     /// The file's text.
     pub fn text(&self) -> String {
-        let Self { shutdown_grace, top, fakes, tables } = self;
+        let Self { devices, shutdown_grace, top, fakes, tables } = self;
+        let devices: Vec<String> = (0..*devices).map(|n| format!("gpu{n}")).collect();
+        let tables_of_devices: String =
+            devices.iter().map(|name| format!("[[device]]\nname = \"{name}\"\n\n")).collect();
         let component = cli::fakes();
         format!(
             "default_backend = \"fakes\"\nshutdown_grace = \"{shutdown_grace}\"\n{top}\n\n\
-             [[device]]\nname = \"gpu0\"\n\n\
-             [backend.fakes]\ncomponent = {component:?}\ndevice = \"gpu0\"\n{fakes}\n\n\
+             {tables_of_devices}\
+             [backend.fakes]\ncomponent = {component:?}\ndevice = {devices:?}\n{fakes}\n\n\
              [backend.flux-stub]\ncomponent = \"builtin:flux-stub\"\ndevice = \"gpu0\"\n\n{tables}\n"
         )
     }

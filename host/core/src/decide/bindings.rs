@@ -1,14 +1,17 @@
-//! Which component runs the jobs of which backend. Who changes that in the configuration says so to nobody: the log learns of
+//! Which component runs the jobs of which backend on which devices, and which of these are one pool. Who changes that in the configuration says so to nobody: the log learns of
 //! it at the next start.
 
 use std::collections::BTreeSet;
 
-use crate::draft::Draft;
+use crate::draft::{Change, Draft};
 use crate::event::{Body, CONFIGURATION};
 use crate::job::Timestamp;
 
 /// Tells what is new since the last start. The first start of all has nothing to compare with.
 pub(super) fn compare(draft: &mut Draft, now: Timestamp) {
+    if let Some(pools) = draft.state.rearranged() {
+        draft.changes.push(Change::Pools(pools));
+    }
     let configured = draft.state.configured();
     let known = draft.state.known_bindings().cloned();
     if known.as_ref() == Some(&configured) {

@@ -51,7 +51,7 @@ pub(super) fn reconsider(draft: &mut Draft, job: &Job, limits: Limits, now: Time
 fn free(draft: &Draft, job: &Job, now: Timestamp) -> bool {
     draft.state.waits_until(job).is_none_or(|at| at <= now)
         && draft.state.blocked_by(job).is_none()
-        && (job.rank.given() || draft.state.device_of(&job.backend).is_some())
+        && (job.rank.given() || draft.state.has_device(&job.backend))
 }
 
 /// Makes it queued: at its rank, or, the first time since it arrived, at the one that it is given now.
@@ -62,10 +62,10 @@ fn stand(draft: &Draft, job: &mut Job, limits: Limits, now: Timestamp) {
     if job.rank.given() {
         return;
     }
-    let Some(device) = draft.state.device_of(&job.backend) else { return };
+    let Some(pool) = draft.state.pool_of(&job.backend) else { return };
     let party = job.party();
-    job.tag = order::tag(device, &party, draft.state.largest_tag(&device.name, &party));
+    job.tag = order::tag(pool, &party, draft.state.largest_tag(pool, &party)) - draft.state.origin(&job.backend);
     job.rank = order::rank(job.tag, job.priority, limits.priority_worth, job.ticket);
-    let expected = draft.state.estimate(job, now, None);
+    let expected = draft.state.estimate(job, now, &|_| None);
     job.forecast = expected.map(|(_, end)| Forecast { made_at: now, end, jumps: draft.state.clock().jumps });
 }

@@ -1,23 +1,36 @@
-//! Backends whose engine is away: while one is held, its jobs are not claimed. Who finds out is the host; what it means is
-//! decided here.
+//! Backends whose engine is away: while one is held on a device, its jobs are not claimed there. Who finds out is the host; what
+//! it means is decided here.
 
 use crate::draft::Draft;
 use crate::job::Timestamp;
 use crate::reply::{Refusal, Reply};
 
-pub(super) fn hold(draft: &mut Draft, backend: String, reason: String, now: Timestamp) -> Result<Reply, Refusal> {
-    if draft.state.backend(&backend).is_none() {
-        return Err(Refusal::NoBackend(backend));
+pub(super) fn hold(
+    draft: &mut Draft,
+    backend: &str,
+    device: Option<&str>,
+    reason: String,
+    now: Timestamp,
+) -> Result<Reply, Refusal> {
+    if draft.state.backend(backend).is_none() {
+        return Err(Refusal::NoBackend(backend.to_owned()));
     }
-    if draft.state.held(&backend) != Some(reason.as_str()) {
-        draft.hold(&backend, Some(reason), now);
+    let (devices, _) = draft.affected(backend, device);
+    if devices.iter().any(|device| draft.state.held_on(backend, device) != Some(reason.as_str())) {
+        draft.hold(backend, device, Some(reason), now);
     }
     Ok(Reply::Done)
 }
 
-pub(super) fn release(draft: &mut Draft, backend: String, now: Timestamp) -> Result<Reply, Refusal> {
-    if draft.state.held(&backend).is_some() {
-        draft.hold(&backend, None, now);
+pub(super) fn release(
+    draft: &mut Draft,
+    backend: &str,
+    device: Option<&str>,
+    now: Timestamp,
+) -> Result<Reply, Refusal> {
+    let (devices, _) = draft.affected(backend, device);
+    if devices.iter().any(|device| draft.state.held_on(backend, device).is_some()) {
+        draft.hold(backend, device, None, now);
     }
     Ok(Reply::Done)
 }

@@ -29,7 +29,7 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
     if !PRIORITIES.contains(&new.priority) {
         return Err(Refusal::BadPriority(new.priority));
     }
-    if draft.state.device_of(&new.backend).is_none() {
+    if !draft.state.has_device(&new.backend) {
         return Err(Refusal::NoBackend(new.backend));
     }
     let message = match new.message_id {
@@ -145,7 +145,7 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
     if let Some(user) = draft.state.running_dependent(id) {
         return Err(Refusal::InUse { by: user.id, job: old });
     }
-    if draft.state.device_of(&old.backend).is_none() {
+    if !draft.state.has_device(&old.backend) {
         return Err(Refusal::NoBackend(old.backend.clone()));
     }
     room(draft, limits, &old.party())?;

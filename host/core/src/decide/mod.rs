@@ -89,8 +89,8 @@ fn answer(
         Command::Settled { device, job, attempt } => Ok(turn::settled(draft, &device, job, attempt)),
         Command::ClockSet { by } => Ok(clock::set(draft, by)),
         Command::Due => Ok(due::due(draft, limits, now)),
-        Command::Hold { backend, reason } => holds::hold(draft, backend, reason, now),
-        Command::Release { backend } => holds::release(draft, backend, now),
+        Command::Hold { backend, device, reason } => holds::hold(draft, &backend, device.as_deref(), reason, now),
+        Command::Release { backend, device } => holds::release(draft, &backend, device.as_deref(), now),
         Command::Recover => {
             bindings::compare(draft, now);
             Ok(turn::recover(draft, limits, now))

@@ -6,8 +6,8 @@ use crate::draft::Draft;
 use crate::event::Transition;
 use crate::job::{Job, JobId, Rank, Status, Timestamp};
 use crate::order::{self, PRIORITIES};
+use crate::pool::Pool;
 use crate::reply::{Refusal, Reply};
-use crate::state::Place;
 
 /// Only the rank changes: the tag goes on to say whose turn it was.
 pub(super) fn to(draft: &mut Draft, id: JobId, to: MoveTo, now: Timestamp) -> Result<Reply, Refusal> {
@@ -15,34 +15,32 @@ pub(super) fn to(draft: &mut Draft, id: JobId, to: MoveTo, now: Timestamp) -> Re
     if old.status != Status::Queued {
         return Err(draft.unfit(old, "only a queued job has a place in line"));
     }
-    let device = match draft.state.device_of(&old.backend) {
-        Some(device) => device.name.clone(),
-        None => return Err(Refusal::NoBackend(old.backend.clone())),
-    };
+    let Some(pool) = draft.state.pool_of(&old.backend) else { return Err(Refusal::NoBackend(old.backend.clone())) };
     let rank = match to {
-        MoveTo::Front => front(draft, &device, &old),
-        MoveTo::Back => back(draft, &device, &old),
-        MoveTo::Before(other) => before(draft, &device, &old, other)?,
+        MoveTo::Front => front(draft, pool, &old),
+        MoveTo::Back => back(draft, pool, &old),
+        MoveTo::Before(other) => before(draft, pool, &old, other)?,
     };
     let Some(rank) = rank else { return Ok(draft.unchanged(old)) };
+    let rank = order::shifted(&rank, -draft.state.origin(&old.backend));
     let (job, queue_position) = draft.transition(Job { rank, ..Job::clone(&old) }, Transition::Moved, now);
     Ok(Reply::Job(job, queue_position))
 }
 
-/// None if it is there already; so it is for all three.
-fn front(draft: &Draft, device: &str, job: &Job) -> Option<Rank> {
-    let here = Place::of(job);
-    let first = draft.state.first_place(device, &here).filter(|first| **first < here)?;
+/// Its rank by the clock of the pool; none if it is there already. So it is for all three.
+fn front(draft: &Draft, pool: &Pool, job: &Job) -> Option<Rank> {
+    let here = draft.state.place(job);
+    let first = draft.state.first_place(pool, &here).filter(|first| *first < here)?;
     Some(order::before_first(&first.rank(), job.ticket))
 }
 
-fn back(draft: &Draft, device: &str, job: &Job) -> Option<Rank> {
-    let here = Place::of(job);
-    let last = draft.state.last_place(device, &here).filter(|last| **last > here)?;
+fn back(draft: &Draft, pool: &Pool, job: &Job) -> Option<Rank> {
+    let here = draft.state.place(job);
+    let last = draft.state.last_place(pool, &here).filter(|last| *last > here)?;
     Some(order::after_last(&last.rank(), job.ticket))
 }
 
-fn before(draft: &Draft, device: &str, job: &Job, other: JobId) -> Result<Option<Rank>, Refusal> {
+fn before(draft: &Draft, pool: &Pool, job: &Job, other: JobId) -> Result<Option<Rank>, Refusal> {
     if job.id == other {
         return Ok(None);
     }
@@ -50,16 +48,16 @@ fn before(draft: &Draft, device: &str, job: &Job, other: JobId) -> Result<Option
     if next.status != Status::Queued {
         return Err(draft.unfit(next, "only a queued job has a place in line"));
     }
-    if draft.state.backend(&next.backend).is_none_or(|binding| binding.device != device) {
+    if draft.state.pool_of(&next.backend).is_none_or(|theirs| theirs.devices != pool.devices) {
         return Err(Refusal::OtherLine { job: job.id, before: other });
     }
-    let (here, there) = (Place::of(job), Place::of(&next));
-    let previous = draft.state.place_before(device, &there, &here);
-    let already = here < there && previous.is_none_or(|previous| *previous < here);
+    let (here, there) = (draft.state.place(job), draft.state.place(&next));
+    let previous = draft.state.place_before(pool, &there, &here);
+    let already = here < there && previous.as_ref().is_none_or(|previous| *previous < here);
     let rank = match previous {
         _ if already => None,
-        Some(previous) => Some(order::between(&previous.rank(), &next.rank, job.ticket)),
-        None => Some(order::before_first(&next.rank, job.ticket)),
+        Some(previous) => Some(order::between(&previous.rank(), &there.rank(), job.ticket)),
+        None => Some(order::before_first(&there.rank(), job.ticket)),
     };
     Ok(rank)
 }

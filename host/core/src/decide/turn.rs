@@ -67,8 +67,10 @@ fn claim(draft: &mut Draft, device: &str, now: Timestamp) -> Option<Claimed> {
     };
     device.occupant = Some(occupant.clone());
     device.dirty = Some(occupant);
-    let parties = draft.state.parties(&device.name);
-    order::claim(&mut device, job.party(), job.tag, parties);
+    let mut pool = draft.state.pool(&device.name)?.clone();
+    let (tag, parties) = (job.tag + draft.state.origin(&job.backend), draft.state.parties(&pool));
+    order::claim(&mut pool, job.party(), tag, parties);
+    draft.put_pool(pool);
     draft.put_device(device);
     let (job, _) = draft.transition(job, Transition::Started, now);
     Some(Claimed { job, digest, unload_first })
@@ -131,7 +133,7 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
                 .map(|backoff| policy::pause(backoff, job.attempts_used, job.id, job.attempt, finished.retry_after_ms));
             if next == Next::Hold {
                 let why = error.map_or_else(|| nameless(outcome).message, |error| error.message);
-                draft.hold(&job.backend, Some(why), now);
+                draft.hold(&job.backend, job.device.as_deref(), Some(why), now);
             }
             again(draft, job, next, pause, limits, now);
         }
@@ -244,7 +246,7 @@ pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Repl
     }
     // What was held is not any more: the first of its jobs finds out whether its engine is still away.
     for backend in draft.state.queue().held.clone() {
-        draft.tell_backend(&backend, None, now);
+        draft.tell_backend(&backend, None, None, now);
     }
     Reply::Done
 }

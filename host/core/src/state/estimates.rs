@@ -1,37 +1,69 @@
 //! When a job will start and end, as far as that can be told. Nobody who arrives later is foreseen, nor is a failure.
 
+use std::collections::BTreeMap;
+
 use super::State;
 use super::lines::Place;
+use crate::device::Device;
 use crate::history::{Accuracy, History, Progress};
 use crate::job::{Job, Status, Timestamp};
 use crate::rank_set::{Load, Member};
 
+/// The progress of the attempt that runs on a device, if it is known.
+pub type ProgressOn<'a> = &'a dyn Fn(&Device) -> Option<Progress>;
+
+/// How many jobs of each backend a device runs before a certain one.
+type Before<'a> = BTreeMap<&'a str, (usize, Load)>;
+
 impl State {
     /// When `job` starts, or has started, and when it ends, if it is queued or runs. None if something is in its way of which
-    /// nobody knows how long it lasts, or if too little is known of what runs before it. `progress` is that of the attempt that
-    /// runs on its device, if it is known.
-    pub fn estimate(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<(Timestamp, Timestamp)> {
-        let device = self.device_of(&job.backend)?;
+    /// nobody knows how long it lasts, or if too little is known of what runs before it.
+    pub fn estimate(&self, job: &Job, now: Timestamp, progress: ProgressOn<'_>) -> Option<(Timestamp, Timestamp)> {
+        if !self.has_device(&job.backend) {
+            return None;
+        }
         if job.status == Status::Processing {
+            let progress = self.device(job.device.as_deref()?).and_then(progress);
             let end = self.end_of(job, now, progress)?;
             // The wall clock may have been set back since.
             return Some((job.started_at?.min(now), end));
         }
-        let stopped = self.queue.stands().is_some() || device.paused.is_some() || self.held.contains_key(&job.backend);
-        if job.status != Status::Queued || stopped {
+        if job.status != Status::Queued || self.queue.stands().is_some() {
             return None;
         }
-        let mut start = match (&device.occupant, &device.dirty) {
-            (Some(live), _) => self.end_of(self.job(live.job)?, now, progress)?,
-            (None, Some(_)) => return None,
-            (None, None) => now,
+        let start = self.start_of(job, now, progress)?;
+        let work = Place::of(job).load();
+        Some((start, later(start, self.expected(&job.backend, 1, work)?)))
+    }
+
+    /// When a queued job starts: at the earliest that any device gets to it. Devices that have the same lines before it are taken
+    /// together. What another device may take of these lines meanwhile is left out: so, if anything, it starts sooner.
+    fn start_of(&self, job: &Job, now: Timestamp, progress: ProgressOn<'_>) -> Option<Timestamp> {
+        let open = |device: &&Device| device.paused.is_none() && self.held_on(&job.backend, &device.name).is_none();
+        let place = self.place(job);
+        let fronts = self.devices_of(&job.backend).filter(open).map(|device| {
+            let before = self.open_lanes(&device.name).map(|lane| (lane.backend, lane.load_before(&place)));
+            let before: Before<'_> = before.filter(|(_, (jobs, _))| *jobs > 0).collect();
+            (self.free_at(device, now, progress), before)
+        });
+        let fronts: Vec<(Option<Timestamp>, Before<'_>)> = fronts.collect();
+        let start = |(_, before): &(Option<Timestamp>, Before<'_>)| {
+            let alike = fronts.iter().filter(|(_, theirs)| theirs.keys().eq(before.keys()));
+            let free: Vec<Timestamp> = alike.filter_map(|(free, _)| *free).collect();
+            let jobs = before.values().map(|(jobs, _)| jobs).sum();
+            let times = before.iter().map(|(backend, (jobs, load))| self.expected(backend, *jobs, *load));
+            start_after(&free, jobs, times.sum::<Option<u64>>()?)
         };
-        let place = Place::of(job);
-        for (backend, line) in self.named_lines(&device.name, false) {
-            let (jobs, load) = line.places().before(&place);
-            start = later(start, self.expected(backend, jobs, load)?);
+        fronts.iter().filter_map(start).min()
+    }
+
+    /// When a device takes its next job: none if nobody knows.
+    fn free_at(&self, device: &Device, now: Timestamp, progress: ProgressOn<'_>) -> Option<Timestamp> {
+        match (&device.occupant, &device.dirty) {
+            (Some(occupant), _) => self.end_of(self.job(occupant.job)?, now, progress(device)),
+            (None, Some(_)) => None,
+            (None, None) => Some(now),
         }
-        Some((start, later(start, self.expected(&job.backend, 1, place.load())?)))
     }
 
     /// When a job that runs ends: not before now, however long it takes already. What it says of itself is believed: of the time
@@ -81,6 +113,31 @@ impl State {
     pub fn restore_histories(&mut self, histories: impl IntoIterator<Item = History>) {
         histories.into_iter().for_each(|history| self.put_history(history));
     }
+}
+
+/// When devices that are free at these times have taken so many jobs, which take so long altogether and each as long as any other,
+/// and one of them is free for the next.
+fn start_after(free: &[Timestamp], jobs: usize, time: u64) -> Option<Timestamp> {
+    let first = *free.iter().min()?;
+    let (jobs, time) = (jobs as u128, u128::from(time));
+    if jobs == 0 || time == 0 {
+        return Some(first);
+    }
+    // A device that is free at `f` is free for another job at each f + ⌊m · time / jobs⌋, m = 0, 1, …
+    let turns_by = |at: Timestamp| -> u128 {
+        let spans = free.iter().filter(|free| **free <= at).map(|free| u128::from(at.abs_diff(*free)));
+        spans.map(|span| ((span + 1) * jobs - 1) / time + 1).sum()
+    };
+    // One device alone would have taken all of them by `late`.
+    let (mut early, mut late) = (first, later(first, u64::try_from(time).unwrap_or(u64::MAX)));
+    while early < late {
+        let middle = early.midpoint(late);
+        match turns_by(middle) > jobs {
+            true => late = middle,
+            false => early = middle + 1,
+        }
+    }
+    Some(late)
 }
 
 fn later(at: Timestamp, time: u64) -> Timestamp {

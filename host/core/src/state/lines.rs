@@ -1,5 +1,5 @@
-//! The lines that jobs wait in: one for each backend, so that a line stays where it is when its backend goes away; a device's
-//! line is those of its backends, merged.
+//! The lines that jobs wait in: one for each backend, so that a line stays where it is when its backend goes away; the line of a
+//! pool is those of its backends, merged.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -39,6 +39,13 @@ impl Place {
     pub(crate) fn rank(&self) -> Rank {
         let [key, ticket] = self.front;
         Rank(format!("{key:016x}{ticket:016x}{}", self.rest.as_deref().unwrap_or_default()))
+    }
+
+    /// The place that is by so much further back: as the rank is that [`crate::order::shifted`] gives.
+    pub(crate) fn shifted(&self, by: Tag) -> Self {
+        let [key, ticket] = self.front;
+        let key = ((key ^ (1 << 63)) as Tag).saturating_add(by) as u64 ^ (1 << 63);
+        Self { front: [key, ticket], ..self.clone() }
     }
 
     fn key(&self) -> ([u64; 2], Option<&str>, Ticket) {
@@ -142,28 +149,28 @@ impl Line {
     }
 }
 
-/// For each device, the parties that have jobs in its line, with how many of its backends each waits for. Backends that are
-/// held do not count.
+/// For each pool, the parties that have jobs in its line, with how many of its backends each waits for. Backends that are held
+/// on all their devices do not count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Crowds(OrdMap<String, OrdMap<Party, usize>>);
 
 impl Crowds {
-    pub(super) fn of(&self, device: &str) -> usize {
-        self.0.get(device).map_or(0, OrdMap::len)
+    pub(super) fn of(&self, pool: &str) -> usize {
+        self.0.get(pool).map_or(0, OrdMap::len)
     }
 
-    pub(super) fn join(&mut self, device: &str, party: Party) {
-        *self.0.entry(device.to_owned()).or_default().entry(party).or_default() += 1;
+    pub(super) fn join(&mut self, pool: &str, party: Party) {
+        *self.0.entry(pool.to_owned()).or_default().entry(party).or_default() += 1;
     }
 
-    pub(super) fn leave(&mut self, device: &str, party: &Party) {
-        let Some(crowd) = self.0.get_mut(device) else { return };
+    pub(super) fn leave(&mut self, pool: &str, party: &Party) {
+        let Some(crowd) = self.0.get_mut(pool) else { return };
         match crowd.get_mut(party) {
             Some(lines) if *lines > 1 => *lines -= 1,
             _ => _ = crowd.remove(party),
         }
         if crowd.is_empty() {
-            self.0.remove(device);
+            self.0.remove(pool);
         }
     }
 

@@ -7,9 +7,11 @@ mod dependencies;
 mod estimates;
 mod lines;
 mod places;
+mod pools;
 mod retained;
 mod waiting;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use crate::history::History;
 use crate::intent::Intent;
 use crate::job::{BatchId, Job, JobId, Party, Status, Ticket, Timestamp};
 use crate::policy::Backoff;
+use crate::pool::Pool;
 use crate::retention::Kept;
 use lines::{Crowds, Line};
 
@@ -31,8 +34,8 @@ pub use waiting::{Standing, Waiting, WaitingFor};
 /// What the state has to know of a configured backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// The device that it runs on.
-    pub device: String,
+    /// The devices that it can run on, at least one.
+    pub devices: BTreeSet<String>,
     /// What runs its jobs.
     pub program: Program,
 }
@@ -52,14 +55,15 @@ pub enum Program {
 }
 
 impl Binding {
-    /// A backend whose jobs are run by a component.
-    pub fn component(device: &str, digest: &str, backoff: Backoff) -> Self {
-        Self { device: device.to_owned(), program: Program::Component { digest: digest.to_owned(), backoff } }
+    /// A backend whose jobs are run by a component, on any of these devices.
+    pub fn component<'a>(devices: impl IntoIterator<Item = &'a str>, digest: &str, backoff: Backoff) -> Self {
+        let devices = devices.into_iter().map(str::to_owned).collect();
+        Self { devices, program: Program::Component { digest: digest.to_owned(), backoff } }
     }
 
     /// A backend whose jobs are leases of the device.
     pub fn leased(device: &str) -> Self {
-        Self { device: device.to_owned(), program: Program::Leased }
+        Self { devices: BTreeSet::from([device.to_owned()]), program: Program::Leased }
     }
 
     /// `sha256:…` of the component that the next claim runs; empty for leases.
@@ -108,10 +112,14 @@ pub struct State {
     waiting: u64,
     waiting_by_party: HashMap<Party, u64>,
     devices: OrdMap<String, Arc<Device>>,
+    pools: OrdMap<String, Arc<Pool>>,
+    /// Whether the store does not know these pools yet.
+    rearranged: bool,
     backends: OrdMap<String, Binding>,
     /// What the log last said of the backends; none before the first start.
     bindings: Option<Arc<Bindings>>,
-    held: OrdMap<String, String>,
+    /// Why, by backend and device.
+    held: OrdMap<String, OrdMap<String, String>>,
     released: OrdSet<String>,
     histories: OrdMap<String, History>,
 }
@@ -119,14 +127,16 @@ pub struct State {
 impl State {
     /// A state with these devices and backends, and no job.
     pub fn new(seq: u64, ticket: Ticket, devices: Vec<Device>, backends: Vec<(String, Binding)>) -> Self {
-        Self {
+        let mut state = Self {
             seq,
             ticket,
             oldest_event: 1,
             devices: devices.into_iter().map(|device| (device.name.clone(), Arc::new(device))).collect(),
             backends: backends.into_iter().collect(),
             ..Self::default()
-        }
+        };
+        state.restore_pools(&[]);
+        state
     }
 
     /// A job that has not ended.
@@ -171,16 +181,11 @@ impl State {
         self.backends.get(name)
     }
 
-    /// The device that a backend runs on.
-    pub fn device_of(&self, backend: &str) -> Option<&Device> {
-        self.device(&self.backends.get(backend)?.device)
-    }
-
     /// What runs the jobs of the backends in the configuration of this start.
     pub(crate) fn configured(&self) -> Bindings {
-        let runs = |(name, Binding { device, program }): (&String, &Binding)| match program {
+        let runs = |(name, Binding { devices, program }): (&String, &Binding)| match program {
             Program::Component { digest, .. } => {
-                Some((name.clone(), Runs { digest: digest.clone(), device: device.clone() }))
+                Some((name.clone(), Runs { digest: digest.clone(), devices: devices.clone() }))
             }
             Program::Leased => None,
         };
@@ -310,7 +315,7 @@ impl State {
     /// when there is one again.
     pub(crate) fn expect(&mut self, job: &Job) {
         let pending = job.status == Status::Pending;
-        if pending && self.device_of(&job.backend).is_some() && self.blocked_by(job).is_none() {
+        if pending && self.has_device(&job.backend) && self.blocked_by(job).is_none() {
             match job.pause_over() {
                 Some(at) => self.pauses.insert((at, job.ticket)),
                 None => self.due.insert((due_at(job), job.ticket)),

@@ -3,10 +3,42 @@
 use std::sync::Arc;
 
 use super::lines::Line;
-use super::{Binding, Place, State};
+use super::{Place, State};
 use crate::device::Device;
 use crate::job::{Job, Party, Status};
 use crate::order::Tag;
+use crate::pool::Pool;
+use crate::rank_set::Load;
+
+/// A line as its pool sees it: its places are counted from the origin of the line, those asked for and given here by the clock
+/// of the pool.
+#[derive(Clone, Copy)]
+pub(super) struct Lane<'a> {
+    pub(super) backend: &'a str,
+    line: &'a Line,
+    origin: Tag,
+}
+
+impl Lane<'_> {
+    /// How many jobs stand before a place, and how much they are.
+    pub(super) fn load_before(&self, place: &Place) -> (usize, Load) {
+        self.line.places().before(&self.inside(place))
+    }
+
+    /// A place of the pool, as this line counts.
+    fn inside(&self, place: &Place) -> Place {
+        place.shifted(-self.origin)
+    }
+
+    fn outside(&self, place: Option<&Place>) -> Option<Place> {
+        place.map(|place| place.shifted(self.origin))
+    }
+
+    /// How many jobs stand before a place.
+    fn before(&self, place: &Place) -> usize {
+        self.line.places().rank(&self.inside(place))
+    }
+}
 
 impl State {
     /// How many jobs are queued, for all devices together.
@@ -14,43 +46,70 @@ impl State {
         self.lines.values().map(|line| line.places().len() as u64).sum()
     }
 
-    /// How many jobs are queued for a device.
+    /// How many queued jobs a device can run.
     pub fn length(&self, device: &str) -> u64 {
-        self.lines_of(device).map(|line| line.places().len() as u64).sum()
+        self.lanes(device).map(|lane| lane.line.places().len() as u64).sum()
     }
 
-    /// How many parties have jobs in the line of a device, for backends that are not held.
-    pub fn parties(&self, device: &str) -> usize {
-        self.crowds.of(device)
+    /// How many jobs are queued for the devices of a pool.
+    pub fn length_of(&self, pool: &Pool) -> u64 {
+        self.lanes_of(pool).map(|lane| lane.line.places().len() as u64).sum()
     }
 
-    /// The largest tag that a job of this party has in the line of a device.
-    pub fn largest_tag(&self, device: &str, party: &Party) -> Option<Tag> {
-        self.lines_of(device).filter_map(|line| line.largest_tag(party)).max()
+    /// How many parties have jobs in the line of a pool, for backends that are not held.
+    pub fn parties(&self, pool: &Pool) -> usize {
+        self.crowds.of(pool.name())
     }
 
-    /// The place of a job in the line of its device: from 1, or 0 if it is not queued.
+    /// The largest tag that a job of this party has in the line of a pool, by its clock.
+    pub(crate) fn largest_tag(&self, pool: &Pool, party: &Party) -> Option<Tag> {
+        self.lanes_of(pool).filter_map(|lane| Some(lane.line.largest_tag(party)? + lane.origin)).max()
+    }
+
+    /// The place of a job in line: from 1, or 0 if it is not queued. Of the jobs that its pool starts before it, only those count
+    /// that it has to wait for: those before it on the device where they are fewest.
     pub fn position(&self, job: &Job) -> u64 {
         if job.status != Status::Queued {
             return 0;
         }
-        let place = Place::of(job);
-        let rank = |line: &Line| line.places().rank(&place);
-        let before: usize = match self.backends.get(&job.backend).map(|binding| binding.device.as_str()) {
-            Some(device) if self.held.contains_key(&job.backend) => {
-                let open: usize = self.open_lines_of(device).map(|line| line.places().len()).sum();
-                open + self.held_lines_of(device).map(rank).sum::<usize>()
-            }
-            Some(device) => self.open_lines_of(device).map(rank).sum(),
-            None => self.lines.get(&job.backend).map_or(0, rank),
+        let before = match self.nearest(job) {
+            Some((_, before)) => before,
+            None => self.lines.get(&job.backend).map_or(0, |line| line.places().rank(&Place::of(job))),
         };
         before as u64 + 1
     }
 
-    /// The first job in the line of a device that can be claimed once the device is free and nothing is paused.
+    /// The device where the fewest jobs stand before this one, and how many they are; none unless some device can run it.
+    pub(super) fn nearest(&self, job: &Job) -> Option<(&Device, usize)> {
+        let place = self.place(job);
+        let before = |device: &Device| self.before(&job.backend, &device.name, &place);
+        let serving = self.serving(&job.backend).into_iter();
+        serving.map(|device| (device, before(device))).min_by_key(|(_, before)| *before)
+    }
+
+    /// The devices that run the jobs of a backend as things are: those that are not paused and where it is not held. If there are
+    /// none, it is those that are paused, and if it is held on all, those where it is held.
+    pub(super) fn serving(&self, backend: &str) -> Vec<&Device> {
+        let rank = |device: &Device| (self.held_on(backend, &device.name).is_some(), device.paused.is_some());
+        let best = self.devices_of(backend).map(rank).min();
+        self.devices_of(backend).filter(|device| Some(rank(device)) == best).collect()
+    }
+
+    /// How many jobs a device claims before this place, which is one of this backend. What is held comes last.
+    fn before(&self, backend: &str, device: &str, place: &Place) -> usize {
+        match self.held_on(backend, device) {
+            None => self.open_lanes(device).map(|lane| lane.before(place)).sum(),
+            Some(_) => {
+                let open: usize = self.open_lanes(device).map(|lane| lane.line.places().len()).sum();
+                open + self.held_lanes(device).map(|lane| lane.before(place)).sum::<usize>()
+            }
+        }
+    }
+
+    /// The first job in line that a device can claim once it is free and nothing is paused.
     pub fn head(&self, device: &str) -> Option<&Arc<Job>> {
-        let first = self.open_lines_of(device).filter_map(|line| line.places().first()).min()?;
-        self.at(first.ticket)
+        let firsts = self.open_lanes(device).filter_map(|lane| lane.outside(lane.line.places().first()));
+        self.at(firsts.min()?.ticket)
     }
 
     /// The job that a device may claim now.
@@ -59,70 +118,48 @@ impl State {
         self.device(device).filter(open).and_then(|device| self.head(&device.name))
     }
 
-    /// The first place in the line of a device, leaving out `except`.
-    pub(crate) fn first_place(&self, device: &str, except: &Place) -> Option<&Place> {
-        self.lines_of(device).filter_map(|line| line.first(except)).min()
+    /// The first place in the line of a pool, leaving out `except`.
+    pub(crate) fn first_place(&self, pool: &Pool, except: &Place) -> Option<Place> {
+        self.lanes_of(pool).filter_map(|lane| lane.outside(lane.line.first(&lane.inside(except)))).min()
     }
 
-    /// The last place in the line of a device, leaving out `except`.
-    pub(crate) fn last_place(&self, device: &str, except: &Place) -> Option<&Place> {
-        self.lines_of(device).filter_map(|line| line.last(except)).max()
+    /// The last place in the line of a pool, leaving out `except`.
+    pub(crate) fn last_place(&self, pool: &Pool, except: &Place) -> Option<Place> {
+        self.lanes_of(pool).filter_map(|lane| lane.outside(lane.line.last(&lane.inside(except)))).max()
     }
 
-    /// The place right before `place` in the line of a device, leaving out `except`.
-    pub(crate) fn place_before(&self, device: &str, place: &Place, except: &Place) -> Option<&Place> {
-        self.lines_of(device).filter_map(|line| line.before(place, except)).max()
+    /// The place right before `place` in the line of a pool, leaving out `except`.
+    pub(crate) fn place_before(&self, pool: &Pool, place: &Place, except: &Place) -> Option<Place> {
+        let before = |lane: Lane| lane.outside(lane.line.before(&lane.inside(place), &lane.inside(except)));
+        self.lanes_of(pool).filter_map(before).max()
     }
 
-    /// The first `limit` jobs in the line of a device, in order: those of backends that are held come last.
+    /// The first `limit` jobs that a device can run, in order: those of backends that are held on it come last.
     pub fn line(&self, device: &str, limit: usize) -> Vec<Arc<Job>> {
-        let places = |lines: &mut dyn Iterator<Item = &'_ Line>| -> Vec<Place> {
-            let mut places: Vec<Place> = lines.flat_map(|line| line.places().iter().take(limit).cloned()).collect();
-            places.sort();
-            places
-        };
-        let (open, held) = (places(&mut self.open_lines_of(device)), places(&mut self.held_lines_of(device)));
+        let (open, held) = (self.places(self.open_lanes(device), limit), self.places(self.held_lanes(device), limit));
         open.iter().chain(&held).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
     }
 
-    /// Why a backend is held, if it is.
-    pub fn held(&self, backend: &str) -> Option<&str> {
-        self.held.get(backend).map(String::as_str)
+    /// The first `limit` jobs in the line of a pool, in order: those of backends that are held come last.
+    pub fn line_of(&self, pool: &Pool, limit: usize) -> Vec<Arc<Job>> {
+        let open = self.places(self.lanes_of(pool).filter(|lane| self.is_open(lane.backend)), limit);
+        let held = self.places(self.lanes_of(pool).filter(|lane| !self.is_open(lane.backend)), limit);
+        open.iter().chain(&held).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
     }
 
-    /// Whether the engine of a backend has answered since it was last away.
-    pub(crate) fn released(&self, backend: &str) -> bool {
-        self.released.contains(backend)
-    }
-
-    /// Its jobs are claimed no more, and step behind those of other backends.
-    pub(crate) fn hold(&mut self, backend: &str, reason: String) {
-        self.released.remove(backend);
-        if self.held.insert(backend.to_owned(), reason).is_none() {
-            let (Some(binding), Some(line)) = (self.backends.get(backend), self.lines.get(backend)) else { return };
-            line.parties().for_each(|party| self.crowds.leave(&binding.device, party));
-        }
-    }
-
-    pub(crate) fn release(&mut self, backend: &str) {
-        self.released.insert(backend.to_owned());
-        if self.held.remove(backend).is_some() {
-            let (Some(binding), Some(line)) = (self.backends.get(backend), self.lines.get(backend)) else { return };
-            line.parties().for_each(|party| self.crowds.join(&binding.device, party.clone()));
-        }
+    /// The first `limit` places of each of these lines, in order.
+    fn places<'a>(&self, lanes: impl Iterator<Item = Lane<'a>>, limit: usize) -> Vec<Place> {
+        let of = |lane: Lane<'a>| lane.line.places().iter().take(limit).map(move |place| place.shifted(lane.origin));
+        let mut places: Vec<Place> = lanes.flat_map(of).collect();
+        places.sort();
+        places
     }
 
     pub(super) fn line_up(&mut self, job: &Job) {
         let first = self.lines.entry(job.backend.clone()).or_default().insert(job, job.party());
-        if let Some(binding) = self.open(&job.backend).filter(|_| first) {
-            let device = binding.device.clone();
-            self.crowds.join(&device, job.party());
+        if let Some(pool) = self.crowd_of(&job.backend).filter(|_| first) {
+            self.crowds.join(&pool, job.party());
         }
-    }
-
-    /// The binding of a backend that is not held.
-    fn open(&self, backend: &str) -> Option<&Binding> {
-        self.backends.get(backend).filter(|_| !self.held.contains_key(backend))
     }
 
     pub(super) fn leave_line(&mut self, job: &Job) {
@@ -132,29 +169,37 @@ impl State {
         if line.places().is_empty() {
             self.lines.remove(&job.backend);
         }
-        if let Some(binding) = self.open(&job.backend).filter(|_| last) {
-            let device = binding.device.clone();
-            self.crowds.leave(&device, &party);
+        if let Some(pool) = self.crowd_of(&job.backend).filter(|_| last) {
+            self.crowds.leave(&pool, &party);
         }
     }
 
-    fn lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
-        self.open_lines_of(device).chain(self.held_lines_of(device))
+    /// The pool in which those who wait for this backend are counted.
+    fn crowd_of(&self, backend: &str) -> Option<String> {
+        self.pool_of(backend).filter(|_| self.is_open(backend)).map(|pool| pool.name().to_owned())
     }
 
-    fn open_lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
-        self.named_lines(device, false).map(|(_, line)| line)
+    /// The lines of the backends that are configured and have a device in a pool.
+    fn lanes_of<'a>(&'a self, pool: &'a Pool) -> impl Iterator<Item = Lane<'a>> {
+        pool.lines.iter().filter_map(|(backend, origin)| {
+            let line = self.lines.get(backend).filter(|_| self.has_device(backend))?;
+            Some(Lane { backend, line, origin: *origin })
+        })
     }
 
-    fn held_lines_of<'a>(&'a self, device: &str) -> impl Iterator<Item = &'a Line> {
-        self.named_lines(device, true).map(|(_, line)| line)
+    /// The lines of the backends that a device can run.
+    fn lanes<'a>(&'a self, device: &'a str) -> impl Iterator<Item = Lane<'a>> {
+        let runs = |backend: &str| self.backends.get(backend).is_some_and(|binding| binding.devices.contains(device));
+        self.pool(device).into_iter().flat_map(|pool| self.lanes_of(pool)).filter(move |lane| runs(lane.backend))
     }
 
-    /// The lines of a device, with their backends: of those that are held, or of the others.
-    pub(super) fn named_lines<'a>(&'a self, device: &str, held: bool) -> impl Iterator<Item = (&'a str, &'a Line)> {
-        self.backends
-            .iter()
-            .filter(move |(name, binding)| binding.device == device && self.held.contains_key(*name) == held)
-            .filter_map(|(name, _)| Some((name.as_str(), self.lines.get(name)?)))
+    /// Those of them that it claims from.
+    pub(super) fn open_lanes<'a>(&'a self, device: &'a str) -> impl Iterator<Item = Lane<'a>> {
+        self.lanes(device).filter(move |lane| self.held_on(lane.backend, device).is_none())
+    }
+
+    /// Those of them that are held on it.
+    fn held_lanes<'a>(&'a self, device: &'a str) -> impl Iterator<Item = Lane<'a>> {
+        self.lanes(device).filter(move |lane| self.held_on(lane.backend, device).is_some())
     }
 }

@@ -21,7 +21,7 @@ fn job(id: u128) -> NewJob {
 
 #[test]
 fn a_job_that_has_ended_leaves_nothing_behind_in_memory() {
-    let binding = Binding::component("gpu0", "sha256:paint", Backoff { base: 1, max: 1 });
+    let binding = Binding::component(["gpu0"], "sha256:paint", Backoff { base: 1, max: 1 });
     let state =
         State::new(0, 0, vec![Device { name: "gpu0".into(), ..Device::default() }], vec![("paint".into(), binding)]);
     let mut draft = Draft::new(state, Cold::default());

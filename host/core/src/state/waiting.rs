@@ -1,5 +1,6 @@
 //! Why a job waits, in a sentence for its user. It is derived whenever somebody asks, so it is true at any time.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::State;
@@ -75,7 +76,7 @@ impl State {
     /// What `job` waits for; none unless it waits.
     pub fn waiting_for(&self, job: &Job) -> Option<Waiting> {
         let (reason, detail) = match job.status {
-            Status::Pending if self.device_of(&job.backend).is_some() => self.why_pending(job),
+            Status::Pending if self.has_device(&job.backend) => self.why_pending(job),
             Status::Queued | Status::Pending => self.why_queued(job),
             _ => return None,
         };
@@ -88,7 +89,7 @@ impl State {
         let standing = |(backend, line): (&String, &Line)| {
             let first = self.at(line.places().first()?.ticket)?;
             let (reason, detail) = self.why_queued(first);
-            let device = self.device_of(backend).is_some();
+            let device = self.has_device(backend);
             let jobs = line.places().len();
             (reason == WaitingFor::Backend || !device).then(|| Standing {
                 backend: backend.clone(),
@@ -119,28 +120,44 @@ impl State {
         let Some(binding) = self.backends.get(&job.backend) else {
             return (WaitingFor::Backend, format!("backend {} is not configured", job.backend));
         };
-        let Some(device) = self.devices.get(&binding.device) else {
-            return (WaitingFor::Device, format!("device {} is not configured", binding.device));
+        let Some((device, before)) = self.nearest(job) else {
+            return (WaitingFor::Device, format!("{} not configured", devices(&binding.devices)));
         };
         if let Some(pause) = self.queue.stands() {
             return (WaitingFor::Paused, paused("the queue", pause));
         }
+        // Among several, those are left out that do not run it now: what is said of one here is so of all that could.
         if let Some(pause) = &device.paused {
             return (WaitingFor::Paused, paused(&device.name, pause));
         }
-        if let Some(reason) = self.held(&job.backend) {
+        if let Some(reason) = self.held_on(&job.backend, &device.name) {
             return (WaitingFor::Backend, format!("backend {} is not available: {reason}", job.backend));
         }
-        if device.occupant.is_none() && device.dirty.is_some() {
+        let serving = self.serving(&job.backend);
+        if serving.iter().all(|device| device.occupant.is_none() && device.dirty.is_some()) {
             let detail = format!("{} is being cleaned up after an attempt that was cut short", device.name);
             return (WaitingFor::Device, detail);
         }
-        let detail = match self.position(job) {
-            1 => format!("next on {}", device.name),
-            2 => format!("one job is ahead of it on {}", device.name),
-            place => format!("{} jobs are ahead of it on {}", place - 1, device.name),
+        let serving: Vec<&str> = serving.iter().map(|device| device.name.as_str()).collect();
+        let place = match serving.len() {
+            1..=3 => serving.join(" or "),
+            many => format!("one of {many} devices"),
+        };
+        let detail = match before {
+            0 => format!("next on {place}"),
+            1 => format!("one job is ahead of it on {place}"),
+            before => format!("{before} jobs are ahead of it on {place}"),
         };
         (WaitingFor::Turn, detail)
+    }
+}
+
+/// These devices, as the beginning of a sentence.
+fn devices(names: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        [name] => format!("device {name} is"),
+        names => format!("devices {} are", names.join(", ")),
     }
 }
 

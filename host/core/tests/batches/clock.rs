@@ -89,7 +89,7 @@ fn what_runs_meanwhile_takes_what_its_device_says_and_no_time_of_a_job_runs_back
             batch.at(now, Command::Turn { device: "gpu0".into(), finished: None, claim: true });
             now = batch.set_clock(now + 1_000_000, if n == 4 { by } else { 0 });
             if n == 4 {
-                let (start, end) = batch.draft.state.estimate(&batch.job(4), now, None).unwrap();
+                let (start, end) = batch.draft.state.estimate(&batch.job(4), now, &|_| None).unwrap();
                 assert!(start <= now && end == now + 1_000_000, "set by {by}: {start} to {end} at {now}");
             }
             let done = Finished { took: Some(2_000_000), ..finished(job_id(n), 1, Outcome::Complete) };

@@ -33,7 +33,7 @@ impl Batch {
     fn estimate_with(&self, n: u128, now: i64, progress: Option<(u8, i64)>) -> Option<(i64, i64)> {
         let round = |at: i64| (at + 500) / 1_000;
         let progress = progress.map(|(percent, since)| Progress { percent, since: since * 1_000 });
-        let (start, end) = self.draft.state.estimate(&self.job(n), now * 1_000, progress)?;
+        let (start, end) = self.draft.state.estimate(&self.job(n), now * 1_000, &|_| progress)?;
         Some((round(start), round(end)))
     }
 }

@@ -149,7 +149,7 @@ fn a_host_that_starts_holds_nothing_and_says_so() {
     let mut after = Batch { draft: Draft::new(state, Cold::default()), limits: LIMITS };
     after.ask(Command::Recover).unwrap();
     let said: Vec<_> = after.draft.events.iter().map(|event| &event.body).collect();
-    assert_eq!(said, [&Body::Backend { name: "paint".into(), held: None }]);
+    assert_eq!(said, [&Body::Backend { name: "paint".into(), held: None, device: None }]);
     after.unchanged(|after| after.ask(Command::Recover).unwrap());
 }
 

@@ -1,4 +1,4 @@
-//! What the tests of the core start from: two devices, three backends and the line of commands, and jobs and messages by number.
+//! What the tests of the core start from: four devices, three backends and the line of commands, and jobs and messages by number.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use easel_core::actor::EASEL;
@@ -22,7 +22,7 @@ pub const RETENTION: Retention = Retention { jobs: 40, max_jobs: 6, artifacts: 9
 pub const BACKOFF: Backoff = Backoff { base: 8, max: 20 };
 /// Who asks for things where it does not matter.
 pub const BY: &str = "ann";
-pub const DEVICES: [&str; 2] = ["gpu0", "gpu1"];
+pub const DEVICES: [&str; 4] = ["gpu0", "gpu1", "gpu2", "gpu3"];
 pub const BACKENDS: [&str; 4] = ["paint", "draw", "sing", COMMANDS];
 /// What commands for the first device are submitted to.
 pub const COMMANDS: &str = "command@gpu0";
@@ -42,18 +42,30 @@ pub fn message_id(n: u128) -> MessageId {
     MessageId(Uuid::from_u128(n))
 }
 
-/// Which backend runs where: as usual, with `draw` moved to the other device, and with `draw` and commands gone.
+/// How many layouts have a meaning of their own.
+pub const LAYOUTS: usize = 4;
+
+/// Which backend runs where: as usual, with `draw` moved to the other device, with `draw` and commands gone, and with all on two
+/// devices. A number beyond those has, for each backend, a bit for each device that it runs on; none, and it is gone.
 pub fn backends(layout: usize) -> Vec<(String, Binding)> {
-    let all = match layout {
-        0 => vec![("paint", "gpu0"), ("draw", "gpu0"), ("sing", "gpu1"), (COMMANDS, "gpu0")],
-        1 => vec![("paint", "gpu0"), ("draw", "gpu1"), ("sing", "gpu1"), (COMMANDS, "gpu0")],
-        _ => vec![("paint", "gpu0"), ("sing", "gpu1")],
+    let mask = |backend: usize| {
+        let bits = (layout - LAYOUTS) >> (4 * backend) & 15;
+        DEVICES.into_iter().enumerate().filter(move |(n, _)| bits >> n & 1 == 1).map(|(_, name)| name).collect()
     };
-    let binding = |name, device: &str| match name {
-        COMMANDS => Binding::leased(device),
-        name => Binding::component(device, &format!("sha256:{name}-{layout}"), BACKOFF),
+    let one = |device: usize| vec![DEVICES[device]];
+    let all: Vec<(&str, Vec<&str>)> = match layout {
+        0 => vec![("paint", one(0)), ("draw", one(0)), ("sing", one(1)), (COMMANDS, one(0))],
+        1 => vec![("paint", one(0)), ("draw", one(1)), ("sing", one(1)), (COMMANDS, one(0))],
+        2 => vec![("paint", one(0)), ("sing", one(1))],
+        3 => ["paint", "draw", "sing"].map(|name| (name, DEVICES[..2].to_vec())).into(),
+        _ => vec![("paint", mask(0)), ("draw", mask(1)), ("sing", mask(2)), (COMMANDS, one(0))],
     };
-    all.into_iter().map(|(name, device)| (name.into(), binding(name, device))).collect()
+    let binding = |name, devices: Vec<&str>| match name {
+        COMMANDS => Binding::leased(devices[0]),
+        name => Binding::component(devices, &format!("sha256:{name}-{layout}"), BACKOFF),
+    };
+    let all = all.into_iter().filter(|(_, devices)| !devices.is_empty());
+    all.map(|(name, devices)| (name.into(), binding(name, devices))).collect()
 }
 
 /// The devices, idle.
@@ -129,11 +141,20 @@ pub fn reprioritise(job: JobId, priority: i32) -> Command {
 }
 
 pub fn hold(backend: &str, reason: &str) -> Command {
-    Command::Hold { backend: backend.into(), reason: reason.into() }
+    Command::Hold { backend: backend.into(), device: None, reason: reason.into() }
+}
+
+/// A hold or a release that is about one device.
+pub fn on_device(command: Command, on: Option<&str>) -> Command {
+    match command {
+        Command::Hold { backend, reason, .. } => Command::Hold { backend, device: on.map(Into::into), reason },
+        Command::Release { backend, .. } => Command::Release { backend, device: on.map(Into::into) },
+        other => other,
+    }
 }
 
 pub fn release(backend: &str) -> Command {
-    Command::Release { backend: backend.into() }
+    Command::Release { backend: backend.into(), device: None }
 }
 
 pub fn pause_queue(reason: Option<&str>) -> Command {

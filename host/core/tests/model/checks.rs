@@ -31,8 +31,14 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
         assert_eq!(ids(state.jobs_of_batch(batch_id(batch))), ids(of_it), "jobs of batch {batch}");
     }
     assert_eq!(state.next_due(), naive.dues().first().map(|(at, _)| *at));
+    assert!(state.pools().eq(naive.pool_rows().values()), "{:?}", naive.pool_rows());
     for backend in BACKENDS {
-        assert_eq!(state.held(backend), naive.held.get(backend).map(String::as_str));
+        let on = |device: &&str| naive.held.get(&(backend.into(), (**device).into())).map(String::as_str);
+        let devices = naive.binding(backend).map(|binding| &binding.devices);
+        let reasons: Vec<_> = devices.into_iter().flatten().map(|device| on(&device.as_str())).collect();
+        assert!(DEVICES.iter().all(|device| state.held_on(backend, device) == on(device)));
+        let everywhere = reasons.first().copied().flatten().filter(|_| !reasons.contains(&None));
+        assert_eq!(state.held(backend), everywhere, "{backend}");
     }
     assert_eq!(state.queued(), naive.queued().len() as u64);
     assert_eq!(state.waiting(), naive.waiting().len() as u64);
@@ -56,7 +62,7 @@ pub fn the_estimates_agree(state: &State, naive: &Naive, now: Timestamp) {
     for job in naive.rows.jobs.values() {
         for percent in [None, Some(0), Some(30), Some(100)] {
             let progress = percent.map(|percent| Progress { percent, since: now - 5 });
-            assert_eq!(state.estimate(job, now, progress), naive.estimate(job, now, progress), "{job:?}");
+            assert_eq!(state.estimate(job, now, &|_| progress), naive.estimate(job, now, progress), "{job:?}");
         }
     }
     for (backend, history) in &naive.rows.histories {
@@ -64,18 +70,24 @@ pub fn the_estimates_agree(state: &State, naive: &Naive, now: Timestamp) {
     }
 }
 
-/// One device's line: in order, and numbered from 1 without gap or repeat.
+/// What one device can run, in order, and the line of its pool. Where all devices can run all, it is numbered from 1 without gap or
+/// repeat.
 fn the_line_agrees(state: &State, device: &str, naive: &Naive) {
     let line = &naive.line(device);
     assert_eq!(state.length(device), line.len() as u64);
-    let open = |job: &&&Job| !naive.is_held(job);
+    let open = |job: &&&Job| !naive.held_on(job, device);
     assert_eq!(state.head(device).map(|job| job.id), line.iter().find(open).map(|job| job.id));
-    assert_eq!(state.parties(device), naive.parties(device).len());
-    let shown = state.line(device, usize::MAX);
-    assert_eq!(ids(&shown), ids(line));
+    assert_eq!(ids(&state.line(device, usize::MAX)), ids(line));
     assert_eq!(ids(&state.line(device, 2)), ids(line.iter().take(2)));
-    let positions: Vec<u64> = shown.iter().map(|job| state.position(job)).collect();
-    assert_eq!(positions, (1..=line.len() as u64).collect::<Vec<_>>());
+    let (pool, devices) = (state.pool(device).unwrap(), naive.pool(device));
+    let all = &naive.line_of(&devices);
+    assert_eq!(state.parties(pool), naive.parties(&devices).len());
+    assert_eq!((state.length_of(pool), ids(&state.line_of(pool, usize::MAX))), (all.len() as u64, ids(all)));
+    assert_eq!(ids(&state.line_of(pool, 2)), ids(all.iter().take(2)));
+    if all.iter().all(|job| naive.serving(job).iter().eq(&devices)) {
+        let positions: Vec<u64> = all.iter().map(|job| state.position(job)).collect();
+        assert_eq!(positions, (1..=all.len() as u64).collect::<Vec<_>>());
+    }
 }
 
 fn ids<J: AsJob>(jobs: impl IntoIterator<Item = J>) -> Vec<JobId> {

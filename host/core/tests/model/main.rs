@@ -24,8 +24,8 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_core_does_what_the_naive_model_does(steps in steps::steps()) {
-        let mut world = world::World::new();
+    fn the_core_does_what_the_naive_model_does(layout in steps::layout(), steps in steps::steps()) {
+        let mut world = world::World::new(layout);
         for step in steps {
             world.take(step);
         }
@@ -39,7 +39,7 @@ fn random_runs_come_to_every_transition_and_every_answer() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
     for _ in 0..1_200 {
-        let mut world = world::World::new();
+        let mut world = world::World::new(steps::layout().new_tree(&mut runner).unwrap().current());
         for step in steps::steps().new_tree(&mut runner).unwrap().current() {
             world.take(step);
             seen.extend(world.answers().map(name_of));
@@ -55,17 +55,20 @@ fn random_runs_come_to_every_transition_and_every_answer() {
             Body::Job { event, .. } => format!("{event:?}"),
             Body::Message { event, .. } => format!("message {event:?}"),
             Body::Queue { paused, .. } => (if paused.is_some() { "queue-paused" } else { "queue-resumed" }).into(),
-            Body::Backend { held, .. } => (if held.is_some() { "held" } else { "released" }).into(),
+            Body::Backend { held, device, .. } => {
+                let what = if held.is_some() { "held" } else { "released" };
+                if device.is_some() { format!("{what} on one device") } else { what.into() }
+            }
             Body::Binding { .. } => "binding".into(),
             Body::Device { paused, .. } => (if paused.is_some() { "device-paused" } else { "device-resumed" }).into(),
         }));
     }
     let expected = "Cancelled Cancelling Completed Deleted Deleted-by-itself Failed Interrupted Moved Pending Queued Retrying Started accepted \
         bad-priority batch batch-size binding cancelled charged-while-away claimed dependency device-paused \
-        device-resumed done entry estimated failed held idle in-use invalid key-reused known lost many many-and-more \
+        device-resumed done entry estimated failed held held-on-one-device idle in-use invalid key-reused known lost many many-and-more \
         message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
         no-device no-job no-message not-allowed nothing-pruned other-line outlived outofmemory owner-full pruned queue-full queue-paused queue-resumed \
-        released stalled timeout trapped unavailable unfit";
+        released released-on-one-device stalled timeout trapped unavailable unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
 }
 

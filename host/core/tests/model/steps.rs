@@ -4,7 +4,7 @@ use easel_core::{Actor, ErrorKind, OnDependencyFailure, Outcome, Party, Role, St
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::common::{BACKENDS, COMMANDS, DEVICES, operator};
+use crate::common::{BACKENDS, COMMANDS, DEVICES, LAYOUTS, operator};
 
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -55,10 +55,12 @@ pub enum Step {
     ClockSet(i64),
     Hold {
         backend: &'static str,
+        device: Option<&'static str>,
         reason: &'static str,
     },
     Release {
         backend: &'static str,
+        device: Option<&'static str>,
         held: bool,
     },
     /// All goes well on this device: it is settled, what runs completes, the next is claimed.
@@ -203,7 +205,8 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn step() -> impl Strategy<Value = Step> {
     let index = any::<Index>;
-    let device = || select(&DEVICES[..]);
+    // Mostly one that many backends run on.
+    let device = || prop_oneof![3 => Just(DEVICES[0]), 2 => Just(DEVICES[1]), 2 => select(&DEVICES[2..])];
     prop_oneof![
         10 => wish().prop_map(Step::Submit),
         2 => prop::collection::vec(wish(), 0..4).prop_map(Step::SubmitBatch),
@@ -230,10 +233,12 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Due),
         2 => (1i64..30).prop_map(Step::Wait),
         1 => (-200i64..200).prop_map(Step::ClockSet),
-        1 => (backend(), select(&["no answer", "busy"][..])).prop_map(|(backend, reason)| Step::Hold { backend, reason }),
+        1 => (backend(), prop::option::of(device()), select(&["no answer", "busy"][..]))
+            .prop_map(|(backend, device, reason)| Step::Hold { backend, device, reason }),
         12 => device().prop_map(Step::Run),
         6 => device().prop_map(Step::Blink),
-        6 => (backend(), prop::bool::weighted(0.8)).prop_map(|(backend, held)| Step::Release { backend, held }),
+        6 => (backend(), prop::option::of(device()), prop::bool::weighted(0.8))
+            .prop_map(|(backend, device, held)| Step::Release { backend, device, held }),
         2 => message().prop_map(Step::CreateMessage),
         1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
             .prop_map(|(id, content, extra)| Step::PatchMessage { id, content, extra }),
@@ -390,6 +395,15 @@ fn boundary() -> impl Strategy<Value = Boundary> {
         6 => Just(Boundary::Commit),
         1 => Just(Boundary::Fail),
         1 => Just(Boundary::Singly),
-        2 => (0usize..3).prop_map(Boundary::Crash),
+        2 => layout().prop_map(Boundary::Crash),
     ]
+}
+
+/// Which backend runs where, for one to four devices: see [`crate::common::backends`].
+pub fn layout() -> impl Strategy<Value = usize> {
+    let any = (1usize..=4).prop_flat_map(|devices| {
+        let some = || prop_oneof![9 => 1usize..1 << devices, 1 => Just(0)];
+        (some(), some(), some()).prop_map(|(paint, draw, sing)| LAYOUTS + paint + (draw << 4) + (sing << 8))
+    });
+    prop_oneof![3 => 0..LAYOUTS, 3 => any]
 }

@@ -9,7 +9,7 @@ use easel_core::message::{JOB_KEYS, report};
 use easel_core::state::Binding;
 use easel_core::{
     BatchId, Bindings, Change, Cold, Command, Device, Draft, Event, History, Intent, Job, JobId, Kept, KeyOf, KeyUse,
-    Message, MessageId, Party, Queue, Remains, State, Ticket, Timestamp,
+    Message, MessageId, Party, Pool, Queue, Remains, State, Ticket, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -20,6 +20,7 @@ pub struct Tables {
     pub messages: BTreeMap<MessageId, Note>,
     pub keys: BTreeMap<(Party, String), KeyUse>,
     pub devices: BTreeMap<String, Device>,
+    pub pools: BTreeMap<String, Pool>,
     pub queue: Queue,
     pub bindings: Option<Bindings>,
     pub intents: BTreeMap<u64, Intent>,
@@ -168,6 +169,12 @@ impl Tables {
             Change::Device(device) => {
                 assert!(self.devices.insert(device.name.clone(), Device::clone(&device)).is_some());
             }
+            Change::Pool(pool) => {
+                assert!(self.pools.insert(pool.name().into(), Pool::clone(&pool)).is_some());
+            }
+            Change::Pools(pools) => {
+                self.pools = pools.iter().map(|pool| (pool.name().into(), Pool::clone(pool))).collect();
+            }
             Change::Queue(queue) => self.queue = queue,
             Change::Bindings(bindings) => self.bindings = Some(bindings),
             Change::Intent(intent) => _ = self.intents.insert(intent.id, intent),
@@ -220,6 +227,7 @@ impl Tables {
     pub fn state(&self, backends: Vec<(String, Binding)>) -> State {
         let mut state = State::new(self.seq, self.ticket, self.devices.values().cloned().collect(), backends);
         state.restore_queue(self.queue.clone());
+        state.restore_pools(&self.pools.values().cloned().collect::<Vec<_>>());
         self.bindings.iter().for_each(|bindings| state.restore_bindings(bindings.clone()));
         state.restore_histories(self.histories.values().cloned());
         state.restore_intents(self.intents.values().cloned());

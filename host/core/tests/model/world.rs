@@ -13,7 +13,7 @@ use crate::audit::Audit;
 use crate::checks::{the_estimates_agree, the_state_agrees};
 use crate::common::{
     BACKENDS, COMMANDS, LIMITS, asks, backends, batch_id, cancel, delete, devices, error, finished, guard, hold,
-    job_id, message_id, move_to, new_job, new_message, object, operator, pause_device, pause_queue, release,
+    job_id, message_id, move_to, new_job, new_message, object, on_device, operator, pause_device, pause_queue, release,
     reprioritise, resume_device, resume_queue, retry, unloading,
 };
 use crate::naive::{Answer, Naive};
@@ -45,11 +45,11 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub fn new(layout: usize) -> Self {
         let rows = Tables::new(devices());
-        let state = rows.state(backends(0));
-        let naive = Naive::new(rows.clone());
-        Self {
+        let state = rows.state(backends(layout));
+        let naive = Naive::new(rows.clone(), layout);
+        let mut world = Self {
             draft: Draft::new(state.clone(), Cold::default()),
             loaded: Loaded::default(),
             batch: Vec::new(),
@@ -64,7 +64,10 @@ impl World {
             rows,
             state,
             naive,
-        }
+        };
+        world.take(Step::Recover);
+        world.commit();
+        world
     }
 
     /// The durable log.
@@ -80,7 +83,7 @@ impl World {
     /// Whether anybody knows when anything will start.
     pub fn estimates(&self) -> bool {
         let queued = |job: &&Arc<Job>| job.status == Status::Queued;
-        self.state.jobs().filter(queued).any(|job| self.state.estimate(job, self.now, None).is_some())
+        self.state.jobs().filter(queued).any(|job| self.state.estimate(job, self.now, &|_| None).is_some())
     }
 
     /// Tries one step.
@@ -116,7 +119,7 @@ impl World {
                 });
                 let backend = self.naive.rows.jobs[&job].backend.clone();
                 let backend = BACKENDS.into_iter().find(|name| *name == backend).unwrap();
-                self.take(Step::Release { backend, held: false });
+                self.take(Step::Release { backend, device: None, held: false });
                 self.take(Step::Turn { device, ending: None, claim: true });
             }
             step => {
@@ -191,7 +194,7 @@ impl World {
     /// The process dies, and another starts on what is durable.
     pub fn crash(&mut self, layout: usize) {
         self.take_back();
-        self.naive.start(backends(layout));
+        self.naive.start(layout);
         self.state = self.rows.state(backends(layout));
         the_state_agrees(&self.state, &self.naive);
         self.begin();
@@ -270,11 +273,11 @@ impl World {
             }
             Step::Recover => Command::Recover,
             Step::Due => Command::Due,
-            Step::Hold { backend, reason } => hold(backend, reason),
-            Step::Release { backend, held } => {
-                let held = self.naive.held.keys().next().filter(|_| held);
-                release(held.map_or(backend, |held| held))
-            }
+            Step::Hold { backend, device, reason } => on_device(hold(backend, reason), device),
+            Step::Release { backend, device, held } => match self.naive.held.keys().next().filter(|_| held) {
+                Some((backend, held)) => on_device(release(backend), device.map(|_| held.as_str())),
+                None => on_device(release(backend), device),
+            },
             Step::CreateMessage(id) => {
                 Command::CreateMessage(Box::new(NewMessage { party: Whom::of(id).party(), ..new_message(id) }))
             }

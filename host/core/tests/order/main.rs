@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod pools;
 
 use std::collections::BTreeMap;
 
@@ -197,7 +198,7 @@ proptest! {
                 Step::Claim => _ = line.claim(),
             }
         }
-        let clock = line.draft.state.device("gpu0").unwrap().clock;
+        let clock = line.draft.state.pool("gpu0").unwrap().clock;
         let (job, _) = line.submit(OWNERS[owner], priority);
         let bound = OWNERS.len() as i64 * ((job.tag - clock) / TURN + 200 * i64::from(line.worth));
         let mut rivals = rivals.into_iter().cycle();

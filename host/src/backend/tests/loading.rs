@@ -165,17 +165,17 @@ async fn a_component_is_kept_and_found_again_by_its_digest() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::default();
     config.backends.insert("tested".into(), fakes());
-    let old = Registry::open(&config, dir.path()).await.unwrap().get("tested").unwrap().digest.clone();
+    let old = Registry::open(&config, dir.path()).await.unwrap().on("tested", "gpu0").unwrap().digest.clone();
     config.backends.insert("tested".into(), config::Backend::builtin("flux-stub", "gpu0"));
 
     let registry = Registry::open(&config, dir.path()).await.unwrap();
 
-    let current = registry.get("tested").unwrap();
+    let current = registry.on("tested", "gpu0").unwrap();
     assert_eq!(current.description.name, "flux-stub");
-    assert_eq!(registry.with_digest("tested", &current.digest).await.unwrap().digest, current.digest);
-    let settler = registry.with_digest("tested", &old).await.unwrap();
+    assert_eq!(registry.with_digest("tested", "gpu0", &current.digest).await.unwrap().digest, current.digest);
+    let settler = registry.with_digest("tested", "gpu0", &old).await.unwrap();
     assert_eq!((settler.description.name.as_str(), &settler.digest), ("fakes", &old));
-    assert!(registry.with_digest("nobody", &old).await.is_err());
+    assert!(registry.with_digest("nobody", "gpu0", &old).await.is_err());
 }
 
 #[tokio::test]
@@ -185,12 +185,12 @@ async fn a_digest_is_neither_a_path_nor_believed() {
     let digest = format!("sha256:{}", "a".repeat(64));
     std::fs::write(dir.path().join("components").join(format!("{}.wasm", "a".repeat(64))), EMPTY).unwrap();
 
-    let error = registry.with_digest("flux-stub", &digest).await.unwrap_err();
+    let error = registry.with_digest("flux-stub", "gpu0", &digest).await.unwrap_err();
     assert!(error.to_string().contains("damaged"), "{error}");
     for digest in ["", "sha256:", "sha256:../../x", "md5:00"] {
-        let error = registry.with_digest("flux-stub", digest).await.unwrap_err();
+        let error = registry.with_digest("flux-stub", "gpu0", digest).await.unwrap_err();
         assert!(error.to_string().contains("no digest"), "{digest}: {error}");
     }
     let nowhere = format!("sha256:{}", "b".repeat(64));
-    assert!(matches!(registry.with_digest("flux-stub", &nowhere).await, Err(LoadError::Unreadable { .. })));
+    assert!(matches!(registry.with_digest("flux-stub", "gpu0", &nowhere).await, Err(LoadError::Unreadable { .. })));
 }

@@ -96,6 +96,71 @@ fn a_backend_names_a_device_that_exists() {
     assert!(error.starts_with("backend.forge.device: there is no device \"gpu7\": name gpu0, or"), "{error}");
 }
 
+const TWO: &str = "[[device]]\nname = \"gpu0\"\n[[device]]\nname = \"gpu1\"\n";
+
+#[test]
+fn a_backend_runs_on_one_device_or_on_several_each_named_once() {
+    let on = |line: &str| load(&format!("{TWO}[backend.forge]\ncomponent = \"builtin:forge\"\n{line}"));
+    let devices = |line: &str| on(line).unwrap().backends["forge"].devices.clone();
+    assert_eq!(devices("device = \"gpu1\""), ["gpu1"]);
+    assert_eq!(devices("devices = \"gpu1\""), ["gpu1"]);
+    assert_eq!(devices("devices = [\"gpu1\", \"gpu0\"]"), ["gpu1", "gpu0"]);
+    for (line, error) in [
+        ("devices = []", "backend.forge.device: the list is empty"),
+        ("devices = [\"gpu0\", \"gpu0\"]", "backend.forge.device: \"gpu0\" stands there twice"),
+        ("devices = [\"gpu0\", \"gpu2\"]", "backend.forge.device: there is no device \"gpu2\": name one of gpu0, gpu1"),
+        ("devices = 2", "backend.forge.devices: write one name, or a list"),
+        ("device = \"gpu0\"\ndevices = [\"gpu1\"]", "backend.forge"),
+    ] {
+        let told = on(line).unwrap_err();
+        assert!(told.starts_with(error), "{line}: {told}");
+    }
+}
+
+#[test]
+fn what_differs_on_a_device_is_checked_as_what_is_the_same_on_all() {
+    let on = |table: &str| {
+        let backend = "[backend.forge]\ncomponent = \"builtin:forge\"\ndevices = [\"gpu0\", \"gpu1\"]\n";
+        load(&format!("{TWO}{backend}config = {{ url = \"http://a:1\", a = 1 }}\nallow_hosts = [\"a:1\"]\n{table}"))
+    };
+    let config =
+        on("[backend.forge.on.gpu1]\nconfig = { url = \"http://b:2\" }\nallow_hosts = [\"b:2\"]\nmemory = \"1GiB\"");
+    let backend = config.unwrap().backends["forge"].clone();
+    let (first, second) = (backend.placed("gpu0"), backend.placed("gpu1"));
+    assert_eq!(
+        (first.config["url"].as_str(), first.allow_hosts, first.memory),
+        (Some("http://a:1"), vec!["a:1".to_owned()], ByteSize::mib(512))
+    );
+    assert_eq!(
+        (second.config["url"].as_str(), second.allow_hosts, second.memory),
+        (Some("http://b:2"), vec!["b:2".to_owned()], ByteSize::gib(1))
+    );
+    assert_eq!(second.config["a"], 1, "what is not said otherwise is the same");
+    let secret =
+        on("[backend.forge.on.gpu1]\nsecrets = { url = { env = \"URL\" } }").unwrap().backends["forge"].placed("gpu1");
+    assert_eq!(
+        (secret.config.get("url"), secret.secrets.len()),
+        (None, 1),
+        "a secret takes the place of a plain value"
+    );
+    for (table, error) in [
+        (
+            "[backend.forge.on.gpu7]\nmemory = \"1GiB\"",
+            "backend.forge.on.gpu7: it does not run on \"gpu7\", but on gpu0, gpu1",
+        ),
+        ("[backend.forge.on.gpu1]\nallow_hosts = [\"b\"]", "backend.forge.on.gpu1.allow_hosts: \"b\" is not HOST:PORT"),
+        ("[backend.forge.on.gpu1]\nmemory = 0", "backend.forge.on.gpu1.memory: must be more than 0 bytes"),
+        (
+            "[backend.forge.on.gpu1]\nconfig = { k = 1 }\nsecrets = { k = { env = \"K\" } }",
+            "backend.forge.on.gpu1.secrets.k: is also in",
+        ),
+        ("[backend.forge.on.gpu1]\ntimeout = \"1s\"", "backend.forge.on.gpu1.timeout: "),
+    ] {
+        let told = on(table).unwrap_err();
+        assert!(told.starts_with(error), "{table}: {told}");
+    }
+}
+
 #[test]
 fn the_default_backend_is_one_that_is_configured() {
     let error = refused("default_backend = \"forge\"");

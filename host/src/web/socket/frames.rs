@@ -3,11 +3,12 @@
 use easel_core::{JobId, Timestamp, json};
 use easel_wire::{Frame, Place, Positions, Time};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::scope::Filter;
 use crate::show;
+use crate::show::several;
 
 /// What a client says.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,8 +86,8 @@ pub(super) fn error(reference: Option<Value>, title: &str) -> Utf8Bytes {
 /// Places in line, each with when its job is expected to start and to end, as far as that can be told.
 pub(super) type Places = BTreeMap<JobId, (u64, Option<(Timestamp, Timestamp)>)>;
 
-/// Places in line that changed, of one device.
-pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) -> Utf8Bytes {
+/// Places that changed in the line of these devices.
+pub(super) fn positions(as_of: u64, devices: &BTreeSet<String>, length: u64, places: &Places) -> Utf8Bytes {
     let mut positions = BTreeMap::new();
     for (job, (position, expected)) in places {
         let (start, end) = expected.map(|(start, end)| (Time::from_micros(start), Time::from_micros(end))).unzip();
@@ -100,7 +101,8 @@ pub(super) fn positions(as_of: u64, device: &str, length: u64, places: &Places) 
         };
         positions.insert(job.0, place);
     }
-    told(&Frame::Positions(Positions { as_of, device: device.to_owned(), length, positions }))
+    let device = devices.first().cloned().unwrap_or_default();
+    told(&Frame::Positions(Positions { as_of, device, devices: several(devices), length, positions }))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, State, Status, Timestamp, Viewer};
+use easel_core::{Device, Job, JobId, Pool, State, Status, Timestamp, Viewer};
 use tokio::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -42,9 +42,9 @@ pub(super) struct Places {
     not_before: Option<Instant>,
 }
 
-/// Those who wait for one device.
+/// Those who wait in the line of one pool.
 struct Line {
-    device: String,
+    devices: BTreeSet<String>,
     length: u64,
     places: BTreeMap<JobId, Place>,
 }
@@ -99,25 +99,26 @@ impl Places {
     fn look(&mut self, scope: &Scope, (state, hub): (&State, &Hub), expected: bool) {
         let now = time::now();
         let next = self.number + 1;
-        let mut before: HashMap<String, Line> = self.lines.drain(..).map(|line| (line.device.clone(), line)).collect();
+        let progress = |device: &Device| hub.progress_on(device, now);
+        let mut before: HashMap<BTreeSet<String>, Line> =
+            self.lines.drain(..).map(|line| (line.devices.clone(), line)).collect();
         let (mut lines, mut changed) = (Vec::new(), false);
-        for device in state.devices() {
-            let progress = hub.progress_on(device, now);
-            let mut known = before.remove(&device.name).map(|line| line.places).unwrap_or_default();
+        for pool in state.pools() {
+            let mut known = before.remove(&pool.devices).map(|line| line.places).unwrap_or_default();
             let mut places = BTreeMap::new();
-            for job in followed(scope, state, &device.name) {
+            for job in followed(scope, state, pool) {
                 let place = state.position(&job);
                 let same = known.remove(&job.id).filter(|known| known.place == place).filter(|known| {
                     let end = |expected: Option<(Timestamp, Timestamp)>| expected.map(|(_, end)| end);
-                    !expected || same_end(end(known.expected), end(state.estimate(&job, now, progress)), now)
+                    !expected || same_end(end(known.expected), end(state.estimate(&job, now, &progress)), now)
                 });
                 let place = same.unwrap_or_else(|| {
                     changed = true;
-                    Place { place, expected: state.estimate(&job, now, progress), new_in: next }
+                    Place { place, expected: state.estimate(&job, now, &progress), new_in: next }
                 });
                 places.insert(job.id, place);
             }
-            lines.push(Line { device: device.name.clone(), length: state.length(&device.name), places });
+            lines.push(Line { devices: pool.devices.clone(), length: state.length_of(pool), places });
         }
         (self.lines, self.seq) = (lines, state.seq);
         self.frames.clear();
@@ -134,29 +135,29 @@ fn newer(lines: &[Line], look: u64, seq: u64) -> Vec<Utf8Bytes> {
         let newer = line.places.iter().filter(|(_, place)| place.new_in > look);
         let newer: frames::Places = newer.map(|(job, place)| (*job, (place.place, place.expected))).collect();
         if !newer.is_empty() {
-            frames.push(frames::positions(seq, &line.device, line.length, &newer));
+            frames.push(frames::positions(seq, &line.devices, line.length, &newer));
         }
     }
     frames
 }
 
-/// The waiting jobs of a device that a scope holds, in line order: of everything, the head of the line.
-fn followed(scope: &Scope, state: &State, device: &str) -> Vec<Arc<Job>> {
+/// The waiting jobs of a pool that a scope holds, in line order: of everything, the head of the line.
+fn followed(scope: &Scope, state: &State, pool: &Pool) -> Vec<Arc<Job>> {
     match &scope.follows {
-        Follows::Everything if scope.viewer == Viewer::Everything => state.line(device, PLACES),
-        Follows::Everything => own(state, device, &scope.viewer),
-        Follows::Only(filters) => named(filters, state, device, &scope.viewer),
+        Follows::Everything if scope.viewer == Viewer::Everything => state.line_of(pool, PLACES),
+        Follows::Everything => own(state, pool, &scope.viewer),
+        Follows::Only(filters) => named(filters, state, pool, &scope.viewer),
     }
 }
 
-/// The first waiting jobs of a device that somebody sees who does not see all.
-fn own(state: &State, device: &str, viewer: &Viewer) -> Vec<Arc<Job>> {
-    let waits = |job: &&Arc<Job>| waits(state, device, viewer, job);
+/// The first waiting jobs of a pool that somebody sees who does not see all.
+fn own(state: &State, pool: &Pool, viewer: &Viewer) -> Vec<Arc<Job>> {
+    let waits = |job: &&Arc<Job>| waits(state, pool, viewer, job);
     in_line(state, state.jobs().filter(waits).take(LOOKED_AT).cloned().collect())
 }
 
-fn named(filters: &BTreeSet<Filter>, state: &State, device: &str, viewer: &Viewer) -> Vec<Arc<Job>> {
-    let waits = |job: &&Arc<Job>| waits(state, device, viewer, job);
+fn named(filters: &BTreeSet<Filter>, state: &State, pool: &Pool, viewer: &Viewer) -> Vec<Arc<Job>> {
+    let waits = |job: &&Arc<Job>| waits(state, pool, viewer, job);
     let mut jobs: Vec<Arc<Job>> = Vec::new();
     for filter in filters {
         match filter {
@@ -168,9 +169,9 @@ fn named(filters: &BTreeSet<Filter>, state: &State, device: &str, viewer: &Viewe
     in_line(state, jobs)
 }
 
-/// Whether a job waits for this device, and is seen.
-fn waits(state: &State, device: &str, viewer: &Viewer, job: &Job) -> bool {
-    let here = || state.backend(&job.backend).is_some_and(|binding| binding.device == device);
+/// Whether a job waits in the line of this pool, and is seen.
+fn waits(state: &State, pool: &Pool, viewer: &Viewer, job: &Job) -> bool {
+    let here = || state.pool_of(&job.backend).is_some_and(|theirs| theirs.devices == pool.devices);
     job.status == Status::Queued && viewer.sees_job(job) && here()
 }
 

@@ -1,5 +1,7 @@
 //! How long things take, on rows: from all that ever completed, added up whenever somebody asks.
 
+use std::collections::BTreeMap;
+
 use easel_core::{Accuracy, Forecast, History, Job, Progress, Sample, Status, Timestamp};
 
 use super::Naive;
@@ -81,26 +83,48 @@ impl Naive {
         }))
     }
 
+    /// The progress is that of whatever runs, on each device.
     pub fn estimate(&self, job: &Job, now: Timestamp, progress: Option<Progress>) -> Option<(Timestamp, Timestamp)> {
-        let device = &self.rows.devices[&self.binding(&job.backend)?.device];
+        let devices = self.binding(&job.backend)?.devices.clone();
         if job.status == Status::Processing {
             return Some((now.min(job.started_at.unwrap()), self.end_of(job, now, progress)?));
         }
-        if job.status != Status::Queued || self.is_held(job) || device.paused.is_some() || self.stands() {
+        let runs = |device: &&String| self.rows.devices[*device].paused.is_none() && !self.held_on(job, device);
+        if job.status != Status::Queued || self.stands() {
             return None;
         }
-        let mut start = match &device.occupant {
-            Some(live) => self.end_of(&self.rows.jobs[&live.job], now, progress)?,
-            None if device.dirty.is_some() => return None,
-            None => now,
+        let devices: Vec<&String> = devices.iter().filter(runs).collect();
+        let before = |device: &str| -> BTreeMap<String, Vec<&Job>> {
+            let mut before: BTreeMap<String, Vec<&Job>> = BTreeMap::new();
+            for other in self.line(device).into_iter().take_while(|other| other.id != job.id) {
+                before.entry(other.backend.clone()).or_default().push(other);
+            }
+            before
         };
-        let line = self.line(&device.name);
-        let before = &line[..line.iter().position(|other| other.id == job.id).unwrap()];
-        for (backend, _) in &self.backends {
-            let jobs: Vec<&Job> = before.iter().filter(|other| other.backend == *backend).copied().collect();
-            start += self.time_for(&jobs)? as i64;
-        }
+        let start = |device: &&String| {
+            let jobs = before(device);
+            let alike = devices.iter().filter(|other| before(other).keys().eq(jobs.keys()));
+            let free: Vec<Timestamp> = alike.filter_map(|device| self.free_at(device, now, progress)).collect();
+            let times: Vec<u64> = jobs.values().map(|jobs| self.time_for(jobs)).collect::<Option<_>>()?;
+            let (count, time) = (jobs.values().map(Vec::len).sum::<usize>(), times.into_iter().sum::<u64>());
+            // Each of these devices is free for another job again and again; the job gets the turn after those before it.
+            let turn = |free: &Timestamp, turn: usize| free + (time * turn as u64 / count.max(1) as u64) as i64;
+            let mut turns: Vec<Timestamp> =
+                free.iter().flat_map(|free| (0..=count).map(move |n| turn(free, n))).collect();
+            turns.sort_unstable();
+            turns.get(count).copied()
+        };
+        let start = devices.iter().filter_map(start).min()?;
         Some((start, start + self.time_for(&[job])? as i64))
+    }
+
+    fn free_at(&self, device: &str, now: Timestamp, progress: Option<Progress>) -> Option<Timestamp> {
+        let device = &self.rows.devices[device];
+        match &device.occupant {
+            Some(live) => self.end_of(&self.rows.jobs[&live.job], now, progress),
+            None if device.dirty.is_some() => None,
+            None => Some(now),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod dependencies;
 mod estimates;
 mod order;
 mod permissions;
+mod pools;
 mod retention;
 mod times;
 mod turns;
@@ -12,7 +13,6 @@ mod turns;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use easel_core::order::Tag;
 use easel_core::state::{Binding, Program};
 use easel_core::{
     Actor, Bindings, Body, Command, Event, Forecast, Job, JobId, Party, Pause, Refusal, Reply, Role, Runs, Status,
@@ -21,6 +21,7 @@ use easel_core::{
 
 use crate::common::backends;
 use crate::tables::Tables;
+use pools::Pools;
 
 pub type Answer = Result<Reply, Refusal>;
 
@@ -34,14 +35,13 @@ pub fn party_of(job: &Job) -> Party {
 pub struct Naive {
     pub rows: Tables,
     pub backends: Vec<(String, Binding)>,
-    /// Whatever was claimed at any time: by which device, whose, with which tag.
-    pub claims: Vec<(String, Party, Tag)>,
+    pub pools: Pools,
     /// Whatever completed at any time: for which backend, in what time, for how much work.
     pub completions: Vec<(String, u64, Option<u64>)>,
     /// What was foretold of the jobs that completed, by backend, and when they did.
     pub forecasts: BTreeMap<String, Vec<(Forecast, Timestamp)>>,
-    /// Backends that are held, and those that were released since they last were.
-    pub held: BTreeMap<String, String>,
+    /// Backends that are held, and where; and those that were released since they last were.
+    pub held: BTreeMap<(String, String), String>,
     pub released: BTreeSet<String>,
     /// The intents that the command at hand works on.
     pub at_work: VecDeque<u64>,
@@ -50,16 +50,26 @@ pub struct Naive {
 }
 
 impl Naive {
-    pub fn new(rows: Tables) -> Self {
-        let (claims, completions) = (Vec::new(), Vec::new());
-        let forecasts = BTreeMap::new();
-        let (held, released, at_work) = (BTreeMap::new(), BTreeSet::new(), VecDeque::new());
-        Self { rows, backends: backends(0), claims, completions, forecasts, held, released, at_work, by: None, now: 0 }
+    pub fn new(rows: Tables, layout: usize) -> Self {
+        let mut naive = Self {
+            rows,
+            backends: Vec::new(),
+            pools: Pools::default(),
+            completions: Vec::new(),
+            forecasts: BTreeMap::new(),
+            held: BTreeMap::new(),
+            released: BTreeSet::new(),
+            at_work: VecDeque::new(),
+            by: None,
+            now: 0,
+        };
+        naive.start(layout);
+        naive
     }
 
     /// What is not durable is gone.
-    pub fn start(&mut self, backends: Vec<(String, Binding)>) {
-        self.backends = backends;
+    pub fn start(&mut self, layout: usize) {
+        self.rearrange(backends(layout));
         self.held.clear();
         self.released.clear();
     }
@@ -146,9 +156,10 @@ impl Naive {
                 Ok(Reply::Done)
             }
             Command::Due => Ok(self.due()),
-            Command::Hold { backend, reason } => self.hold(backend, Some(reason)),
-            Command::Release { backend } => self.hold(backend, None),
+            Command::Hold { backend, device, reason } => self.hold(backend, device, Some(reason)),
+            Command::Release { backend, device } => self.hold(backend, device, None),
             Command::Recover => {
+                self.rows.pools = self.pool_rows();
                 self.compare_bindings();
                 self.recover();
                 Ok(Reply::Done)
@@ -169,7 +180,7 @@ impl Naive {
     fn compare_bindings(&mut self) {
         let components = self.backends.iter().filter(|(_, binding)| binding.program != Program::Leased);
         let now: Bindings = components
-            .map(|(name, b)| (name.clone(), Runs { digest: b.digest().into(), device: b.device.clone() }))
+            .map(|(name, b)| (name.clone(), Runs { digest: b.digest().into(), devices: b.devices.clone() }))
             .collect();
         let Some(before) = self.rows.bindings.replace(now.clone()) else { return };
         self.by = Some("configuration".into());

@@ -3,90 +3,119 @@
 use std::collections::BTreeSet;
 
 use easel_core::order::{self, TURN, Tag};
-use easel_core::{
-    Body, Job, JobId, MoveTo, Party, Pause, Queue, Rank, Refusal, Reply, Share, Status, Ticket, Transition,
-};
+use easel_core::{Body, Job, JobId, MoveTo, Party, Pause, Queue, Rank, Refusal, Reply, Status, Ticket, Transition};
 
 use super::{Answer, Naive, party_of};
 use crate::common::LIMITS;
 
 impl Naive {
-    /// The jobs that are queued for a device, by rank.
-    fn ranked(&self, device: &str) -> Vec<&Job> {
-        let here = |job: &&Job| self.binding(&job.backend).is_some_and(|binding| binding.device == device);
-        sorted(self.queued().into_iter().filter(here).collect())
+    /// The jobs that are queued in a pool, by rank.
+    pub fn ranked(&self, pool: &BTreeSet<String>) -> Vec<&Job> {
+        let here = |job: &&Job| self.pool_of(&job.backend).as_ref() == Some(pool);
+        self.sorted(self.queued().into_iter().filter(here).collect())
     }
 
-    /// The line of a device, in order: what is held comes last.
+    fn sorted<'a>(&self, mut jobs: Vec<&'a Job>) -> Vec<&'a Job> {
+        jobs.sort_by_key(|job| (self.rank(job), job.ticket));
+        jobs
+    }
+
+    /// Its rank by the clock of its pool.
+    fn rank(&self, job: &Job) -> Rank {
+        order::shifted(&job.rank, self.origin(&job.backend))
+    }
+
+    /// What a device can run, in order: what is held there comes last.
     pub fn line(&self, device: &str) -> Vec<&Job> {
-        let (held, mut line): (Vec<_>, Vec<_>) = self.ranked(device).into_iter().partition(|job| self.is_held(job));
+        let jobs = self.ranked(&self.pool(device)).into_iter();
+        let (held, mut line): (Vec<_>, Vec<_>) =
+            jobs.filter(|job| self.devices_of(job).contains(device)).partition(|job| self.held_on(job, device));
         line.extend(held);
         line
     }
 
+    /// The line of a pool, in order: what is held everywhere comes last.
+    pub fn line_of(&self, pool: &BTreeSet<String>) -> Vec<&Job> {
+        let (held, mut line): (Vec<_>, Vec<_>) = self.ranked(pool).into_iter().partition(|job| self.is_held(job));
+        line.extend(held);
+        line
+    }
+
+    fn devices_of(&self, job: &Job) -> BTreeSet<String> {
+        self.binding(&job.backend).map(|binding| binding.devices.clone()).unwrap_or_default()
+    }
+
+    /// Whether a device does not claim it.
+    pub fn held_on(&self, job: &Job, device: &str) -> bool {
+        self.held.contains_key(&(job.backend.clone(), device.to_owned()))
+    }
+
+    /// Whether none does.
     pub fn is_held(&self, job: &Job) -> bool {
-        self.held.contains_key(&job.backend)
+        self.devices_of(job).iter().all(|device| self.held_on(job, device))
+    }
+
+    /// The devices that are nearest to running it: first those that would, then those that are paused, then those where it is held.
+    pub fn serving(&self, job: &Job) -> Vec<String> {
+        let rank = |device: &&String| (self.held_on(job, device), self.rows.devices[*device].paused.is_some());
+        let devices = self.devices_of(job);
+        let best = devices.iter().map(|device| rank(&device)).min();
+        devices.iter().filter(|device| Some(rank(device)) == best).cloned().collect()
     }
 
     /// What a job waits for.
     pub fn why(&self, job: &Job) -> Option<&'static str> {
         let waits = job.status == Status::Pending || job.status == Status::Queued;
-        let binding = self.binding(&job.backend);
-        let device = binding.map(|binding| &self.rows.devices[&binding.device]);
-        Some(match device {
+        let serving: Vec<_> = self.serving(job).into_iter().map(|device| &self.rows.devices[&device]).collect();
+        Some(match job.status {
             _ if !waits => return None,
-            None => "backend",
-            Some(_) if job.status == Status::Pending && self.blocked(job) => "dependency",
-            Some(_) if job.status == Status::Pending => {
-                if job.retry_at.is_some() {
-                    "retry"
-                } else {
-                    "time"
-                }
-            }
-            Some(device) if self.stands() || device.paused.is_some() => "paused",
-            Some(_) if self.is_held(job) => "backend",
-            Some(device) if device.occupant.is_none() && device.dirty.is_some() => "device",
-            Some(_) => "turn",
+            _ if serving.is_empty() => "backend",
+            Status::Pending if self.blocked(job) => "dependency",
+            Status::Pending if job.retry_at.is_some() => "retry",
+            Status::Pending => "time",
+            _ if self.stands() || serving[0].paused.is_some() => "paused",
+            _ if self.is_held(job) => "backend",
+            _ if serving.iter().all(|device| device.occupant.is_none() && device.dirty.is_some()) => "device",
+            _ => "turn",
         })
     }
 
-    /// Those who take turns on a device now.
-    pub fn parties(&self, device: &str) -> BTreeSet<Party> {
-        self.line(device).into_iter().filter(|job| !self.is_held(job)).map(party_of).collect()
+    /// Those who take turns in a pool now.
+    pub fn parties(&self, pool: &BTreeSet<String>) -> BTreeSet<Party> {
+        self.ranked(pool).into_iter().filter(|job| !self.is_held(job)).map(party_of).collect()
     }
 
     pub fn position(&self, job: &Job) -> u64 {
-        let line = match self.binding(&job.backend) {
-            Some(binding) => self.line(&binding.device),
-            None => sorted(self.queued().into_iter().filter(|other| other.backend == job.backend).collect()),
-        };
-        line.iter().position(|other| other.id == job.id).map_or(0, |before| before as u64 + 1)
+        let place = |line: Vec<&Job>| line.iter().position(|other| other.id == job.id).map_or(0, |at| at as u64 + 1);
+        let places = self.serving(job).into_iter().map(|device| place(self.line(&device)));
+        places.min().unwrap_or_else(|| {
+            place(self.sorted(self.queued().into_iter().filter(|other| other.backend == job.backend).collect()))
+        })
     }
 
     /// Gives a job its turn.
     pub(super) fn line_up(&self, job: &mut Job) {
-        let (device, party) = (&self.binding(&job.backend).unwrap().device, party_of(job));
-        let waiting = self.ranked(device).into_iter().filter(|other| party_of(other) == party).map(|other| other.tag);
-        let clock = self.rows.devices[device].clock;
-        let claimed = self.claims.iter().filter(|claim| (&claim.0, &claim.1) == (device, &party)).map(|claim| claim.2);
-        job.tag = waiting.chain(claimed).chain([clock]).max().unwrap() + TURN;
+        let (pool, party) = (self.pool_of(&job.backend).unwrap(), party_of(job));
+        let device = pool.first().unwrap();
+        let waiting = self.ranked(&pool).into_iter().filter(|other| party_of(other) == party);
+        let waiting = waiting.map(|other| self.tag(other));
+        let claimed = self.pools.claims[device].iter().filter(|claim| claim.0 == party).map(|claim| claim.1);
+        let last = waiting.chain(claimed).chain([self.pools.clocks[device]]).max().unwrap();
+        job.tag = last + TURN - self.origin(&job.backend);
         job.rank = by_priority(job);
     }
 
-    /// What a claim does to the clock of a device; the job is in its line still.
-    pub(super) fn tick(&mut self, name: &str, job: &Job) {
-        let parties = self.parties(name);
-        self.claims.push((name.into(), party_of(job), job.tag));
-        let device = self.rows.devices.get_mut(name).unwrap();
-        device.clock += TURN / parties.len() as Tag;
-        let of = |party: &Party| {
-            let claims = self.claims.iter().filter(|claim| claim.0 == name && claim.1 == *party);
-            Share { party: party.clone(), tag: claims.map(|claim| claim.2).max().unwrap() }
-        };
-        let everybody: BTreeSet<&Party> = self.claims.iter().filter(|claim| claim.0 == name).map(|c| &c.1).collect();
-        device.shares = everybody.into_iter().map(of).filter(|share| share.tag > device.clock).collect();
-        device.shares.sort_by_key(|share| std::cmp::Reverse(share.tag));
+    /// What a claim does to the clock of a pool; the job is in its line still.
+    pub(super) fn tick(&mut self, device: &str, job: &Job) {
+        let pool = self.pool(device);
+        let (parties, tag) = (self.parties(&pool).len(), self.tag(job));
+        for device in &pool {
+            self.pools.claims.get_mut(device).unwrap().push((party_of(job), tag));
+            *self.pools.clocks.get_mut(device).unwrap() += TURN / parties as Tag;
+        }
+        let name = pool.first().unwrap().clone();
+        let row = self.pool_rows().remove(&name).unwrap();
+        self.rows.pools.insert(name, row);
     }
 
     pub(super) fn move_to(&mut self, id: JobId, to: MoveTo) -> Answer {
@@ -94,8 +123,8 @@ impl Naive {
         if job.status != Status::Queued {
             return self.unfit(&job, "only a queued job has a place in line");
         }
-        let device = self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?.device.clone();
-        let line = self.ranked(&device);
+        let pool = self.pool_of(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
+        let line = self.ranked(&pool);
         let others: Vec<&Job> = line.iter().copied().filter(|other| other.id != id).collect();
         let at = match to {
             MoveTo::Front => 0,
@@ -116,9 +145,10 @@ impl Naive {
         }
         let mut expected: Vec<JobId> = others.iter().map(|job| job.id).collect();
         expected.insert(at, id);
-        job.rank = new_place(&others, at, job.ticket);
+        let ranks: Vec<Rank> = others.iter().map(|other| self.rank(other)).collect();
+        job.rank = order::shifted(&new_place(&ranks, at, job.ticket), -self.origin(&job.backend));
         let reply = self.put(job, Transition::Moved);
-        assert!(self.ranked(&device).iter().map(|job| job.id).eq(expected), "it stands where it was to stand");
+        assert!(self.ranked(&pool).iter().map(|job| job.id).eq(expected), "it stands where it was to stand");
         Ok(reply)
     }
 
@@ -183,19 +213,14 @@ fn said(pause: &Option<Pause>) -> Option<(&Option<String>, &String, bool)> {
     pause.as_ref().map(|pause| (&pause.reason, &pause.by, pause.unload))
 }
 
-fn sorted(mut jobs: Vec<&Job>) -> Vec<&Job> {
-    jobs.sort_by_key(|job| (&job.rank, job.ticket));
-    jobs
-}
-
 /// The key and the ticket, so that they sort as text.
 fn by_priority(job: &Job) -> Rank {
     let places = i128::from(job.priority) * i128::from(LIMITS.priority_worth) * i128::from(TURN);
     Rank(format!("{:016x}{:016x}", i128::from(job.tag) - places + (1 << 63), job.ticket))
 }
 
-fn new_place(others: &[&Job], at: usize, ticket: Ticket) -> Rank {
-    match (at.checked_sub(1).map(|before| &others[before].rank), others.get(at).map(|job| &job.rank)) {
+fn new_place(others: &[Rank], at: usize, ticket: Ticket) -> Rank {
+    match (at.checked_sub(1).map(|before| &others[before]), others.get(at)) {
         (Some(low), Some(high)) => order::between(low, high, ticket),
         (None, Some(high)) => order::before_first(high, ticket),
         (Some(low), None) => order::after_last(low, ticket),

@@ -68,30 +68,38 @@ impl Naive {
         (job.retry_at, job.shifts.retry) = (None, 0);
     }
 
-    pub(super) fn hold(&mut self, backend: String, reason: Option<String>) -> Answer {
-        if reason.is_some() && self.binding(&backend).is_none() {
-            return Err(Refusal::NoBackend(backend));
+    /// Where no device is named, or it is not one of several, it is about all of them.
+    pub(super) fn hold(&mut self, backend: String, device: Option<String>, reason: Option<String>) -> Answer {
+        let all = match self.binding(&backend) {
+            Some(binding) => binding.devices.clone(),
+            None if reason.is_some() => return Err(Refusal::NoBackend(backend)),
+            None => return Ok(Reply::Done),
+        };
+        let device = device.filter(|device| all.len() > 1 && all.contains(device));
+        let devices: Vec<String> = device.iter().cloned().chain(all.into_iter().filter(|_| device.is_none())).collect();
+        let here = |device: &String| (backend.clone(), device.clone());
+        if devices.iter().all(|device| self.held.get(&here(device)) == reason.as_ref()) {
+            return Ok(Reply::Done);
         }
-        if self.held.get(&backend) != reason.as_ref() {
-            match reason.clone() {
-                Some(reason) => {
-                    self.released.remove(&backend);
-                    self.held.insert(backend.clone(), reason);
-                }
-                None => {
-                    self.released.insert(backend.clone());
-                    self.held.remove(&backend);
-                }
+        match &reason {
+            Some(reason) => {
+                self.released.remove(&backend);
+                self.held.extend(devices.iter().map(|device| (here(device), reason.clone())));
             }
-            self.say_backend(backend, reason);
+            None => {
+                self.released.insert(backend.clone());
+                devices.iter().for_each(|device| _ = self.held.remove(&here(device)));
+            }
         }
+        self.say_backend(backend, device, reason);
         Ok(Reply::Done)
     }
 
     /// The row of the queue knows what was said last.
-    pub(super) fn say_backend(&mut self, backend: String, held: Option<String>) {
+    pub(super) fn say_backend(&mut self, backend: String, device: Option<String>, held: Option<String>) {
         self.rows.queue.held.retain(|other| *other != backend);
-        self.rows.queue.held.extend(held.is_some().then(|| backend.clone()));
-        self.say(Body::Backend { name: backend, held });
+        let still = held.is_some() || self.held.keys().any(|(name, _)| *name == backend);
+        self.rows.queue.held.extend(still.then(|| backend.clone()));
+        self.say(Body::Backend { name: backend, held, device });
     }
 }

@@ -18,7 +18,7 @@ impl Naive {
         if self.stands() {
             return None;
         }
-        let mut job: Job = self.line(name).into_iter().find(|job| !self.is_held(job))?.clone();
+        let mut job: Job = self.line(name).into_iter().find(|job| !self.held_on(job, name))?.clone();
         let last_error = job.attempts.last().and_then(|attempt| attempt.error.clone());
         self.tick(name, &job);
         let digest = self.binding(&job.backend)?.digest().to_owned();
@@ -75,7 +75,7 @@ impl Naive {
         if free {
             if outcome == Outcome::Unavailable {
                 let why = error_of_attempt.map_or("The engine was away.".into(), |error| error.message);
-                self.hold(job.backend.clone(), Some(why)).unwrap();
+                self.hold(job.backend.clone(), job.device.clone(), Some(why)).unwrap();
             }
             (job.status, job.progress) = (Status::Pending, 0);
             if !self.blocked(&job) {
@@ -153,7 +153,7 @@ impl Naive {
         let lost: Vec<Finished> = running.map(lost).collect();
         lost.into_iter().for_each(|lost| self.finish(lost));
         for backend in self.rows.queue.held.clone() {
-            self.say_backend(backend, None);
+            self.say_backend(backend, None, None);
         }
     }
 }

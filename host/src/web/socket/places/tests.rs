@@ -23,7 +23,7 @@ fn id(number: u128) -> JobId {
 /// A line of three jobs: 1, 2, 3.
 fn line() -> State {
     let backoff = Backoff { base: 1, max: 1 };
-    let binding = Binding::component("gpu0", "", backoff);
+    let binding = Binding::component(["gpu0"], "", backoff);
     let device = Device { name: "gpu0".into(), ..Device::default() };
     let mut state = State::new(0, 0, vec![device], vec![("stub".into(), binding)]);
     for number in 1..=3 {
