@@ -22,6 +22,8 @@ pub(super) struct Bar {
     why: Option<String>,
     /// Where it runs.
     device: Option<String>,
+    /// What a command does is its own affair: there are no percents of it.
+    is_command: bool,
     say: fn(String),
 }
 
@@ -35,18 +37,16 @@ impl Bar {
     pub(super) fn that_says(of: String, say: fn(String)) -> Self {
         let bar = ProgressBar::new(100).with_style(waiting());
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, of, last: String::new(), last_place: None, why: None, device: None, say }
+        Self { bar, of, last: String::new(), last_place: None, why: None, device: None, is_command: false, say }
     }
 
     pub(super) fn job(&mut self, job: &Job) {
         self.why = show::why_waiting(job);
         self.device.clone_from(&job.device);
+        self.is_command = show::is_command(job);
+        let begins = if self.is_command { "the device is made ready" } else { "started" };
         match (job.status, &self.why) {
-            // What a command does is its own affair: there are no percents of it.
-            (Status::Processing, _) if show::is_command(job) => {
-                self.wait(job.stage.clone().unwrap_or_else(|| "the device is made ready".to_owned()));
-            }
-            (Status::Processing, _) => self.progress(job.progress, job.stage.as_deref().unwrap_or("started")),
+            (Status::Processing, _) => self.progress(job.progress, job.stage.as_deref().unwrap_or(begins)),
             (Status::Queued, _) => self.place(job.queue_position, None),
             (status, Some(why)) => self.wait(format!("{status}: {why}")),
             (status, None) => self.wait(status.to_string()),
@@ -67,6 +67,12 @@ impl Bar {
     }
 
     pub(super) fn progress(&mut self, percent: u8, stage: &str) {
+        if self.is_command {
+            if !stage.is_empty() {
+                self.wait(stage.to_owned());
+            }
+            return;
+        }
         self.last_place = None;
         self.bar.set_style(running());
         self.bar.set_position(percent.min(100).into());
@@ -179,6 +185,9 @@ mod tests {
         let stage = Some("freeing the device's memory".to_owned());
         let mut bar = self::bar("easel: ");
         bar.job(&Job { backend, stage, ..running });
-        assert_eq!(said(), ["easel: freeing the device's memory"]);
+        bar.progress(0, "");
+        bar.progress(0, "the command runs");
+        bar.progress(0, "the command runs");
+        assert_eq!(said(), ["easel: freeing the device's memory", "easel: the command runs"]);
     }
 }
