@@ -14,14 +14,11 @@
 //! It is asked by [`crate::decide()`], where the owner of the thing is known and nothing can change in between. What somebody does
 //! not see is to them as if it were not there. Of the jobs of others everybody learns the place in line, and nothing else.
 
-use serde::{Deserialize, Serialize};
-
 use crate::command::{Command, MoveTo, NewJob};
 use crate::draft::Draft;
-use crate::event::{Body, Event};
-use crate::job::{Job, JobId, Party};
-use crate::message::MessageId;
+use crate::ids::{JobId, MessageId, Party};
 use crate::reply::Refusal;
+use crate::viewer::Viewer;
 
 /// What the log calls Easel itself.
 pub const EASEL: &str = "easel";
@@ -48,19 +45,6 @@ pub struct Actor {
     pub role: Role,
     /// Whom what it makes belongs to.
     pub party: Party,
-}
-
-/// What somebody sees of the jobs, messages, conversations and batches that there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Viewer {
-    /// All of it.
-    #[default]
-    Everything,
-    /// What belongs to this owner, whatever user it acts for.
-    Owner(String),
-    /// What belongs to this party.
-    Party(Party),
 }
 
 impl Actor {
@@ -98,36 +82,6 @@ impl Actor {
     /// Whom a new thing belongs to that it asks for in the name of `user`.
     pub fn party_for(&self, user: Option<String>) -> Party {
         Party { user: user.or_else(|| self.party.user.clone()), ..self.party.clone() }
-    }
-}
-
-impl Viewer {
-    /// Whether it sees what belongs to `party`.
-    pub fn sees(&self, party: &Party) -> bool {
-        self.sees_of(&party.owner, party.user.as_deref())
-    }
-
-    /// Whether it sees this event. What stops everybody is seen by everybody.
-    pub fn sees_event(&self, event: &Event) -> bool {
-        match &event.body {
-            Body::Job { job, .. } => self.sees_job(job),
-            Body::Message { owner, user, .. } => self.sees_of(owner, user.as_deref()),
-            Body::Queue { .. } | Body::Device { .. } | Body::Backend { .. } | Body::Binding { .. } => true,
-        }
-    }
-
-    /// Whether it sees this job.
-    pub fn sees_job(&self, job: &Job) -> bool {
-        self.sees_of(&job.owner, job.user.as_deref())
-    }
-
-    /// The same, of what belongs to this owner and user.
-    pub fn sees_of(&self, owner: &str, user: Option<&str>) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Owner(own) => own == owner,
-            Self::Party(own) => own.owner == owner && own.user.as_deref() == user,
-        }
     }
 }
 

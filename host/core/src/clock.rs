@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Timestamp;
+use crate::ids::Timestamp;
 
 /// What is known of the wall clock. The host notices when it is set, and says so with [`crate::Command::ClockSet`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

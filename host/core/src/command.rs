@@ -1,10 +1,10 @@
 //! What can be asked of the writer. Plain values: they could as well come over a wire.
 
-use crate::draft::Cold;
+use crate::cold::Cold;
+use crate::ids::{BatchId, JobId, MessageId, Party, Timestamp};
 use crate::intent::Which;
-use crate::job::{Artifact, BatchId, Input, JobError, JobId, OnDependencyFailure, Outcome, Party, Timestamp};
+use crate::job::{Artifact, Input, JobError, OnDependencyFailure, Outcome};
 use crate::json::Json;
-use crate::message::MessageId;
 use crate::retention::KeyOf;
 use crate::state::State;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, is_zero};
-use crate::job::{JobId, Timestamp};
+use crate::ids::{JobId, Timestamp};
 
 /// The attempt that holds a device, or that may have left something running on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,64 +3,18 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use imbl::HashMap;
-
+use crate::cold::{Cold, KeyUse, MessageHead};
 use crate::command::NewMessage;
 use crate::device::{Device, Queue};
 use crate::event::{Bindings, Body, Event, MessageChange, Transition};
 use crate::history::History;
+use crate::ids::{BatchId, JobId, MessageId, Party, Timestamp};
 use crate::intent::{Ended, Intent, Purpose};
-use crate::job::{BatchId, Job, JobId, Party, Timestamp};
-use crate::message::MessageId;
+use crate::job::Job;
 use crate::pool::Pool;
 use crate::reply::{Refusal, Reply};
 use crate::retention::{KeyOf, Remains, Retention};
 use crate::state::State;
-
-/// What an idempotency key stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyUse {
-    /// Whose key it is.
-    pub party: Party,
-    /// The key.
-    pub key: String,
-    /// A digest of the request that it came with.
-    pub digest: String,
-    /// The job that came of it.
-    pub job: JobId,
-    /// When, in the host's own time.
-    pub at: Timestamp,
-}
-
-/// What the core has to know of a message in order to decide.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageHead {
-    /// The conversation that it belongs to.
-    pub conversation_id: String,
-    /// Whose it is.
-    pub party: Party,
-    /// What clients have written into its `extra_metadata`.
-    pub extra_metadata: serde_json::Map<String, serde_json::Value>,
-}
-
-impl MessageHead {
-    /// Whether jobs of `party` may report to it: its own ones, and, where it belongs to nobody but the owner, those of the owner's
-    /// users.
-    pub(crate) fn hears(&self, party: &Party) -> bool {
-        self.party.owner == party.owner && (self.party.user.is_none() || self.party.user == party.user)
-    }
-}
-
-/// Rows that were loaded because commands of this batch name them, as changed by the batch so far.
-#[derive(Clone, Debug, Default)]
-pub struct Cold {
-    /// Ended jobs.
-    pub jobs: HashMap<JobId, Arc<Job>>,
-    /// Messages.
-    pub messages: HashMap<MessageId, MessageHead>,
-    /// Idempotency keys, by whose they are and by their text.
-    pub keys: HashMap<(Party, String), KeyUse>,
-}
 
 /// Something for the store to write.
 #[derive(Clone, Debug, PartialEq)]

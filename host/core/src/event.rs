@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::device::Pause;
-use crate::job::{Job, Status, Timestamp};
-use crate::message::MessageId;
+use crate::ids::{MessageId, Timestamp};
+use crate::job::{Job, Status};
 
 /// What happened to a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

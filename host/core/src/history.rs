@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Timestamp;
+use crate::ids::Timestamp;
 use crate::rank_set::Load;
 
 /// With each forecast, a sixteenth of what was known before is forgotten.

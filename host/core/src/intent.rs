@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Viewer;
-use crate::job::{BatchId, Job, JobId, Status, Ticket};
-use crate::message::MessageId;
+use crate::ids::{BatchId, JobId, MessageId, Ticket};
+use crate::job::{Job, Status};
+use crate::viewer::Viewer;
 
 /// Something that is being done to many jobs, in the order of their tickets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

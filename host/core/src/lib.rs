@@ -6,12 +6,14 @@
 
 pub mod actor;
 pub mod clock;
+pub mod cold;
 pub mod command;
 pub mod decide;
 pub mod device;
 pub mod draft;
 pub mod event;
 pub mod history;
+pub mod ids;
 pub mod intent;
 pub mod job;
 pub mod json;
@@ -23,24 +25,25 @@ pub mod rank_set;
 pub mod reply;
 pub mod retention;
 pub mod state;
+pub mod viewer;
 
-pub use actor::{Actor, Role, Viewer};
+pub use actor::{Actor, Role};
 pub use clock::{Clock, Shifts};
+pub use cold::{Cold, KeyUse};
 pub use command::{Command, Finished, MoveTo};
 pub use decide::decide;
 pub use device::{Device, Occupant, Pause, Queue};
-pub use draft::{Change, Cold, Draft, KeyUse};
+pub use draft::{Change, Draft};
 pub use event::{Bindings, Body, Event, MessageChange, Runs, Transition};
 pub use history::{Accuracy, Forecast, History, Progress, Sample};
+pub use ids::{BatchId, JobId, MessageId, Party, Rank, Tag, Ticket, Timestamp};
 pub use intent::{Ended, Intent, Purpose, Which};
-pub use job::{
-    Artifact, Attempt, BatchId, ErrorKind, Input, Job, JobError, JobId, OnDependencyFailure, Outcome, Party, Rank,
-    Status, Ticket, Timestamp,
-};
+pub use job::{Artifact, Attempt, ErrorKind, Input, Job, JobError, OnDependencyFailure, Outcome, Status};
 pub use json::Json;
-pub use message::{Message, MessageId};
+pub use message::Message;
 pub use pool::{Pool, Share};
 pub use rank_set::{Load, RankSet};
 pub use reply::{Claimed, Refusal, Reply};
 pub use retention::{Kept, KeyOf, Remains, Retention};
 pub use state::{Program, Standing, State, Waiting, WaitingFor};
+pub use viewer::Viewer;

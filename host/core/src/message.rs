@@ -1,24 +1,11 @@
 //! A chat message that jobs report to.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
-use crate::job::{Artifact, Job, Timestamp};
+use crate::ids::{MessageId, Timestamp};
+use crate::job::{Artifact, Job};
 use crate::json::letters::is_number;
-
-/// The identity of a message: a UUID, of the client's choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct MessageId(pub Uuid);
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// The keys of `extra_metadata` that belong to the job that reports to a message; clients may not patch them.
 pub const JOB_KEYS: [&str; 6] = ["job_id", "status", "progress", "queue_position", "error", "artifacts"];

@@ -9,21 +9,14 @@
 //! The clock is one of its own because deriving it from the tags that were claimed looks simpler and is wrong: one urgent
 //! job of a party with a backlog would move it past everybody else.
 
-use crate::job::{Party, Rank, Ticket};
+use crate::ids::{Party, Rank, Tag, Ticket};
 use crate::pool::{Pool, Share, trimmed};
-
-/// A turn, or a point of a pool's virtual clock: in units of 2⁻²⁰.
-pub type Tag = i64;
 
 /// One whole turn.
 pub const TURN: Tag = 1 << 20;
 
 /// The priorities there are.
 pub const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
-
-/// How many parties' claimed tags a pool remembers. Beyond, those nearest to the clock are forgotten, which gives such a
-/// party a part of one turn at the most, and keeps the row small.
-pub const SHARES: usize = 64;
 
 /// The tag of a job that becomes queued: one turn after the pool's clock and after all that its party has taken or asked for.
 /// `waiting` is the largest tag among the jobs of the party that wait in the pool's line.

@@ -36,7 +36,8 @@
 //! | how long a command will take | nothing is said: one says nothing of the next |
 //! | a cancel was acknowledged | the job ends as cancelled, whatever its attempt comes to afterwards |
 
-use crate::job::{ErrorKind, JobError, JobId, Outcome, Timestamp};
+use crate::ids::{JobId, Timestamp};
+use crate::job::{ErrorKind, JobError, Outcome};
 
 /// How often in a row a job may find its engine away, while it answers otherwise, until that counts as its own fault.
 pub const PATIENCE: u32 = 3;

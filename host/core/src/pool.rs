@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Party;
-use crate::order::{SHARES, Tag};
+use crate::ids::{Party, Tag};
+
+/// How many parties' claimed tags a pool remembers. Beyond, those nearest to the clock are forgotten, which gives such a
+/// party a part of one turn at the most, and keeps the row small.
+pub const SHARES: usize = 64;
 
 /// The largest tag of a party that a pool has claimed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

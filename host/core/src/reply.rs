@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::job::{Job, JobId, Status};
-use crate::message::MessageId;
+use crate::ids::{JobId, MessageId};
+use crate::job::{Job, Status};
 
 /// What a claim hands to the device.
 #[derive(Clone, Debug, PartialEq)]

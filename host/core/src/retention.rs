@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Job, JobId, Party, Timestamp};
+use crate::ids::{JobId, Party, Timestamp};
+use crate::job::Job;
 
 /// Who is said to have deleted what went because of this.
 pub const BY: &str = "retention";

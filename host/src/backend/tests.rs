@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_core::{Job, JobId, Json, Rank, Status};
+use easel_core::{Job, JobId, Json, Status};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -69,7 +69,7 @@ fn job(params: Value) -> Job {
     Job {
         id: JobId(Uuid::from_u128(7)),
         ticket: 1,
-        rank: Rank(String::new()),
+        rank: None,
         status: Status::Processing,
         backend: "tested".into(),
         device: Some("gpu0".into()),

@@ -1,6 +1,6 @@
 //! Reading rows. Scans of what grows have a floor or a limit, for the tombstones of a busy queue are never few.
 
-use easel_core::draft::MessageHead;
+use easel_core::cold::MessageHead;
 use easel_core::json;
 use easel_core::message::JOB_KEYS;
 use easel_core::{

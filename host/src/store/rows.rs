@@ -1,7 +1,7 @@
 //! Rows that are not the core's documents as they stand.
 
+use easel_core::KeyUse;
 use easel_core::command::NewMessage;
-use easel_core::draft::KeyUse;
 use easel_core::json::text_of;
 use easel_core::message::report;
 use easel_core::{Job, JobId, Kept, MessageId, Remains, Status, Ticket, Timestamp};

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use chrono::DateTime;
+use easel_core::OnDependencyFailure;
 use easel_core::command::NewJob;
-use easel_core::job::OnDependencyFailure;
 use easel_core::order::PRIORITIES;
 use easel_core::{Actor, JobId, Json, MessageId, Party, Timestamp};
 use easel_wire::{self as wire, NewInput};

@@ -3,7 +3,7 @@
 use crate::command::NewJob;
 use crate::decide::{Limits, jobs};
 use crate::draft::Draft;
-use crate::job::{BatchId, JobId, Timestamp};
+use crate::ids::{BatchId, JobId, Timestamp};
 use crate::reply::{Refusal, Reply};
 
 /// The most jobs that a batch may have.

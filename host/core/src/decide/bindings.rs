@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::draft::{Change, Draft};
 use crate::event::{Body, CONFIGURATION};
-use crate::job::Timestamp;
+use crate::ids::Timestamp;
 
 /// Tells what is new since the last start. The first start of all has nothing to compare with.
 pub(super) fn compare(draft: &mut Draft, now: Timestamp) {

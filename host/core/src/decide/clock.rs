@@ -2,7 +2,7 @@
 //! had happened, since they are counted in the host's own time.
 
 use crate::draft::{Change, Draft};
-use crate::job::Timestamp;
+use crate::ids::Timestamp;
 use crate::reply::Reply;
 
 pub(super) fn set(draft: &mut Draft, by: Timestamp) -> Reply {

@@ -6,7 +6,8 @@ use crate::decide::Limits;
 use crate::draft::Draft;
 use crate::event::Transition;
 use crate::history::Forecast;
-use crate::job::{Job, Status, Timestamp};
+use crate::ids::Timestamp;
+use crate::job::{Job, Status};
 use crate::order;
 use crate::reply::Reply;
 
@@ -51,7 +52,7 @@ pub(super) fn reconsider(draft: &mut Draft, job: &Job, limits: Limits, now: Time
 fn free(draft: &Draft, job: &Job, now: Timestamp) -> bool {
     draft.state.waits_until(job).is_none_or(|at| at <= now)
         && draft.state.blocked_by(job).is_none()
-        && (job.rank.given() || draft.state.has_device(&job.backend))
+        && (job.rank.is_some() || draft.state.has_device(&job.backend))
 }
 
 /// Makes it queued: at its rank, or, the first time since it arrived, at the one that it is given now.
@@ -59,13 +60,13 @@ fn stand(draft: &Draft, job: &mut Job, limits: Limits, now: Timestamp) {
     job.status = Status::Queued;
     job.queued_at = Some(job.told(now));
     (job.retry_at, job.shifts.retry) = (None, 0);
-    if job.rank.given() {
+    if job.rank.is_some() {
         return;
     }
     let Some(pool) = draft.state.pool_of(&job.backend) else { return };
     let party = job.party();
     job.tag = order::tag(pool, &party, draft.state.largest_tag(pool, &party)) - draft.state.origin(&job.backend);
-    job.rank = order::rank(job.tag, job.priority, limits.priority_worth, job.ticket);
+    job.rank = Some(order::rank(job.tag, job.priority, limits.priority_worth, job.ticket));
     let expected = draft.state.estimate(job, now, &|_| None);
     job.forecast = expected.map(|(_, end)| Forecast { made_at: now, end, jumps: draft.state.clock().jumps });
 }

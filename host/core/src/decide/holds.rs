@@ -2,7 +2,7 @@
 //! it means is decided here.
 
 use crate::draft::Draft;
-use crate::job::Timestamp;
+use crate::ids::Timestamp;
 use crate::reply::{Refusal, Reply};
 
 pub(super) fn hold(

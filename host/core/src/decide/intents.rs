@@ -6,8 +6,9 @@
 use crate::decide::{Limits, due, jobs};
 use crate::draft::{Change, Draft};
 use crate::event::{Body, Transition};
+use crate::ids::{JobId, Timestamp};
 use crate::intent::{Ended, Intent, Purpose, Which};
-use crate::job::{ErrorKind, Job, JobError, JobId, OnDependencyFailure, Status, Timestamp};
+use crate::job::{ErrorKind, Job, JobError, OnDependencyFailure, Status};
 use crate::reply::{Refusal, Reply};
 
 /// The longest list that a cancellation may come with: it may have to be kept in a row, and each job is held against it.

@@ -1,12 +1,14 @@
 //! What clients do to jobs: submit, cancel, retry, delete.
 
 use crate::clock::Shifts;
+use crate::cold::KeyUse;
 use crate::command::NewJob;
 use crate::decide::{Limits, due, intents};
-use crate::draft::{Change, Draft, KeyUse};
+use crate::draft::{Change, Draft};
 use crate::event::Transition;
+use crate::ids::{JobId, Party, Timestamp};
 use crate::intent::Ended;
-use crate::job::{Job, JobId, OnDependencyFailure, Party, Rank, Status, Timestamp};
+use crate::job::{Job, OnDependencyFailure, Status};
 use crate::order::PRIORITIES;
 use crate::reply::{Refusal, Reply};
 
@@ -62,7 +64,7 @@ pub(super) fn submit(draft: &mut Draft, new: NewJob, limits: Limits, now: Timest
     let job = Job {
         id: new.id,
         ticket,
-        rank: Rank::none(),
+        rank: None,
         status: Status::Pending,
         backend: new.backend,
         device: None,
@@ -153,7 +155,7 @@ pub(super) fn retry(draft: &mut Draft, id: JobId, limits: Limits, now: Timestamp
     draft.state.ticket += 1;
     let job = Job {
         ticket: draft.state.ticket,
-        rank: Rank::none(),
+        rank: None,
         attempts_used: 0,
         unavailable_in_a_row: 0,
         artifacts: Vec::new(),

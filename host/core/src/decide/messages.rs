@@ -1,11 +1,12 @@
 //! What clients do to messages.
 
+use crate::cold::MessageHead;
 use crate::command::NewMessage;
-use crate::draft::{Change, Draft, MessageHead};
+use crate::draft::{Change, Draft};
 use crate::event::MessageChange;
-use crate::job::Timestamp;
+use crate::ids::{MessageId, Timestamp};
 use crate::json::text_of;
-use crate::message::{MessageId, merge};
+use crate::message::merge;
 use crate::reply::{Refusal, Reply};
 
 /// How large what clients write into a message may grow, in bytes of JSON. Nothing is ever taken out of it, and the row is written

@@ -20,8 +20,8 @@ use crate::actor::{Actor, permit};
 use crate::command::Command;
 use crate::device::Pause;
 use crate::draft::Draft;
+use crate::ids::Timestamp;
 use crate::intent::Which;
-use crate::job::Timestamp;
 use crate::reply::{Refusal, Reply};
 use crate::retention::Retention;
 

@@ -4,7 +4,8 @@ use crate::command::MoveTo;
 use crate::decide::Limits;
 use crate::draft::Draft;
 use crate::event::Transition;
-use crate::job::{Job, JobId, Rank, Status, Timestamp};
+use crate::ids::{JobId, Rank, Timestamp};
+use crate::job::{Job, Status};
 use crate::order::{self, PRIORITIES};
 use crate::pool::Pool;
 use crate::reply::{Refusal, Reply};
@@ -23,7 +24,7 @@ pub(super) fn to(draft: &mut Draft, id: JobId, to: MoveTo, now: Timestamp) -> Re
     };
     let Some(rank) = rank else { return Ok(draft.unchanged(old)) };
     let rank = order::shifted(&rank, -draft.state.origin(&old.backend));
-    let (job, queue_position) = draft.transition(Job { rank, ..Job::clone(&old) }, Transition::Moved, now);
+    let (job, queue_position) = draft.transition(Job { rank: Some(rank), ..Job::clone(&old) }, Transition::Moved, now);
     Ok(Reply::Job(job, queue_position))
 }
 
@@ -81,10 +82,7 @@ pub(super) fn reprioritise(
         return Ok(draft.unchanged(old));
     }
     // One that has not been queued yet has no turn, and gets its rank when it has.
-    let rank = match old.rank.given() {
-        true => order::rank(old.tag, priority, limits.priority_worth, old.ticket),
-        false => Rank::none(),
-    };
+    let rank = old.rank.as_ref().map(|_| order::rank(old.tag, priority, limits.priority_worth, old.ticket));
     let (job, queue_position) = draft.transition(Job { priority, rank, ..Job::clone(&old) }, Transition::Moved, now);
     Ok(Reply::Job(job, queue_position))
 }

@@ -2,7 +2,7 @@
 
 use crate::device::{Device, Pause, Queue};
 use crate::draft::Draft;
-use crate::job::Timestamp;
+use crate::ids::Timestamp;
 use crate::reply::{Refusal, Reply};
 
 pub(super) fn queue(draft: &mut Draft, paused: Option<Pause>, now: Timestamp) -> Reply {

@@ -5,7 +5,7 @@
 
 use crate::decide::Limits;
 use crate::draft::{Change, Draft};
-use crate::job::{JobId, Timestamp};
+use crate::ids::{JobId, Timestamp};
 use crate::reply::Reply;
 use crate::retention::{KeyOf, Remains, Retention};
 

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use super::{State, digest};
+use crate::ids::{BatchId, JobId, Ticket};
 use crate::intent::{Intent, Purpose, Which};
-use crate::job::{BatchId, Job, JobId, Status, Ticket};
+use crate::job::{Job, Status};
 
 /// How many jobs one slice looks at for each that it may be about.
 const GLANCES: usize = 256;

@@ -6,7 +6,8 @@ use super::State;
 use super::lines::Place;
 use crate::device::Device;
 use crate::history::{Accuracy, History, Progress};
-use crate::job::{Job, Status, Timestamp};
+use crate::ids::Timestamp;
+use crate::job::{Job, Status};
 use crate::rank_set::{Load, Member};
 
 /// The progress of the attempt that runs on a device, if it is known.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use crate::job::{Job, Party, Rank, Ticket};
-use crate::order::Tag;
+use crate::ids::{Party, Rank, Tag, Ticket};
+use crate::job::Job;
 use crate::rank_set::{Member, RankSet};
 
 /// A place in line: the rank of a job, packed. The digits that every rank has are a number, so that what compares places
@@ -26,7 +26,7 @@ const HALF: usize = 16;
 
 impl Place {
     pub(crate) fn of(job: &Job) -> Self {
-        let rank = &job.rank.0;
+        let rank = job.rank.as_ref().map_or("", |rank| rank.0.as_str());
         let number = |from: usize| rank.get(from..from + HALF).and_then(|digits| u64::from_str_radix(digits, 16).ok());
         Self {
             front: [0, HALF].map(|from| number(from).unwrap_or_default()),

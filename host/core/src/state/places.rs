@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::lines::Line;
 use super::{Place, State};
 use crate::device::Device;
-use crate::job::{Job, Party, Status};
-use crate::order::Tag;
+use crate::ids::{Party, Tag};
+use crate::job::{Job, Status};
 use crate::pool::Pool;
 use crate::rank_set::Load;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Binding, Place, State};
 use crate::device::Device;
+use crate::ids::Tag;
 use crate::job::Job;
-use crate::order::Tag;
 use crate::pool::{Pool, arrange};
 
 impl State {

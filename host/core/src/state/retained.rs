@@ -1,8 +1,8 @@
 //! What is left of what has ended: how much of it there is, and what may not go yet.
 
 use super::State;
-use crate::draft::KeyUse;
-use crate::job::{JobId, Timestamp};
+use crate::cold::KeyUse;
+use crate::ids::{JobId, Timestamp};
 use crate::retention::{Kept, Retention};
 
 impl State {

@@ -1,9 +1,10 @@
 use super::*;
 use crate::Json;
 use crate::actor::Actor;
+use crate::cold::Cold;
 use crate::command::{Command, NewJob};
 use crate::decide::{Limits, decide};
-use crate::draft::{Cold, Draft};
+use crate::draft::Draft;
 use crate::job::OnDependencyFailure;
 use crate::policy::Backoff;
 use crate::retention::Retention;

@@ -6,7 +6,8 @@ use std::fmt;
 use super::State;
 use super::lines::Line;
 use crate::device::Pause;
-use crate::job::{Job, Status, Timestamp};
+use crate::ids::Timestamp;
+use crate::job::{Job, Status};
 
 /// What a job can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use easel_core::cold::MessageHead;
 use easel_core::command::{Names, NewMessage};
-use easel_core::draft::MessageHead;
 use easel_core::message::{JOB_KEYS, report};
 use easel_core::state::Binding;
 use easel_core::{

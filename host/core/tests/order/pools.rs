@@ -173,6 +173,41 @@ fn jobs_whose_backend_moves_to_another_device_lose_no_turn_and_gain_none() {
     }
 }
 
+impl Host {
+    /// A host that knows how long its jobs take: five microseconds.
+    fn experienced(backends: &[(&str, Vec<&'static str>)]) -> Self {
+        let mut host = Self::new(backends);
+        for (backend, devices) in backends {
+            (0..3).for_each(|_| _ = host.submit(backend, "ann", 0));
+            while host.turn(devices[0]).is_some() {}
+        }
+        host
+    }
+
+    /// When a job starts that is new now, from now on.
+    fn starts_in(&mut self, backend: &str) -> i64 {
+        let (job, _) = self.submit(backend, "ann", 0);
+        self.draft.state.estimate(&job, 100, &|_| None).unwrap().0 - 100
+    }
+}
+
+#[test]
+fn devices_that_have_the_same_before_them_are_counted_together() {
+    let mut host = Host::experienced(&[("paint", DEVICES[..3].to_vec())]);
+    let starts: Vec<i64> = (0..8).map(|_| host.starts_in("paint")).collect();
+    assert_eq!(starts, [0, 0, 0, 5, 5, 5, 10, 10]);
+    host.ask(pause_device("gpu1", None));
+    assert_eq!(host.starts_in("paint"), 20, "eight before it, on two devices");
+}
+
+#[test]
+fn a_job_starts_where_the_least_is_before_it_and_nobody_counts_on_a_device_that_has_more() {
+    let mut host = Host::experienced(&[("paint", vec!["gpu0"]), ("draw", vec!["gpu0", "gpu1"])]);
+    (0..4).for_each(|_| _ = host.submit("paint", "ann", 0));
+    assert_eq!([host.starts_in("draw"), host.starts_in("draw"), host.starts_in("draw")], [0, 5, 10]);
+    assert_eq!(host.starts_in("paint"), 35, "seven before it on its only device");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Submit { backend: usize, owner: usize, priority: i32 },

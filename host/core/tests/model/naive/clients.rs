@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::{
-    Body, Ended, Job, JobId, KeyOf, KeyUse, Message, MessageChange, MessageId, Party, Rank, Refusal, Reply, Shifts,
-    Status, Transition,
+    Body, Ended, Job, JobId, KeyOf, KeyUse, Message, MessageChange, MessageId, Party, Refusal, Reply, Shifts, Status,
+    Transition,
 };
 use serde_json::{Map, Value};
 
@@ -51,7 +51,7 @@ impl Naive {
         let job = Job {
             id: new.id,
             ticket,
-            rank: Rank(String::new()),
+            rank: None,
             status: Status::Pending,
             backend: new.backend,
             device: None,
@@ -129,7 +129,7 @@ impl Naive {
         }
         self.binding(&job.backend).ok_or(Refusal::NoBackend(job.backend.clone()))?;
         job.ticket = self.arrive(&party_of(&job))?;
-        job.rank = Rank(String::new());
+        job.rank = None;
         (job.attempts_used, job.progress, job.cancel_requested, job.unavailable_in_a_row) = (0, 0, false, 0);
         (job.result, job.error) = (None, None);
         job.artifacts.clear();

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use easel_core::order::{self, TURN, Tag};
-use easel_core::{Body, Job, JobId, MoveTo, Party, Pause, Queue, Rank, Refusal, Reply, Status, Ticket, Transition};
+use easel_core::order::{self, TURN};
+use easel_core::{
+    Body, Job, JobId, MoveTo, Party, Pause, Queue, Rank, Refusal, Reply, Status, Tag, Ticket, Transition,
+};
 
 use super::{Answer, Naive, party_of};
 use crate::common::LIMITS;
@@ -22,7 +24,7 @@ impl Naive {
 
     /// Its rank by the clock of its pool.
     fn rank(&self, job: &Job) -> Rank {
-        order::shifted(&job.rank, self.origin(&job.backend))
+        order::shifted(job.rank.as_ref().unwrap(), self.origin(&job.backend))
     }
 
     /// What a device can run, in order: what is held there comes last.
@@ -102,7 +104,7 @@ impl Naive {
         let claimed = self.pools.claims[device].iter().filter(|claim| claim.0 == party).map(|claim| claim.1);
         let last = waiting.chain(claimed).chain([self.pools.clocks[device]]).max().unwrap();
         job.tag = last + TURN - self.origin(&job.backend);
-        job.rank = by_priority(job);
+        job.rank = Some(by_priority(job));
     }
 
     /// What a claim does to the clock of a pool; the job is in its line still.
@@ -146,7 +148,7 @@ impl Naive {
         let mut expected: Vec<JobId> = others.iter().map(|job| job.id).collect();
         expected.insert(at, id);
         let ranks: Vec<Rank> = others.iter().map(|other| self.rank(other)).collect();
-        job.rank = order::shifted(&new_place(&ranks, at, job.ticket), -self.origin(&job.backend));
+        job.rank = Some(order::shifted(&new_place(&ranks, at, job.ticket), -self.origin(&job.backend)));
         let reply = self.put(job, Transition::Moved);
         assert!(self.ranked(&pool).iter().map(|job| job.id).eq(expected), "it stands where it was to stand");
         Ok(reply)
@@ -165,8 +167,8 @@ impl Naive {
             return Ok(Reply::Job(job.into(), place));
         }
         job.priority = priority;
-        if !job.rank.0.is_empty() {
-            job.rank = by_priority(&job);
+        if job.rank.is_some() {
+            job.rank = Some(by_priority(&job));
         }
         Ok(self.put(job, Transition::Moved))
     }

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use easel_core::order::{SHARES, Tag};
+use easel_core::pool::SHARES;
 use easel_core::state::Binding;
-use easel_core::{Job, Party, Pool, Share};
+use easel_core::{Job, Party, Pool, Share, Tag};
 
 use super::Naive;
 

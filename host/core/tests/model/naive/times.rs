@@ -27,7 +27,7 @@ impl Naive {
 
     /// In line: at its rank, if it has one.
     pub(super) fn stand(&mut self, job: &mut Job) {
-        let first = job.rank.0.is_empty();
+        let first = job.rank.is_none();
         if first {
             self.line_up(job);
         }
@@ -43,14 +43,14 @@ impl Naive {
 
     /// Whether a pending job has waited long enough.
     pub(super) fn is_due(&self, job: &Job) -> bool {
-        let lined = !job.rank.0.is_empty() || self.binding(&job.backend).is_some();
+        let lined = job.rank.is_some() || self.binding(&job.backend).is_some();
         lined && self.due_at(job).is_none_or(|at| at <= self.now)
     }
 
     /// Whoever pauses goes by a clock that nobody sets, whoever asked for a time by the one on the wall.
     fn due_at(&self, job: &Job) -> Option<Timestamp> {
         let pause = job.retry_at.map(|at| at - job.shifts.retry + self.shift());
-        pause.or(job.not_before.filter(|_| job.rank.0.is_empty()))
+        pause.or(job.not_before.filter(|_| job.rank.is_none()))
     }
 
     /// How far the clock on the wall has been set.

@@ -1,43 +1,17 @@
-//! A job, its attempts and what came of them.
+//! A job: what it is, where it stands, what came of it.
 
-use std::fmt;
+mod attempt;
+mod error;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Shifts;
 use crate::history::Forecast;
+use crate::ids::{BatchId, JobId, MessageId, Party, Rank, Tag, Ticket, Timestamp};
 use crate::json::Json;
-use crate::message::MessageId;
-use crate::order::Tag;
-
-/// Microseconds since the Unix epoch, UTC. The core never asks what time it is: commands carry it.
-pub type Timestamp = i64;
-
-/// A job's place of arrival: unique, increasing, never reused.
-pub type Ticket = u64;
-
-/// The identity of a job: a UUID v7, chosen by the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JobId(pub Uuid);
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The identity of a batch: a UUID v7, chosen by the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct BatchId(pub Uuid);
-
-impl fmt::Display for BatchId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+pub use attempt::{Artifact, Attempt, Outcome};
+pub use error::{ErrorKind, JobError};
 
 /// What becomes of a job when one that it depends on does not complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,22 +22,6 @@ pub enum OnDependencyFailure {
     Fail,
     /// It runs all the same.
     Run,
-}
-
-/// Whom a job belongs to: turns and caps are theirs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Party {
-    /// The owner.
-    pub owner: String,
-    /// Whom the owner, a service, acts for.
-    pub user: Option<String>,
-}
-
-impl Party {
-    /// An owner that acts for itself.
-    pub fn of(owner: &str) -> Self {
-        Self { owner: owner.to_owned(), user: None }
-    }
 }
 
 /// Where a job stands.
@@ -103,130 +61,6 @@ impl Status {
     }
 }
 
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The backend returned a result.
-    Complete,
-    /// The backend returned a failure.
-    Error,
-    /// The attempt's deadline passed.
-    Timeout,
-    /// No news from the backend for too long.
-    Stalled,
-    /// The component trapped.
-    Trapped,
-    /// It was stopped because somebody cancelled the job.
-    Cancelled,
-    /// The host died under it.
-    Lost,
-    /// The host was shut down in good order.
-    Interrupted,
-    /// The engine was away.
-    Unavailable,
-}
-
-impl Outcome {
-    /// The name that clients see.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Error => "error",
-            Self::Timeout => "timeout",
-            Self::Stalled => "stalled",
-            Self::Trapped => "trapped",
-            Self::Cancelled => "cancelled",
-            Self::Lost => "lost",
-            Self::Interrupted => "interrupted",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// The kind of error that a job ended in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ErrorKind {
-    /// The request cannot be right as it is.
-    Invalid,
-    /// The engine is away.
-    Unavailable,
-    /// The device has not enough memory for it.
-    OutOfMemory,
-    /// The backend says that it failed.
-    Failed,
-    /// The attempt's deadline passed.
-    Timeout,
-    /// No news from the backend for too long.
-    Stalled,
-    /// The component trapped.
-    Trapped,
-    /// The host died under each of its attempts.
-    Lost,
-    /// What it depends on failed.
-    Dependency,
-    /// It was cancelled.
-    Cancelled,
-}
-
-/// Why a job ended in error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobError {
-    /// The kind.
-    pub kind: ErrorKind,
-    /// A sentence for the user.
-    pub message: String,
-    /// For the operator: the whole chain of causes.
-    pub detail: String,
-    /// Whether the same job could succeed another time.
-    pub retryable: bool,
-    /// The job that this one depends on and that did not complete.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dependency_id: Option<JobId>,
-}
-
-/// One run of a job. `(job, number)` fences every write of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// 1, 2, 3 …: never repeats for a job, retries by people included.
-    pub number: u32,
-    /// Whether it counts against `max_attempts`.
-    pub charged: bool,
-    /// `sha256:…` of the component that ran it.
-    pub backend_digest: String,
-    /// When the device was claimed for it.
-    pub started_at: Timestamp,
-    /// When its outcome was decided.
-    pub ended_at: Option<Timestamp>,
-    /// How long it had the device, in microseconds, by a clock that nobody sets; none while it lives or if it was lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub took: Option<u64>,
-    /// How it ended; none while it lives.
-    pub outcome: Option<Outcome>,
-    /// What went wrong, if something did.
-    pub error: Option<JobError>,
-}
-
-/// A file that a job made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Artifact {
-    /// Its name within the job.
-    pub name: String,
-    /// The media type that the backend gave it.
-    pub mime: String,
-    /// Bytes.
-    pub size: u64,
-    /// Of the bytes, in hexadecimal.
-    pub sha256: String,
-    /// Pixels, if it is an image.
-    pub width: Option<u32>,
-    /// Pixels, if it is an image.
-    pub height: Option<u32>,
-    /// The attempt that wrote it: which directory it lies in.
-    pub attempt: u32,
-}
-
 /// A file that was handed to a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
@@ -242,23 +76,6 @@ pub struct Input {
     pub sha256: String,
 }
 
-/// A place in line: bytes that sort as the line does, least first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Rank(pub String);
-
-impl Rank {
-    /// The rank of a job that has not been queued since it arrived.
-    pub fn none() -> Self {
-        Self(String::new())
-    }
-
-    /// Whether it is one.
-    pub fn given(&self) -> bool {
-        !self.0.is_empty()
-    }
-}
-
 /// How many attempts of a job are remembered.
 pub const LEDGER: usize = 20;
 
@@ -270,7 +87,8 @@ pub struct Job {
     /// Its place of arrival; a person's retry arrives anew.
     pub ticket: Ticket,
     /// Its place in line while it is queued.
-    pub rank: Rank,
+    #[serde(default, deserialize_with = "rank")]
+    pub rank: Option<Rank>,
     /// Where it stands.
     pub status: Status,
     /// The backend that it is for.
@@ -393,7 +211,7 @@ impl Job {
 
     /// The time that its submitter asked for, as long as it waits for that.
     pub(crate) fn asked_for(&self) -> Option<Timestamp> {
-        let waits = self.status == Status::Pending && self.retry_at.is_none() && !self.rank.given();
+        let waits = self.status == Status::Pending && self.retry_at.is_none() && self.rank.is_none();
         self.not_before.filter(|_| waits)
     }
 
@@ -411,4 +229,9 @@ impl Job {
     pub fn without_params(&self) -> Self {
         Self { params: Json::null(), ..self.clone() }
     }
+}
+
+/// Older rows have an empty text where there is no rank.
+fn rank<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Rank>, D::Error> {
+    Ok(Option::<Rank>::deserialize(from)?.filter(|rank| !rank.0.is_empty()))
 }
