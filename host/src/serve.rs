@@ -21,7 +21,7 @@ use crate::backend::{Entry, Registry, Standing, out_of_reach};
 use crate::backends::{Breaker, Loading};
 use crate::clock::Clock;
 use crate::config::{self, Config, Database};
-use crate::devices::{Devices, Memory, Worker};
+use crate::devices::{Devices, Local, Memory, Worker};
 use crate::leases::{Holders, backend_of_commands};
 use crate::scheduler::{Scheduler, Setup};
 use crate::show::Links;
@@ -98,17 +98,16 @@ pub async fn run(config: Config, adopted: bool) -> anyhow::Result<()> {
         .iter()
         .map(|device| Worker {
             device: device.name.clone(),
-            scheduler: scheduler.clone(),
+            port: Arc::new(Local::new(&device.name, scheduler.clone(), files.clone(), holders.clone(), disk.clone())),
             registry: registry.clone(),
-            files: files.clone(),
             shutdown_grace: config.shutdown_grace,
             memory: Memory::default(),
-            holders: holders.clone(),
-            disk: disk.clone(),
             requests: doors.add(&device.name),
         })
         .collect();
-    workers.iter().for_each(Worker::tell_memory);
+    for worker in &workers {
+        worker.tell_memory().await;
+    }
     tokio::spawn(Breaker { scheduler: scheduler.clone(), registry: registry.clone() }.run(stop.clone()));
     let backends = registry.clone();
     let mut loading = Loading::start(scheduler.clone(), registry.clone(), &config.default_backend, stop.clone());

@@ -164,6 +164,12 @@ pub struct ArtifactWriter {
 }
 
 impl ArtifactWriter {
+    /// Which file of its attempt this is: 0, 1, 2 …
+    pub(super) fn number(&self) -> u32 {
+        // There are not so many.
+        u32::try_from(self.place).unwrap_or(u32::MAX)
+    }
+
     /// Appends bytes. After an error the file can only be dropped.
     pub async fn write(&mut self, chunk: &[u8]) -> Result<(), WriteError> {
         self.account.book(chunk.len() as u64)?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// What went wrong with a file of ours.
@@ -48,7 +49,7 @@ impl FilesError {
 }
 
 /// Why an artifact was refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum WriteError {
     /// Not a name for a file, or one that was used already.
     #[error("{0}")]

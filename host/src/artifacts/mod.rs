@@ -19,6 +19,7 @@ mod disk;
 mod error;
 mod log;
 mod name;
+mod sink;
 mod sweep;
 mod uploads;
 
@@ -30,6 +31,7 @@ use easel_core::{Artifact, JobId};
 pub use attempt::{ArtifactWriter, AttemptFiles, MAX_ARTIFACTS};
 pub use error::{FilesError, WriteError};
 pub use log::LogLine;
+pub use sink::{OpenFiles, Sink};
 pub use sweep::SweepReport;
 pub use uploads::Upload;
 

@@ -12,7 +12,7 @@ use tracing::Level;
 use super::journal::Journal;
 use super::pace::Pace;
 use super::{InputFile, News, Task, limits, text};
-use crate::artifacts::{ArtifactWriter, AttemptFiles, WriteError};
+use crate::artifacts::{Sink, WriteError};
 use crate::lasting::Deadline;
 
 /// One attempt, as the guest sees it.
@@ -20,7 +20,7 @@ pub struct Attempt {
     pub(super) job: Arc<Job>,
     /// As its component takes them.
     pub(super) params: Json,
-    pub(super) files: AttemptFiles,
+    pub(super) files: Arc<dyn Sink>,
     pub(super) inputs: Vec<InputFile>,
     pub(super) dependencies: String,
     until: Deadline,
@@ -126,31 +126,31 @@ fn check_preview(mime: &str, image: &[u8]) -> Result<(), String> {
     if is == mime { Ok(()) } else { Err(format!("it is {is} and not {}", text::line(mime, 64))) }
 }
 
-/// A file in the making, as the guest sees it.
+/// A file in the making, as the guest sees it. Dropped unfinished, it never was.
 pub struct File {
-    /// None after an error: then it can only be dropped.
-    writer: Option<ArtifactWriter>,
+    files: Arc<dyn Sink>,
+    number: u32,
 }
 
 impl File {
-    pub(super) fn new(writer: ArtifactWriter) -> Self {
-        Self { writer: Some(writer) }
+    pub(super) async fn begin(files: Arc<dyn Sink>, name: &str, mime: &str) -> Result<Self, WriteError> {
+        let number = files.begin(name, mime).await?;
+        Ok(Self { files, number })
     }
 
-    pub(super) async fn write(&mut self, chunk: &[u8]) -> Result<(), WriteError> {
-        let mut writer = self.writer.take().ok_or_else(broken)?;
-        writer.write(chunk).await?;
-        self.writer = Some(writer);
-        Ok(())
+    pub(super) async fn write(&self, chunk: Vec<u8>) -> Result<(), WriteError> {
+        self.files.write(self.number, chunk).await
     }
 
     pub(super) async fn finish(self) -> Result<(), WriteError> {
-        self.writer.ok_or_else(broken)?.finish().await
+        self.files.finish(self.number).await
     }
 }
 
-fn broken() -> WriteError {
-    WriteError::Other("an earlier write of this artifact failed: drop it".into())
+impl Drop for File {
+    fn drop(&mut self) {
+        self.files.discard(self.number);
+    }
 }
 
 #[cfg(test)]

@@ -83,8 +83,9 @@ impl host::HostAttempt for HostState {
         name: String,
         mime: String,
     ) -> Answer<Result<Resource<File>, ArtifactError>> {
-        match self.table.get(&this)?.files.create(&name, &mime) {
-            Ok(writer) => Ok(Ok(self.table.push(File::new(writer))?)),
+        let files = self.table.get(&this)?.files.clone();
+        match File::begin(files, &name, &mime).await {
+            Ok(file) => Ok(Ok(self.table.push(file)?)),
             Err(error) => Ok(Err(self.refuse(error).await)),
         }
     }
@@ -109,7 +110,7 @@ impl host::HostAttempt for HostState {
 
 impl host::HostArtifact for HostState {
     async fn write(&mut self, this: Resource<File>, chunk: Vec<u8>) -> Answer<Result<(), ArtifactError>> {
-        match self.table.get_mut(&this)?.write(&chunk).await {
+        match self.table.get(&this)?.write(chunk).await {
             Err(error @ WriteError::Quota(_)) => Ok(Err(self.refuse(error).await)),
             written => Ok(written.map_err(Into::into)),
         }

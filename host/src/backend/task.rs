@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use easel_core::{Job, JobId};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::Kill;
-use crate::artifacts::AttemptFiles;
+use crate::artifacts::Sink;
 use crate::lasting::Deadline;
 
 /// One attempt at one job.
-#[derive(Debug)]
 pub struct Task {
     /// The job, as of the claim: its `attempt` is the number of this one.
     pub job: Arc<Job>,
     /// Where its artifacts go.
-    pub files: AttemptFiles,
+    pub files: Arc<dyn Sink>,
     /// What came with it, in the job's order.
     pub inputs: Vec<InputFile>,
     /// What the jobs made that it depends on: a JSON array.
@@ -36,7 +36,7 @@ pub struct Task {
 }
 
 /// Bytes that came with a job.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
     /// The name by which the job refers to it.
     pub name: String,

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
-use crate::artifacts::{AttemptFiles, Files};
+use crate::artifacts::{AttemptFiles, Files, OpenFiles};
 use crate::config::{self, Component, Config};
 use crate::lasting::Deadline;
 
@@ -130,7 +130,7 @@ impl Attempt {
         let (sender, news) = mpsc::channel(64);
         let task = Task {
             job: Arc::new(job),
-            files: files.clone(),
+            files: Arc::new(OpenFiles::of(files.clone())),
             inputs: Vec::new(),
             dependencies: "[]".into(),
             until: Deadline::after(BOUND),

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_core::{Claimed, Finished, Job};
+use easel_core::Job;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::dependencies::Made;
 use super::journal;
 use super::outcome::{Verdict, judge, not_begun, not_started, unsaved};
+use super::port::{self, Assignment, Inputs, PortFiles, Run};
 use super::watchdog::{Allowed, Reason, Step, Watchdog};
 use super::worker::Worker;
-use crate::artifacts::AttemptFiles;
-use crate::backend::{Backend, Ended, InputFile, Kill, Task};
+use crate::backend::{Backend, Ended, Kill, Task};
 use crate::lasting::{self, Deadline};
 
 /// News that may wait before the component does.
@@ -28,8 +27,7 @@ pub(super) fn micros(time: Duration) -> u64 {
 /// All that an attempt needs in order to run.
 struct Ready {
     backend: Arc<Backend>,
-    files: AttemptFiles,
-    made: Made,
+    inputs: Inputs,
     dog: Watchdog,
     /// How long this process had not run before that one began.
     lost: Duration,
@@ -45,26 +43,25 @@ enum NotReady {
 
 impl Worker {
     /// Runs the attempt that was claimed; what came of it.
-    pub(super) async fn attempt(&self, claimed: Claimed, stop: &CancellationToken) -> Finished {
-        let Claimed { job, digest, unload_first } = claimed;
+    pub(super) async fn attempt(&self, assignment: Assignment, stop: &CancellationToken) -> port::Ended {
+        let Assignment { job, digest, unload_first, is_lease: _ } = assignment;
         let begun = Instant::now();
         let (mut verdict, returned) = match self.prepare(&job, &digest, unload_first, stop).await {
             Ok(ready) => {
                 self.memory.used(&ready.backend.name);
-                self.tell_memory();
-                let files = ready.files.clone();
+                self.tell_memory().await;
                 let allowed = ready.dog.allowed();
                 let (ended, reason) = self.run_guest(&job, ready, stop).await;
                 let verdict = judge(&ended, reason, allowed);
-                (verdict, if let Ended::Returned(value) = ended { Some((value, files)) } else { None })
+                (verdict, if let Ended::Returned(value) = ended { Some(value) } else { None })
             }
             Err(NotReady::Ended(reason, allowed)) => (not_begun(reason, allowed), None),
             Err(NotReady::Failed(error)) => (not_started(&error), None),
         };
         let mut artifacts = Vec::new();
         let mut result = None;
-        if let Some((value, files)) = returned {
-            match files.finished().await {
+        if let Some(value) = returned {
+            match self.port.files(Run::of(&job)).await {
                 Ok(finished) => {
                     artifacts = finished;
                     result = Some(value);
@@ -73,14 +70,11 @@ impl Worker {
             }
         }
         self.tell(&job, &verdict, begun);
-        let progress = self.scheduler.hub().telemetry(job.id).map_or(0, |live| live.percent);
-        Finished {
-            job: job.id,
-            attempt: job.attempt,
+        port::Ended {
+            run: Run::of(&job),
             outcome: verdict.outcome,
             clean: verdict.clean,
             took: Some(micros(begun.elapsed())),
-            progress,
             result,
             artifacts,
             error: verdict.error,
@@ -104,59 +98,50 @@ impl Worker {
             .with_digest(&job.backend, &self.device, digest)
             .await
             .map_err(|error| failed(error.into()))?;
-        let files = self.files.attempt(job.id, job.attempt, backend.artifact_quota);
         let mut dog = Watchdog::new(begun, Allowed { time: self.time_for(job, &backend), stall: backend.stall });
-        let made = tokio::select! {
+        let inputs = tokio::select! {
             // An attempt that need not wait has begun: a host that stops then gives it its grace.
             biased;
-            made = async {
-                let made = self.dependencies(job).await;
+            inputs = async {
+                let inputs = self.port.inputs(job).await;
                 self.make_room(job, &backend, unload_first).await;
-                made
-            } => made,
+                inputs
+            } => inputs,
             reason = self.interrupted(job, Deadline::at(dog.deadline()), stop) => return Err(NotReady::Ended(reason, dog.allowed())),
         };
         dog.news(Instant::now());
-        Ok(Ready { backend, files, made, dog, lost })
+        Ok(Ready { backend, inputs, dog, lost })
     }
 
     /// Waits until somebody cancels the job, its time is up, or the host stops.
     pub(super) async fn interrupted(&self, job: &Job, deadline: Deadline, stop: &CancellationToken) -> Reason {
-        let mut head = self.scheduler.hub().watch_head();
-        loop {
-            head.mark_unchanged();
-            if self.scheduler.state().job(job.id).is_some_and(|job| job.cancel_requested) {
-                return Reason::Cancelled;
-            }
-            tokio::select! {
-                biased;
-                changed = head.changed() => if changed.is_err() { return Reason::Shutdown },
-                () = deadline.passed() => return Reason::Timeout,
-                () = stop.cancelled() => return Reason::Shutdown,
-            }
+        tokio::select! {
+            biased;
+            () = self.port.cancelled(job.id) => Reason::Cancelled,
+            () = deadline.passed() => Reason::Timeout,
+            () = stop.cancelled() => Reason::Shutdown,
         }
     }
 
     /// Runs the component until it ends; with why it was to end, if it was.
     async fn run_guest(&self, job: &Arc<Job>, ready: Ready, stop: &CancellationToken) -> (Ended, Option<Reason>) {
-        let Ready { backend, files, made, mut dog, lost } = ready;
+        let Ready { backend, inputs, mut dog, lost } = ready;
+        let files = PortFiles { port: self.port.clone(), run: Run::of(job), quota: backend.artifact_quota };
         let (news, mut inbox) = mpsc::channel(NEWS);
         let (cancel, kill) = (CancellationToken::new(), Kill::new());
         let mut running = Box::pin(backend.run(Task {
             job: job.clone(),
-            files,
-            inputs: self.inputs(job, made.files),
-            dependencies: made.results,
+            files: Arc::new(files),
+            inputs: inputs.files,
+            dependencies: inputs.dependencies,
             until: Deadline::at(dog.deadline()),
             deadline: Deadline::at(dog.hard_deadline(self.shutdown_grace)),
             cancel: cancel.clone(),
             kill: kill.clone(),
             news,
         }));
-        let mut head = self.scheduler.hub().watch_head();
-        // It may have been cancelled since it was claimed.
-        head.mark_changed();
-        let mut stopping = false;
+        let (mut cancelled, mut stopping) = (false, false);
+        let mut cancelling = self.port.cancelled(job.id);
         let look = |dog: &mut Watchdog| {
             dog.give_back(lasting::lost().saturating_sub(lost));
             dog.due(Instant::now())
@@ -167,7 +152,7 @@ impl Worker {
                 biased;
                 Some(news) = inbox.recv() => {
                     dog.news(Instant::now());
-                    journal::running(&self.scheduler, &self.files, job, news).await;
+                    journal::running(&*self.port, job, news).await;
                     // News never keeps the clock from being looked at.
                     look(&mut dog)
                 }
@@ -177,9 +162,9 @@ impl Worker {
                     stopping = true;
                     dog.end(Reason::Shutdown, Instant::now(), self.shutdown_grace)
                 }
-                Ok(()) = head.changed() => {
-                    let cancelled = self.scheduler.state().job(job.id).is_some_and(|job| job.cancel_requested);
-                    if cancelled { dog.end(Reason::Cancelled, Instant::now(), self.shutdown_grace) } else { None }
+                () = &mut cancelling, if !cancelled => {
+                    cancelled = true;
+                    dog.end(Reason::Cancelled, Instant::now(), self.shutdown_grace)
                 }
             };
             match step {
@@ -193,7 +178,7 @@ impl Worker {
         };
         drop(running);
         while let Some(news) = inbox.recv().await {
-            journal::running(&self.scheduler, &self.files, job, news).await;
+            journal::running(&*self.port, job, news).await;
         }
         (ended, dog.reason())
     }
@@ -201,17 +186,6 @@ impl Worker {
     /// A job may ask for less time than its backend allows, not for more.
     fn time_for(&self, job: &Job, backend: &Backend) -> Duration {
         job.timeout_s.map_or(backend.timeout, |seconds| backend.timeout.min(Duration::from_secs(seconds.into())))
-    }
-
-    /// What came with the job, then what its dependencies made.
-    fn inputs(&self, job: &Job, made: Vec<InputFile>) -> Vec<InputFile> {
-        let file = |input: &easel_core::Input| InputFile {
-            name: input.name.clone(),
-            mime: input.mime.clone(),
-            size: input.size,
-            path: self.files.input_path(job.id, &input.name),
-        };
-        job.inputs.iter().map(file).chain(made).collect()
     }
 
     /// For the operator: how long the device was held, and the whole of what went wrong.

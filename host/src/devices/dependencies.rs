@@ -7,9 +7,10 @@ use easel_core::{Job, Viewer};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::worker::Worker;
+use crate::artifacts::Files;
 use crate::backend::InputFile;
 use crate::patience::PATIENCE;
+use crate::scheduler::Scheduler;
 
 /// The first pause before a store that could not be read is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -21,37 +22,35 @@ pub(super) struct Made {
     pub(super) files: Vec<InputFile>,
 }
 
-impl Worker {
-    /// In the order in which the job names them. One that did not complete made nothing; one that was deleted is left out.
-    /// A store that cannot be read is no fault of the job's: it is asked until it answers.
-    pub(super) async fn dependencies(&self, job: &Job) -> Made {
-        if job.depends_on.is_empty() {
-            return Made { results: "[]".to_owned(), files: Vec::new() };
-        }
-        let found = until_it_works(AGAIN, || self.scheduler.jobs_by_id(&Viewer::Everything, &job.depends_on)).await;
-        let (mut results, mut files) = (Vec::new(), Vec::new());
-        for made in job.depends_on.iter().filter_map(|id| found.iter().find(|made| made.id == *id)) {
-            let artifacts: Vec<Value> = made
-                .artifacts
-                .iter()
-                .map(|artifact| {
-                    let name = format!("{}/{}", made.id, artifact.name);
-                    json!({"name": artifact.name, "input": name, "mime": artifact.mime, "size": artifact.size})
-                })
-                .collect();
-            results.push(json!({
-                "id": made.id, "status": made.status, "result": made.result.as_ref().map(|result| result.value()),
-                "artifacts": artifacts,
-            }));
-            files.extend(made.artifacts.iter().map(|artifact| InputFile {
-                name: format!("{}/{}", made.id, artifact.name),
-                mime: artifact.mime.clone(),
-                size: artifact.size,
-                path: self.files.artifact_path(made.id, artifact),
-            }));
-        }
-        Made { results: easel_core::json::text(&Value::Array(results)), files }
+/// In the order in which the job names them. One that did not complete made nothing; one that was deleted is left out.
+/// A store that cannot be read is no fault of the job's: it is asked until it answers.
+pub(super) async fn of(job: &Job, scheduler: &Scheduler, files: &Files) -> Made {
+    if job.depends_on.is_empty() {
+        return Made { results: "[]".to_owned(), files: Vec::new() };
     }
+    let found = until_it_works(AGAIN, || scheduler.jobs_by_id(&Viewer::Everything, &job.depends_on)).await;
+    let (mut results, mut made_files) = (Vec::new(), Vec::new());
+    for made in job.depends_on.iter().filter_map(|id| found.iter().find(|made| made.id == *id)) {
+        let artifacts: Vec<Value> = made
+            .artifacts
+            .iter()
+            .map(|artifact| {
+                let name = format!("{}/{}", made.id, artifact.name);
+                json!({"name": artifact.name, "input": name, "mime": artifact.mime, "size": artifact.size})
+            })
+            .collect();
+        results.push(json!({
+            "id": made.id, "status": made.status, "result": made.result.as_ref().map(|result| result.value()),
+            "artifacts": artifacts,
+        }));
+        made_files.extend(made.artifacts.iter().map(|artifact| InputFile {
+            name: format!("{}/{}", made.id, artifact.name),
+            mime: artifact.mime.clone(),
+            size: artifact.size,
+            path: files.artifact_path(made.id, artifact),
+        }));
+    }
+    Made { results: easel_core::json::text(&Value::Array(results)), files: made_files }
 }
 
 /// Tries again and again, with pauses that grow from `wait`.

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use easel_core::{State, Timestamp};
+use easel_core::Timestamp;
 use tokio::time::Instant;
 
 /// Pauses that want the memory to be free: of the queue, and of the device. Each is known by its beginning.
-type Pauses = [Option<Timestamp>; 2];
+pub(super) type Pauses = [Option<Timestamp>; 2];
 
 /// What a device's task knows of its memory.
 #[derive(Debug, Default)]
@@ -47,10 +47,8 @@ impl Memory {
         self.may_be_held_by(backend).then_some(due)
     }
 
-    /// Whether somebody has paused `device`, or all, and wants its memory to be free: true once for each pause.
-    pub(super) fn wanted_by_a_new_pause(&self, state: &State, device: &str) -> bool {
-        let paused = [state.queue().paused.as_ref(), state.device(device).and_then(|device| device.paused.as_ref())];
-        let now = paused.map(|pause| pause.filter(|pause| pause.unload).map(|pause| pause.since));
+    /// Whether one of these pauses is new: true once for each.
+    pub(super) fn wanted_by_a_new_pause(&self, now: Pauses) -> bool {
         let before = std::mem::replace(&mut self.known().pauses, now);
         now.iter().zip(before).any(|(now, before)| now.is_some() && *now != before)
     }
@@ -62,8 +60,9 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use easel_core::{Device, Pause, Queue};
+    use easel_core::{Device, Pause, Queue, State};
 
+    use super::super::port::Standing;
     use super::*;
 
     const RELEASE: Option<Duration> = Some(Duration::from_secs(300));
@@ -98,7 +97,7 @@ mod tests {
     #[test]
     fn each_pause_that_wants_it_has_the_memory_freed_once() {
         let memory = Memory::default();
-        let wanted = |queue, device| memory.wanted_by_a_new_pause(&paused(queue, device), "gpu0");
+        let wanted = |queue, device| memory.wanted_by_a_new_pause(Standing::of(&paused(queue, device), "gpu0").pauses);
         assert!(!wanted(None, None));
         assert!(!wanted(Some((false, 1)), None), "a pause alone leaves the memory as it is");
         assert!(wanted(Some((true, 2)), None));

@@ -106,7 +106,7 @@ fn failed(failure: &Failure) -> Verdict {
 }
 
 /// An error as users and operators see it.
-pub(super) fn error(kind: ErrorKind, message: &str, detail: String, retryable: bool) -> Option<JobError> {
+fn error(kind: ErrorKind, message: &str, detail: String, retryable: bool) -> Option<JobError> {
     Some(JobError { kind, message: message.to_owned(), detail, retryable, dependency_id: None })
 }
 

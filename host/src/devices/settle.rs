@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_core::{Command, Occupant, Viewer};
+use easel_core::Occupant;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::journal;
+use super::journal::{self, run_of};
+use super::port::Standing;
 use super::worker::Worker;
 use crate::backend::{Backend, Kill, LoadError, Lost};
-use crate::leases::{Terms, backend_of_commands};
+use crate::leases::backend_of_commands;
 use crate::patience::{PATIENCE, pause};
 
 impl Worker {
@@ -19,8 +20,11 @@ impl Worker {
     pub(super) async fn settle(&self, stop: &CancellationToken) -> bool {
         let mut wait = Duration::from_secs(1);
         loop {
-            let state = self.scheduler.state();
-            let Some(dirty) = state.device(&self.device).and_then(|device| device.dirty.clone()) else { return true };
+            let dirty = match self.port.standing().await {
+                Ok(Standing { dirty: None, .. }) => return true,
+                Ok(Standing { dirty: Some(dirty), .. }) => dirty,
+                Err(_) => return false,
+            };
             let kill = Kill::new();
             let settled = tokio::select! {
                 settled = self.settle_once(&dirty, kill.clone()) => settled,
@@ -47,16 +51,13 @@ impl Worker {
         } else {
             self.quiet(dirty, kill).await?;
         }
-        let settled = Command::Settled { device: self.device.clone(), job: dirty.job, attempt: dirty.attempt };
-        self.scheduler.send(settled).await?;
-        Ok(())
+        Ok(self.port.settled(run_of(dirty)).await?)
     }
 
     /// Waits until a command is over that nobody holds the device for any more: its holder, which has had no answer since
     /// this host started, has promised it.
     async fn outwait(&self, dirty: &Occupant) -> anyhow::Result<()> {
-        let job = self.scheduler.job(&Viewer::Everything, dirty.job).await?;
-        let promise = job.map_or_else(Terms::unknown, |job| Terms::of(&job)).promise();
+        let promise = self.port.promise(dirty.job).await?;
         tracing::info!(device = self.device, job = %dirty.job, "a command may still run on the device: waiting {promise:?} for its holder to end it");
         tokio::time::sleep(promise).await;
         Ok(())
@@ -77,7 +78,7 @@ impl Worker {
         let settling = backend.settle(Some(lost), kill, news);
         let listening = async {
             while let Some(news) = inbox.recv().await {
-                journal::settling(&self.files, dirty, news).await;
+                journal::settling(&*self.port, dirty, news).await;
             }
         };
         let (settled, ()) = tokio::join!(settling, listening);

@@ -7,11 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use easel_core::{Job, State};
+use easel_core::Job;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::memory::Pauses;
+use super::port::{Run, Said};
 use super::worker::Worker;
 use crate::backend::Backend;
 
@@ -75,10 +77,10 @@ impl Worker {
 
     /// Frees what is to be free on a device that is idle since `idle`: all, once, if a pause wants that, and of each backend
     /// that has been idle for longer than it may hold memory.
-    pub(super) async fn release(&self, state: &State, idle: Instant, stop: &CancellationToken) {
+    pub(super) async fn release(&self, pauses: Pauses, idle: Instant, stop: &CancellationToken) {
         let now = Instant::now();
         let mut backends = self.backends();
-        if !self.memory.wanted_by_a_new_pause(state, &self.device) {
+        if !self.memory.wanted_by_a_new_pause(pauses) {
             backends.retain(|backend| self.due(backend, idle).is_some_and(|due| due <= now));
         }
         let failed = self.free_all(backends, stop).await;
@@ -108,16 +110,20 @@ impl Worker {
         let others = engines(others);
         let own = short.then_some(backend);
         let holders: Vec<&Backend> = own.into_iter().chain(others.iter().map(|other| &**other)).collect();
-        let say = |stage: String| self.scheduler.hub().report(job.id, job.attempt, None, Some(stage));
         for holder in &holders {
-            say(format!("freeing the memory of {}", holder.name));
+            self.say_stage(job, &format!("freeing the memory of {}", holder.name)).await;
             if let Err(error) = self.free_memory(holder).await {
                 tracing::debug!(job = %job.id, "memory was not freed, starting anyway: {error}");
             }
         }
         if !holders.is_empty() {
-            say("starting".to_owned());
+            self.say_stage(job, "starting").await;
         }
+    }
+
+    /// Shows what is done for a job.
+    pub(super) async fn say_stage(&self, job: &Job, stage: &str) {
+        self.port.say(Run::of(job), Said::stage(stage)).await;
     }
 
     /// Has these backends free the device's memory, one after the other: who could not, and why.
@@ -143,7 +149,7 @@ impl Worker {
         for same in self.backends().iter().filter(|other| other.is_same_engine(backend)) {
             self.memory.asked(&same.name);
         }
-        self.tell_memory();
+        self.tell_memory().await;
         match freed {
             Ok(()) => {
                 tracing::info!(device = self.device, backend = backend.name, "the device's memory is freed");
@@ -161,11 +167,12 @@ impl Worker {
     }
 
     /// Tells who asks about the device which backends may hold some of its memory now.
-    pub fn tell_memory(&self) {
+    pub async fn tell_memory(&self) {
         // Also of those that cannot be loaded nobody knows what they did before the host started.
         let here = self.registry.entries().filter(|backend| backend.configured.devices.contains(&self.device));
         let holders = here.filter(|backend| self.memory.may_be_held_by(backend.name));
-        self.scheduler.hub().memory_is_held(&self.device, holders.map(|backend| backend.name.to_owned()).collect());
+        let holders = holders.map(|backend| backend.name.to_owned()).collect();
+        self.port.memory_is_held(holders).await;
     }
 
     /// Those that run on this device.

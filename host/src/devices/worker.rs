@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_core::{Command, Finished, JobId, Outcome, Reply, Viewer};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
+use super::port::{Ended, Port, PortError};
 use super::unload::Request;
-use crate::artifacts::Files;
 use crate::backend::Registry;
-use crate::leases::{Holders, Terms};
-use crate::scheduler::{Rejected, Scheduler};
-use crate::upkeep::DiskWatch;
+use crate::leases::Terms;
 
 /// How often an outcome is tried to be written, a second apart, once the host stops.
 const TRIES: u32 = 10;
@@ -23,20 +20,14 @@ const TRIES: u32 = 10;
 pub struct Worker {
     /// The device.
     pub device: String,
-    /// Where outcomes go and claims come from.
-    pub scheduler: Scheduler,
+    /// Where jobs come from, and what becomes of them goes.
+    pub port: Arc<dyn Port>,
     /// The backends.
     pub registry: Arc<Registry>,
-    /// Their files.
-    pub files: Files,
     /// What a running job gets to finish in when the host stops.
     pub shutdown_grace: Duration,
     /// Who may hold its memory.
     pub memory: Memory,
-    /// Those who run commands.
-    pub holders: Holders,
-    /// Sees to it that the disk has room for another job.
-    pub disk: Arc<DiskWatch>,
     /// What operators ask of it.
     pub requests: mpsc::Receiver<Request>,
 }
@@ -44,15 +35,16 @@ pub struct Worker {
 impl Worker {
     /// Runs jobs until `stop`; then the one that runs gets its grace, and its outcome is written before this returns.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut finished: Option<Finished> = None;
+        let mut ended: Option<Ended> = None;
         let mut idle_since = Instant::now();
+        let Ok(standing) = self.port.standing().await else { return };
         // What an earlier process of this host has lent is still lent.
-        if let Some(command) = self.scheduler.state().lease_on(&self.device).cloned() {
+        if let Some(lease) = standing.lent {
             // Nobody knows how far that had come. A holder that has begun takes no notice.
             let warning = "the host was restarted; the device's memory may not be free";
-            let warning = Terms::of(&command).unload.then(|| warning.to_owned());
-            finished = self.take_up(&command, warning, &stop).await;
-            if finished.is_none() {
+            let warning = Terms::of(&lease).unload.then(|| warning.to_owned());
+            ended = self.take_up(&lease, warning, &stop).await;
+            if ended.is_none() {
                 return;
             }
             idle_since = Instant::now();
@@ -60,49 +52,39 @@ impl Worker {
         // A host that stops and cannot write an outcome gives up some day: the next start finds a lost attempt.
         let mut given_up = TRIES;
         loop {
-            if finished.is_none() && !self.settle(&stop).await {
+            if ended.is_none() && !self.settle(&stop).await {
                 return;
             }
             // Nothing runs here. Between two jobs the outcome goes first, and then who has asked.
-            while finished.is_none()
+            while ended.is_none()
                 && let Ok(request) = self.requests.try_recv()
             {
                 self.answer(request, &stop).await;
             }
             let claim = !stop.is_cancelled() && self.requests.is_empty();
-            if claim {
-                self.disk.look().await;
-            }
-            let turn = Command::Turn { device: self.device.clone(), finished: finished.clone().map(Box::new), claim };
-            let spent = finished.as_ref().filter(|finished| self.may_leave_files(finished));
-            let spent = spent.map(|finished| (finished.job, finished.attempt));
-            let turned = self.scheduler.send(turn).await;
-            if let (Ok(_), Some((job, attempt))) = (&turned, spent) {
-                self.sweep_after(job, attempt);
-            }
-            match turned {
-                Ok(Reply::Turn(Some(claimed))) if self.scheduler.state().is_lease(&claimed.job) => {
-                    finished = self.lend(&claimed.job, &stop).await;
-                    if finished.is_none() {
+            match self.port.turn(ended.as_ref(), claim).await {
+                Ok(Some(lease)) if lease.is_lease => {
+                    ended = self.lend(&lease.job, &stop).await;
+                    if ended.is_none() {
                         return;
                     }
                     idle_since = Instant::now();
                 }
-                Ok(Reply::Turn(Some(claimed))) => {
-                    finished = Some(self.attempt(*claimed, &stop).await);
+                Ok(Some(assignment)) => {
+                    ended = Some(self.attempt(assignment, &stop).await);
                     idle_since = Instant::now();
                 }
-                Ok(_) => {
-                    let idle = finished.take().is_none();
+                Ok(None) => {
+                    let idle = ended.take().is_none();
                     if stop.is_cancelled() || (idle && !self.work(idle_since, &stop).await) {
                         return;
                     }
                 }
-                Err(Rejected::Closing) => return,
+                Err(PortError::Closing) => return,
                 // The outcome is still in hand: the disk may have room again in a moment.
                 Err(error) => {
                     tracing::error!(device = self.device, "cannot write this device's turn, trying again: {error}");
-                    if finished.is_none() && stop.is_cancelled() || given_up == 0 {
+                    if ended.is_none() && stop.is_cancelled() || given_up == 0 {
                         return;
                     }
                     given_up -= u32::from(stop.is_cancelled());
@@ -112,52 +94,24 @@ impl Worker {
         }
     }
 
-    /// Whether there may be files that nobody will be shown once this outcome is written: of this attempt, if nothing came of it
-    /// or a cancellation was first, or of one before.
-    fn may_leave_files(&self, finished: &Finished) -> bool {
-        let cancelled = || self.scheduler.state().job(finished.job).is_some_and(|job| job.cancel_requested);
-        finished.outcome != Outcome::Complete || finished.attempt > 1 || cancelled()
-    }
-
-    /// Removes what nobody will ever be shown, now that an outcome is written: the artifacts of an attempt that made nothing of
-    /// them, and of those before it. The device does not wait for that, and whatever goes wrong the next start does it.
-    fn sweep_after(&self, job: JobId, attempt: u32) {
-        let (scheduler, files) = (self.scheduler.clone(), self.files.clone());
-        tokio::spawn(async move {
-            let swept = async {
-                let named = scheduler
-                    .jobs_by_id(&Viewer::Everything, &[job])
-                    .await?
-                    .pop()
-                    .map(|job| job.artifacts)
-                    .unwrap_or_default();
-                let named = named.iter().map(|artifact| artifact.attempt).collect();
-                anyhow::Ok(files.forget_attempts(job, attempt, named).await?)
-            };
-            if let Err(error) = swept.await {
-                tracing::warn!(%job, attempt, "files of this attempt stay until the next start: {error:#}");
-            }
-        });
-    }
-
     /// Waits until there is a job to claim or something to settle; false when it is time to stop. The device is idle since
     /// `idle`, and its memory is freed meanwhile if it is to be.
     async fn work(&mut self, idle: Instant, stop: &CancellationToken) -> bool {
-        let mut head = self.scheduler.hub().watch_head();
+        let Ok(mut standing) = self.port.standing().await else { return false };
         loop {
-            head.mark_unchanged();
-            let state = self.scheduler.state();
-            let dirty = state.device(&self.device).is_some_and(|device| !device.free());
-            if dirty || state.claimable(&self.device).is_some() {
+            if standing.has_work {
                 return true;
             }
-            self.release(&state, idle, stop).await;
+            self.release(standing.pauses, idle, stop).await;
             let release = self.next_release(idle);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return false,
                 Some(request) = self.requests.recv() => self.answer(request, stop).await,
-                changed = head.changed() => if changed.is_err() { return false },
+                other = self.port.other_standing(&standing) => match other {
+                    Ok(other) => standing = other,
+                    Err(_) => return false,
+                },
                 () = sleep_until(release.unwrap_or(idle)), if release.is_some() => {}
             }
         }

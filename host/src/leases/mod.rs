@@ -8,10 +8,12 @@
 mod attendance;
 mod deadline;
 mod holders;
+mod report;
 mod seat;
 mod terms;
 
 pub use attendance::Attendance;
 pub use holders::Holders;
+pub use report::{in_words, judge, lost};
 pub use seat::Grant;
 pub use terms::{ENDING, Terms, backend_of_commands};
