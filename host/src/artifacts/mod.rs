@@ -17,9 +17,9 @@
 mod attempt;
 mod disk;
 mod error;
+mod exchange;
 mod log;
 mod name;
-mod sink;
 mod sweep;
 mod uploads;
 
@@ -30,8 +30,8 @@ use easel_core::{Artifact, JobId};
 
 pub use attempt::{ArtifactWriter, AttemptFiles, MAX_ARTIFACTS};
 pub use error::{FilesError, WriteError};
+pub use exchange::{Exchange, OpenFiles};
 pub use log::LogLine;
-pub use sink::{OpenFiles, Sink};
 pub use sweep::SweepReport;
 pub use uploads::Upload;
 

@@ -12,7 +12,7 @@ use tracing::Level;
 use super::journal::Journal;
 use super::pace::Pace;
 use super::{InputFile, News, Task, limits, text};
-use crate::artifacts::{Sink, WriteError};
+use crate::artifacts::{Exchange, WriteError};
 use crate::lasting::Deadline;
 
 /// One attempt, as the guest sees it.
@@ -20,7 +20,7 @@ pub struct Attempt {
     pub(super) job: Arc<Job>,
     /// As its component takes them.
     pub(super) params: Json,
-    pub(super) files: Arc<dyn Sink>,
+    pub(super) files: Arc<dyn Exchange>,
     pub(super) inputs: Vec<InputFile>,
     pub(super) dependencies: String,
     until: Deadline,
@@ -128,12 +128,12 @@ fn check_preview(mime: &str, image: &[u8]) -> Result<(), String> {
 
 /// A file in the making, as the guest sees it. Dropped unfinished, it never was.
 pub struct File {
-    files: Arc<dyn Sink>,
+    files: Arc<dyn Exchange>,
     number: u32,
 }
 
 impl File {
-    pub(super) async fn begin(files: Arc<dyn Sink>, name: &str, mime: &str) -> Result<Self, WriteError> {
+    pub(super) async fn begin(files: Arc<dyn Exchange>, name: &str, mime: &str) -> Result<Self, WriteError> {
         let number = files.begin(name, mime).await?;
         Ok(Self { files, number })
     }

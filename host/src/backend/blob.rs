@@ -1,52 +1,47 @@
 //! An input of a job, read piece by piece.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 
 use super::{InputFile, limits};
+use crate::artifacts::Exchange;
 
 /// Bytes that came with the job, as the guest sees them.
-pub struct Blob(Arc<InputFile>);
+pub struct Blob {
+    about: InputFile,
+    files: Arc<dyn Exchange>,
+}
 
 impl Blob {
-    pub(super) fn new(input: InputFile) -> Self {
-        Self(Arc::new(input))
+    pub(super) fn new(about: InputFile, files: Arc<dyn Exchange>) -> Self {
+        Self { about, files }
     }
 
     pub(super) fn about(&self) -> &InputFile {
-        &self.0
+        &self.about
     }
 
     /// Up to `max` bytes from `offset`. The error is for the log of whoever wrote the guest: it names no path of ours.
     pub(super) async fn read(&self, offset: u64, max: u32) -> Result<Vec<u8>, String> {
-        let input = self.0.clone();
-        let piece =
-            tokio::task::spawn_blocking(move || read_piece(&input, offset, u64::from(max).min(limits::PIECE))).await;
-        let failed = |error: &dyn std::fmt::Display| format!("cannot read the input {:?}: {error}", self.0.name);
-        piece.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+        let name = &self.about.name;
+        let piece = self.files.read(name, offset, u64::from(max).min(limits::PIECE)).await;
+        piece.map_err(|error| format!("cannot read the input {name:?}: {error}"))
     }
-}
-
-fn read_piece(input: &InputFile, offset: u64, max: u64) -> io::Result<Vec<u8>> {
-    // Opened for each piece: at most one open file for a read, however many handles the guest keeps.
-    let mut file = File::open(&input.path)?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut piece = Vec::new();
-    file.take(max).read_to_end(&mut piece)?;
-    Ok(piece)
 }
 
 #[cfg(test)]
 mod tests {
+    use easel_core::JobId;
+
     use super::*;
+    use crate::artifacts::{Files, OpenFiles};
 
     fn blob(bytes: &[u8]) -> (tempfile::TempDir, Blob) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("init");
         std::fs::write(&path, bytes).unwrap();
-        let input = InputFile { name: "init".into(), mime: "image/png".into(), size: bytes.len() as u64, path };
-        (dir, Blob::new(input))
+        let input = InputFile { name: "init".into(), mime: "image/png".into(), size: bytes.len() as u64 };
+        let files = Files::open(dir.path()).unwrap().attempt(JobId(uuid::Uuid::nil()), 1, 0);
+        (dir, Blob::new(input, Arc::new(OpenFiles::of(files, [("init".into(), path)].into()))))
     }
 
     #[tokio::test]

@@ -51,8 +51,9 @@ impl host::HostAttempt for HostState {
     }
 
     async fn inputs(&mut self, this: Resource<Attempt>) -> Answer<Vec<Resource<Blob>>> {
-        let inputs = self.table.get(&this)?.inputs.clone();
-        inputs.into_iter().map(|input| Ok(self.table.push(Blob::new(input))?)).collect()
+        let attempt = self.table.get(&this)?;
+        let (inputs, files) = (attempt.inputs.clone(), attempt.files.clone());
+        inputs.into_iter().map(|input| Ok(self.table.push(Blob::new(input, files.clone()))?)).collect()
     }
 
     async fn dependencies(&mut self, this: Resource<Attempt>) -> Answer<String> {

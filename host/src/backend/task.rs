@@ -1,6 +1,5 @@
 //! What one attempt is given, and what comes out of it while it runs.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,15 +9,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::Kill;
-use crate::artifacts::Sink;
+use crate::artifacts::Exchange;
 use crate::lasting::Deadline;
 
 /// One attempt at one job.
 pub struct Task {
     /// The job, as of the claim: its `attempt` is the number of this one.
     pub job: Arc<Job>,
-    /// Where its artifacts go.
-    pub files: Arc<dyn Sink>,
+    /// Where its inputs are, and its artifacts go.
+    pub files: Arc<dyn Exchange>,
     /// What came with it, in the job's order.
     pub inputs: Vec<InputFile>,
     /// What the jobs made that it depends on: a JSON array.
@@ -44,8 +43,6 @@ pub struct InputFile {
     pub mime: String,
     /// Bytes.
     pub size: u64,
-    /// Where they are.
-    pub path: PathBuf,
 }
 
 /// An attempt whose end nobody saw.

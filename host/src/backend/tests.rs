@@ -130,7 +130,7 @@ impl Attempt {
         let (sender, news) = mpsc::channel(64);
         let task = Task {
             job: Arc::new(job),
-            files: Arc::new(OpenFiles::of(files.clone())),
+            files: Arc::new(OpenFiles::of(files.clone(), Default::default())),
             inputs: Vec::new(),
             dependencies: "[]".into(),
             until: Deadline::after(BOUND),

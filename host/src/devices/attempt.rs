@@ -103,7 +103,7 @@ impl Worker {
             // An attempt that need not wait has begun: a host that stops then gives it its grace.
             biased;
             inputs = async {
-                let inputs = self.port.inputs(job).await;
+                let inputs = self.port.prepare(Run::of(job), backend.artifact_quota).await;
                 self.make_room(job, &backend, unload_first).await;
                 inputs
             } => inputs,
@@ -126,7 +126,7 @@ impl Worker {
     /// Runs the component until it ends; with why it was to end, if it was.
     async fn run_guest(&self, job: &Arc<Job>, ready: Ready, stop: &CancellationToken) -> (Ended, Option<Reason>) {
         let Ready { backend, inputs, mut dog, lost } = ready;
-        let files = PortFiles { port: self.port.clone(), run: Run::of(job), quota: backend.artifact_quota };
+        let files = PortFiles { port: self.port.clone(), run: Run::of(job) };
         let (news, mut inbox) = mpsc::channel(NEWS);
         let (cancel, kill) = (CancellationToken::new(), Kill::new());
         let mut running = Box::pin(backend.run(Task {

@@ -1,6 +1,7 @@
 //! What the jobs made that a job depends on, as its backend gets it: results as JSON, files as inputs.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use easel_core::{Job, Viewer};
@@ -15,11 +16,11 @@ use crate::scheduler::Scheduler;
 /// The first pause before a store that could not be read is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Results as the JSON array that `dependencies` of the WIT promises, and files under `ID/NAME`.
+/// Results as the JSON array that `dependencies` of the WIT promises, and files under `ID/NAME`, each with its path.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) results: String,
-    pub(super) files: Vec<InputFile>,
+    pub(super) files: Vec<(InputFile, PathBuf)>,
 }
 
 /// In the order in which the job names them. One that did not complete made nothing; one that was deleted is left out.
@@ -43,11 +44,10 @@ pub(super) async fn of(job: &Job, scheduler: &Scheduler, files: &Files) -> Made 
             "id": made.id, "status": made.status, "result": made.result.as_ref().map(|result| result.value()),
             "artifacts": artifacts,
         }));
-        made_files.extend(made.artifacts.iter().map(|artifact| InputFile {
-            name: format!("{}/{}", made.id, artifact.name),
-            mime: artifact.mime.clone(),
-            size: artifact.size,
-            path: files.artifact_path(made.id, artifact),
+        made_files.extend(made.artifacts.iter().map(|artifact| {
+            let name = format!("{}/{}", made.id, artifact.name);
+            let input = InputFile { name, mime: artifact.mime.clone(), size: artifact.size };
+            (input, files.artifact_path(made.id, artifact))
         }));
     }
     Made { results: easel_core::json::text(&Value::Array(results)), files: made_files }

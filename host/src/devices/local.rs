@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::dependencies;
 use super::port::{Assignment, Ended, Inputs, Port, PortError, Run, Said, Standing};
-use crate::artifacts::{Files, LogLine, OpenFiles, Sink as _, WriteError};
+use crate::artifacts::{Exchange as _, Files, LogLine, OpenFiles, WriteError};
 use crate::backend::InputFile;
 use crate::leases::{Grant, Holders, Terms};
 use crate::scheduler::{Rejected, Scheduler};
@@ -85,21 +85,32 @@ impl Port for Local {
         }
     }
 
-    async fn inputs(&self, job: &Job) -> Inputs {
-        let file = |input: &easel_core::Input| InputFile {
-            name: input.name.clone(),
-            mime: input.mime.clone(),
-            size: input.size,
-            path: self.files.input_path(job.id, &input.name),
-        };
-        let made = dependencies::of(job, &self.scheduler, &self.files).await;
-        Inputs { files: job.inputs.iter().map(file).chain(made.files).collect(), dependencies: made.results }
+    async fn prepare(&self, run: Run, quota: u64) -> Inputs {
+        let (mut given, mut dependencies) = (Vec::new(), "[]".to_owned());
+        // Who runs has not ended.
+        let job = self.scheduler.state().job(run.job).cloned();
+        if let Some(job) = job {
+            given.extend(job.inputs.iter().map(|input| {
+                let about = InputFile { name: input.name.clone(), mime: input.mime.clone(), size: input.size };
+                (about, self.files.input_path(job.id, &input.name))
+            }));
+            let made = dependencies::of(&job, &self.scheduler, &self.files).await;
+            given.extend(made.files);
+            dependencies = made.results;
+        }
+        let paths = given.iter().map(|(about, path)| (about.name.clone(), path.clone())).collect();
+        let open = OpenFiles::of(self.files.attempt(run.job, run.attempt, quota), paths);
+        self.table().insert(run, Arc::new(open));
+        Inputs { files: given.into_iter().map(|(about, _)| about).collect(), dependencies }
     }
 
-    async fn begin_file(&self, run: Run, quota: u64, name: &str, mime: &str) -> Result<u32, WriteError> {
-        let new = || Arc::new(OpenFiles::of(self.files.attempt(run.job, run.attempt, quota)));
-        let files = self.table().entry(run).or_insert_with(new).clone();
-        files.begin(name, mime).await
+    async fn read_input(&self, run: Run, input: &str, offset: u64, max: u64) -> Result<Vec<u8>, String> {
+        let files = self.open(run).map_err(|error| error.to_string())?;
+        files.read(input, offset, max).await
+    }
+
+    async fn begin_file(&self, run: Run, name: &str, mime: &str) -> Result<u32, WriteError> {
+        self.open(run)?.begin(name, mime).await
     }
 
     async fn write_file(&self, run: Run, file: u32, chunk: Vec<u8>) -> Result<(), WriteError> {
@@ -117,13 +128,9 @@ impl Port for Local {
     }
 
     async fn files(&self, run: Run) -> Result<Vec<Artifact>, PortError> {
-        match self.open(run) {
-            Ok(files) => {
-                files.finished().await.map_err(|error| PortError::Failed(format!("{:#}", anyhow::Error::from(error))))
-            }
-            // It made none.
-            Err(_) => Ok(Vec::new()),
-        }
+        let failed = |error: anyhow::Error| PortError::Failed(format!("{error:#}"));
+        let files = self.open(run).map_err(|error| failed(error.into()))?;
+        files.finished().await.map_err(|error| failed(error.into()))
     }
 
     async fn say(&self, Run { job, attempt }: Run, said: Said) {
@@ -173,7 +180,7 @@ impl Port for Local {
 
 impl Local {
     fn open(&self, run: Run) -> Result<Arc<OpenFiles>, WriteError> {
-        let none = || WriteError::Other("this attempt has no such file".to_owned());
+        let none = || WriteError::Other("this attempt does not run".to_owned());
         self.table().get(&run).cloned().ok_or_else(none)
     }
 

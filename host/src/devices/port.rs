@@ -11,7 +11,7 @@ use easel_core::{Artifact, Job, JobError, JobId, Json, Occupant, Outcome, State,
 use easel_wire::Report;
 use serde::{Deserialize, Serialize};
 
-use crate::artifacts::{Sink, WriteError};
+use crate::artifacts::{Exchange, WriteError};
 use crate::backend::InputFile;
 
 /// The queue, for the worker of one device.
@@ -30,11 +30,15 @@ pub trait Port: Send + Sync {
     /// Waits until somebody cancels this job.
     async fn cancelled(&self, job: JobId);
 
-    /// What came with a job, and what the jobs made that it depends on.
-    async fn inputs(&self, job: &Job) -> Inputs;
+    /// Makes everything ready for an attempt, which may make files of `quota` bytes altogether: what came with its job, and what the
+    /// jobs made that it depends on.
+    async fn prepare(&self, run: Run, quota: u64) -> Inputs;
 
-    /// Begins a file of an attempt, which may make `quota` bytes of them altogether: its number. The rest is as with any `Sink`.
-    async fn begin_file(&self, run: Run, quota: u64, name: &str, mime: &str) -> Result<u32, WriteError>;
+    /// Reads from an input. This and the next four are what `Exchange` says, for an attempt that was made ready.
+    async fn read_input(&self, run: Run, input: &str, offset: u64, max: u64) -> Result<Vec<u8>, String>;
+
+    /// Begins a file: its number.
+    async fn begin_file(&self, run: Run, name: &str, mime: &str) -> Result<u32, WriteError>;
 
     /// Appends bytes to it.
     async fn write_file(&self, run: Run, file: u32, chunk: Vec<u8>) -> Result<(), WriteError>;
@@ -200,18 +204,20 @@ impl Said {
 
 /// The files of one attempt, by way of a port.
 pub struct PortFiles {
-    /// Where they go.
+    /// Where they are.
     pub port: Arc<dyn Port>,
     /// Whose they are.
     pub run: Run,
-    /// How many bytes they may have together.
-    pub quota: u64,
 }
 
 #[async_trait]
-impl Sink for PortFiles {
+impl Exchange for PortFiles {
+    async fn read(&self, input: &str, offset: u64, max: u64) -> Result<Vec<u8>, String> {
+        self.port.read_input(self.run, input, offset, max).await
+    }
+
     async fn begin(&self, name: &str, mime: &str) -> Result<u32, WriteError> {
-        self.port.begin_file(self.run, self.quota, name, mime).await
+        self.port.begin_file(self.run, name, mime).await
     }
 
     async fn write(&self, file: u32, chunk: Vec<u8>) -> Result<(), WriteError> {

@@ -309,7 +309,8 @@ async fn inputs_are_read_to_the_last_byte() {
     let mut attempt = Attempt::with(json!({})).await;
     let path = attempt._dir.path().join("init");
     std::fs::write(&path, vec![b'a'; 1_000_000]).unwrap();
-    attempt.task.inputs = vec![InputFile { name: "init".into(), mime: "a/b".into(), size: 1_000_000, path }];
+    attempt.task.inputs = vec![InputFile { name: "init".into(), mime: "a/b".into(), size: 1_000_000 }];
+    attempt.task.files = Arc::new(OpenFiles::of(attempt.files, [("init".into(), path)].into()));
 
     let ended = backend.run(attempt.task).await;
 

@@ -32,12 +32,16 @@ impl<P: Port> Port for Spoken<P> {
         self.0.cancelled(spoken(job)).await;
     }
 
-    async fn inputs(&self, job: &Job) -> Inputs {
-        spoken(self.0.inputs(&spoken(job.clone())).await)
+    async fn prepare(&self, run: Run, quota: u64) -> Inputs {
+        spoken(self.0.prepare(spoken(run), spoken(quota)).await)
     }
 
-    async fn begin_file(&self, run: Run, quota: u64, name: &str, mime: &str) -> Result<u32, WriteError> {
-        spoken(self.0.begin_file(spoken(run), spoken(quota), &spoken(name.to_owned()), &spoken(mime.to_owned())).await)
+    async fn read_input(&self, run: Run, input: &str, offset: u64, max: u64) -> Result<Vec<u8>, String> {
+        spoken(self.0.read_input(spoken(run), &spoken(input.to_owned()), spoken(offset), spoken(max)).await)
+    }
+
+    async fn begin_file(&self, run: Run, name: &str, mime: &str) -> Result<u32, WriteError> {
+        spoken(self.0.begin_file(spoken(run), &spoken(name.to_owned()), &spoken(mime.to_owned())).await)
     }
 
     async fn write_file(&self, run: Run, file: u32, chunk: Vec<u8>) -> Result<(), WriteError> {

@@ -1,16 +1,24 @@
-//! Where the files go that an attempt makes, as its component has them: by number, so that they may as well be elsewhere.
+//! The files of an attempt as its component has them: what it is given by name, what it makes by number. So they may as well be
+//! elsewhere.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use easel_core::Artifact;
+use tokio::task::spawn_blocking;
 
 use super::{ArtifactWriter, AttemptFiles, FilesError, WriteError};
 
-/// Takes the files that one attempt makes.
+/// The files of one attempt.
 #[async_trait]
-pub trait Sink: Send + Sync {
+pub trait Exchange: Send + Sync {
+    /// Up to `max` bytes of an input from `offset`; none past its end. The error names no path of the host's.
+    async fn read(&self, input: &str, offset: u64, max: u64) -> Result<Vec<u8>, String>;
+
     /// Begins a file: its number. A name is used once in an attempt, also when the file is discarded.
     async fn begin(&self, name: &str, mime: &str) -> Result<u32, WriteError>;
 
@@ -24,16 +32,18 @@ pub trait Sink: Send + Sync {
     fn discard(&self, file: u32);
 }
 
-/// The files that an attempt has begun and not finished, on this machine's disk.
+/// The files of an attempt on this machine's disk.
 pub struct OpenFiles {
     files: AttemptFiles,
+    inputs: HashMap<String, PathBuf>,
+    /// Begun and not finished.
     open: Mutex<HashMap<u32, ArtifactWriter>>,
 }
 
 impl OpenFiles {
-    /// None yet, among these files.
-    pub fn of(files: AttemptFiles) -> Self {
-        Self { files, open: Mutex::default() }
+    /// What it makes goes among `files`; what it is given lies at these paths, by name.
+    pub fn of(files: AttemptFiles, inputs: HashMap<String, PathBuf>) -> Self {
+        Self { files, inputs, open: Mutex::default() }
     }
 
     /// The finished files in order of creation.
@@ -53,7 +63,13 @@ impl OpenFiles {
 }
 
 #[async_trait]
-impl Sink for OpenFiles {
+impl Exchange for OpenFiles {
+    async fn read(&self, input: &str, offset: u64, max: u64) -> Result<Vec<u8>, String> {
+        let path = self.inputs.get(input).cloned().ok_or("there is none of this name")?;
+        let piece = spawn_blocking(move || read_piece(&path, offset, max)).await;
+        piece.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+
     async fn begin(&self, name: &str, mime: &str) -> Result<u32, WriteError> {
         let writer = self.files.create(name, mime)?;
         let file = writer.number();
@@ -77,4 +93,13 @@ impl Sink for OpenFiles {
         let discarded = self.table().remove(&file);
         drop(discarded);
     }
+}
+
+fn read_piece(path: &Path, offset: u64, max: u64) -> io::Result<Vec<u8>> {
+    // Opened for each piece: at most one open file for a read, however many handles the guest keeps.
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut piece = Vec::new();
+    file.take(max).read_to_end(&mut piece)?;
+    Ok(piece)
 }
