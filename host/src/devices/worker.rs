@@ -98,7 +98,9 @@ impl Worker {
     /// `idle`, and its memory is freed meanwhile if it is to be.
     async fn work(&mut self, idle: Instant, stop: &CancellationToken) -> bool {
         let Ok(mut standing) = self.port.standing().await else { return false };
+        let mut loaded = self.registry.watch();
         loop {
+            loaded.mark_unchanged();
             if standing.has_work {
                 return true;
             }
@@ -112,6 +114,8 @@ impl Worker {
                     Ok(other) => standing = other,
                     Err(_) => return false,
                 },
+                // Another backend that may hold memory.
+                Ok(()) = loaded.changed() => {}
                 () = sleep_until(release.unwrap_or(idle)), if release.is_some() => {}
             }
         }
