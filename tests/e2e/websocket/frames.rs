@@ -1,8 +1,13 @@
 //! What a client may say, how it is answered, and how a connection begins and ends.
 
 use crate::harness::{BOUND, Host, Next, Socket};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_frame_gets_an_error_with_its_ref_and_the_socket_lives() {
@@ -156,4 +161,100 @@ async fn a_host_that_stops_says_that_it_goes_away() {
         assert!(matches!(end, Next::Closed(Some(1001))), "{end:?}");
     }
     assert_eq!(host.exited().await, Some(0));
+}
+
+/// A masked text frame, as it goes over the wire; the mask is zero.
+fn on_the_wire(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).expect("a short text");
+    [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hello_is_the_first_frame_whatever_the_client_sends_before_it() {
+    let host = Host::start().await;
+    let api = host.api();
+    let address = api.base().trim_start_matches("http://").to_owned();
+    let head = format!(
+        "GET /v1/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    for round in 0..20 {
+        // All of it is there before the host has said anything.
+        let frames = [on_the_wire("nonsense"), on_the_wire(r#"{"type":"ping"}"#)].concat();
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(&[head.as_bytes(), &frames].concat()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(stream.read_u8().await.unwrap());
+        }
+        let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+
+        let mut kinds = Vec::new();
+        while !kinds.contains(&json!("pong")) {
+            let message = tokio::time::timeout(BOUND, socket.next()).await.unwrap().unwrap().unwrap();
+            let frame: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
+            kinds.push(frame["type"].clone());
+        }
+        let answers: Vec<_> = kinds.iter().filter(|kind| **kind == "error" || **kind == "pong").cloned().collect();
+        assert_eq!(
+            (&kinds[0], answers),
+            (&json!("hello"), vec![json!("error"), json!("pong")]),
+            "round {round}: {kinds:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_come_in_the_order_of_their_requests() {
+    let host = Host::start().await;
+    let api = host.api();
+    let batch = api.post("/v1/batches", &json!({"jobs": [{"params": {}}, {"params": {}}]})).await.expect(201);
+    api.until_idle().await;
+    let mut socket = Socket::connect(&api, None, &[]).await;
+    socket.until_mark().await;
+
+    // What has ended is read from the store: that takes longer than the answer to a ping.
+    let mut wanted = Vec::new();
+    for round in 0..20 {
+        for (frame, answers) in [
+            (json!({"type": "subscribe", "ref": round, "batch_id": batch["id"]}), vec!["subscribed", "snapshot"]),
+            (json!({"type": "ping"}), vec!["pong"]),
+            (
+                json!({"type": "subscribe", "ref": round, "job_id": batch["jobs"][0]["id"]}),
+                vec!["subscribed", "snapshot"],
+            ),
+            (json!({"type": "dance", "ref": round}), vec!["error"]),
+            (json!({"type": "unsubscribe", "ref": round, "batch_id": batch["id"]}), vec!["subscribed"]),
+        ] {
+            socket.send(&frame).await;
+            wanted.extend(answers);
+        }
+        socket.send_raw(Message::binary(b"?".to_vec())).await;
+        wanted.push("error");
+    }
+
+    let mut answers = Vec::new();
+    while answers.len() < wanted.len() {
+        let frame = socket.next_matching(BOUND, |frame| frame["type"] != "mark" && frame["type"] != "positions").await;
+        answers.push(frame["type"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(answers, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_more_than_is_answered_at_once_is_answered_all_the_same() {
+    let host = Host::start().await;
+    let api = host.api();
+    let mut socket = Socket::connect(&api, None, &[]).await;
+    socket.until_mark().await;
+
+    for number in 0..700 {
+        let kind = if number % 2 == 0 { "subscribe" } else { "unsubscribe" };
+        socket.send(&json!({"type": kind, "ref": number, "conversation_id": "c1"})).await;
+    }
+
+    for number in 0..700 {
+        let answer = socket.next_matching(BOUND, |frame| frame.get("ref").is_some()).await;
+        assert_eq!((&answer["type"], &answer["ref"]), (&json!("subscribed"), &json!(number)));
+    }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use super::Host;
@@ -45,8 +45,14 @@ pub(super) async fn talk(
     let end = loop {
         let texts = tokio::select! {
             () = stop.cancelled() => break close(GOING_AWAY),
-            heard = socket.hear() => match heard {
-                Ok(message) => answer(&mut session, &message),
+            heard = socket.hear(), if session.listens() => match heard {
+                Ok(message) => {
+                    if let Some(frame) = said(&message) {
+                        session.hear(frame);
+                    }
+                    // What answers a ping of the protocol waits to be sent.
+                    Vec::new()
+                }
                 Err(end) => break end,
             },
             texts = session.next() => match texts {
@@ -69,16 +75,17 @@ pub(super) async fn talk(
     socket.end(end).await;
 }
 
-/// What can be said at once to what a client said.
-fn answer(session: &mut Session, message: &Message) -> Vec<Utf8Bytes> {
+/// What a client says with a message, if it is one of ours: those of the protocol are answered below this.
+fn said(message: &Message) -> Option<ClientFrame> {
     match message {
-        // Those of the protocol are answered below this.
-        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Vec::new(),
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => None,
         message if message.len() > UNDERSTOOD => {
-            vec![frames::error(None, &format!("a frame has at most {UNDERSTOOD} bytes"))]
+            Some(ClientFrame::Bad(None, format!("a frame may have at most {UNDERSTOOD} bytes")))
         }
-        Message::Text(text) => session.hear(ClientFrame::parse(text)),
-        Message::Binary(_) => vec![frames::error(None, "only text frames are understood")],
+        Message::Text(text) => Some(ClientFrame::parse(text)),
+        Message::Binary(_) => {
+            Some(ClientFrame::Bad(None, "send text frames: a binary one is not understood".to_owned()))
+        }
     }
 }
 

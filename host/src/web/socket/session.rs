@@ -33,10 +33,20 @@ const EVENTS: usize = 256;
 const AT_ONCE: usize = 64 * 1024;
 /// Events that are read from the store at a time: those are this client's alone.
 const STORED: usize = 32;
-/// How many filters a client may have, and how many changes of them it may wait for.
+/// How many filters a client may have.
 const FILTERS: usize = 1_000;
+/// How many of a client's requests may wait for their answers. It is not listened to while that many do.
+const WAITING: usize = 256;
 /// How far behind a returning client may be and still get a replay rather than a snapshot.
 const REPLAY: u64 = 100_000;
+
+/// What waits for its answer.
+enum Asked {
+    /// What can be said as soon as all that came before it has been.
+    Said(Utf8Bytes),
+    /// To follow this besides, or no more.
+    Follow { reference: Value, filter: Filter, follow: bool },
+}
 
 pub(super) struct Session {
     host: Arc<Host>,
@@ -45,8 +55,8 @@ pub(super) struct Session {
     scope: Scope,
     /// Where to begin; taken by the first `next`.
     since: Option<Option<String>>,
-    /// What it wants to follow besides, or no more: a reference, a filter, and which of the two.
-    wishes: VecDeque<(Value, Filter, bool)>,
+    /// What it has asked and was not answered yet, in order.
+    asked: VecDeque<Asked>,
     seq: u64,
     /// A mark is due as soon as there is no event to pass on.
     catching_up: bool,
@@ -73,7 +83,7 @@ impl Session {
             crowd,
             scope: query.scope,
             since: Some(query.since),
-            wishes: VecDeque::new(),
+            asked: VecDeque::new(),
             seq: 0,
             catching_up: true,
             replays: false,
@@ -88,35 +98,42 @@ impl Session {
         }
     }
 
-    /// Takes a client's frame; what can be said to it at once.
-    pub(super) fn hear(&mut self, frame: ClientFrame) -> Vec<Utf8Bytes> {
-        match frame {
-            ClientFrame::Ping => vec![frames::pong()],
-            ClientFrame::Bad(reference, title) => vec![frames::error(reference, &title)],
-            ClientFrame::Follow { reference, .. } if self.wishes.len() >= FILTERS => {
-                vec![frames::error(
-                    Some(reference),
-                    "too many changes at once: wait for the answers to those you have sent",
-                )]
-            }
-            ClientFrame::Follow { reference, filter, follow: true } if !self.scope.has_room_for(&filter, FILTERS) => {
-                vec![frames::error(
-                    Some(reference),
-                    "a socket has at most 1,000 filters: open another, or follow everything",
-                )]
-            }
-            ClientFrame::Follow { reference, filter, follow } => {
-                self.wishes.push_back((reference, filter, follow));
-                Vec::new()
-            }
+    /// Takes a client's frame. It is answered in its turn: nothing comes before `hello`, and no answer before that to an
+    /// earlier frame.
+    pub(super) fn hear(&mut self, frame: ClientFrame) {
+        self.asked.push_back(match frame {
+            ClientFrame::Ping => Asked::Said(frames::pong()),
+            ClientFrame::Bad(reference, title) => Asked::Said(frames::error(reference, &title)),
+            ClientFrame::Follow { reference, filter, follow } => Asked::Follow { reference, filter, follow },
+        });
+    }
+
+    /// Whether there is room for what the client may say next. Each wait begins anew when it says something, so a client
+    /// that never stops would never be answered.
+    pub(super) fn listens(&self) -> bool {
+        self.asked.len() < WAITING
+    }
+
+    /// The answers that can be given at once, up to the first that has to be made.
+    fn said(&mut self) -> Option<Vec<Utf8Bytes>> {
+        let mut said = Vec::new();
+        while let Some(Asked::Said(text)) = self.asked.pop_front_if(|asked| matches!(asked, Asked::Said(_))) {
+            said.push(text);
         }
+        (!said.is_empty()).then_some(said)
     }
 
     /// Grants the oldest wish of a client that has been told all that came before: so the snapshot that answers it is of
     /// (nearly) the same moment. Its cursor is this client's own place: the events after it are still to come, for what it
     /// followed before as well.
     async fn grant(&mut self) -> Result<Option<Vec<Utf8Bytes>>, StoreError> {
-        let Some((reference, filter, follow)) = self.wishes.front().cloned() else { return Ok(None) };
+        let Some(Asked::Follow { reference, filter, follow }) = self.asked.front() else { return Ok(None) };
+        let (reference, filter, follow) = (reference.clone(), filter.clone(), *follow);
+        if follow && !self.scope.has_room_for(&filter, FILTERS) {
+            self.asked.pop_front();
+            let title = "a socket has at most 1,000 filters: open another, or follow everything";
+            return Ok(Some(vec![frames::error(Some(reference), title)]));
+        }
         let mut frames = vec![frames::subscribed(&reference)];
         if follow {
             let (state, scope) = (self.scheduler().state(), self.scope.only(filter.clone()));
@@ -125,7 +142,7 @@ impl Session {
         } else {
             self.scope.remove(&filter);
         }
-        self.wishes.pop_front();
+        self.asked.pop_front();
         (self.crowd, self.told_places) = (self.crowds.of(&self.scope), 0);
         Ok(Some(frames))
     }
@@ -138,6 +155,9 @@ impl Session {
             return Ok(frames);
         }
         loop {
+            if let Some(frames) = self.said() {
+                return Ok(frames);
+            }
             self.head.mark_unchanged();
             if let Some(frames) = self.events().await? {
                 return Ok(frames);
