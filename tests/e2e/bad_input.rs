@@ -142,6 +142,113 @@ async fn negative_and_absurd_numbers_are_refused() {
     calm.is_unharmed().await;
 }
 
+/// What serde, uuid, url, chrono, tungstenite and jsonschema say of such things.
+const FOREIGN: [&str; 16] = [
+    "floating point",
+    "expected",
+    "invalid type",
+    "invalid value",
+    "parsing failed",
+    "u32",
+    "i32",
+    "integer `",
+    "string \"",
+    " at line ",
+    "untagged",
+    "sequence",
+    "a map",
+    "is wrong",
+    "is not of type",
+    "is not one of",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_told_in_our_own_words_with_what_would_be_right() {
+    let calm = Calm::start().await;
+    let id = text(&calm.job["id"]).to_owned();
+
+    for (path, body, told) in [
+        (
+            "/v1/jobs",
+            r#"{"params": {}, "max_attempts": 1.5}"#,
+            "max_attempts is 1.5 and must be a whole number from 1 to 100",
+        ),
+        ("/v1/jobs", r#"{"params": {}, "max_attempts": 0}"#, "max_attempts is 0 and must be from 1 to 100"),
+        (
+            "/v1/jobs",
+            r#"{"params": {}, "priority": "high"}"#,
+            "priority is \"high\" and must be a whole number from -100 to 100",
+        ),
+        (
+            "/v1/jobs",
+            r#"{"params": {}, "priority": 1e99}"#,
+            "priority is 1e99 and must be a whole number from -100 to 100",
+        ),
+        ("/v1/jobs", r#"{"params": {}, "timeout_s": -5}"#, "timeout_s is -5 and must be a whole number of seconds"),
+        ("/v1/jobs", r#"{"params": {}, "message_id": "seven"}"#, "message_id is \"seven\" and must be a UUID, such as"),
+        (
+            "/v1/jobs",
+            r#"{"params": {}, "inputs": [{"name": "a", "upload": "x"}]}"#,
+            "inputs.0.upload is \"x\" and must be a UUID",
+        ),
+        (
+            "/v1/jobs",
+            r#"{"params": {}, "inputs": {"name": "a"}}"#,
+            "inputs is an object and must be a list of objects, such as",
+        ),
+        ("/v1/jobs", r#"{"params": {}, "user": 7}"#, "user is 7 and must be a text in quotes"),
+        (
+            "/v1/jobs",
+            r#"{"params": {}, "not_before": "soon"}"#,
+            "not_before is \"soon\" and must be a time, such as 2026-01-31T12:00:00Z",
+        ),
+        (
+            "/v1/jobs",
+            r#"{"params": {}, "on_dependency_failure": "panic"}"#,
+            "on_dependency_failure is \"panic\" and must be one of fail, run",
+        ),
+        ("/v1/jobs", r#"{"params": {}, "colour": "red"}"#, "colour is unknown; use one of params, backend"),
+        ("/v1/jobs", "{}", "params is required: it must be an object"),
+        ("/v1/jobs", r#"{"params": {"steps": 1.5}}"#, "params.steps is 1.5 and must be a whole number"),
+        ("/v1/jobs", r#"{"params": {"steps": -1}}"#, "params.steps is -1 and must be at least 0"),
+        (
+            "/v1/jobs",
+            r#"{"params": {"behaviour": "dance"}}"#,
+            "params.behaviour is \"dance\" and must be one of \"succeed\", \"fail\"",
+        ),
+        ("/v1/jobs", r#"{"params": {"colour": 1}}"#, "params.colour is unknown to this backend; use one of"),
+        ("/v1/jobs/cancel", r#"{"ids": ["seven"]}"#, "ids is a list and must be a UUID or a list of UUIDs"),
+        ("/v1/jobs/cancel", r#"{"status": "done"}"#, "status is \"done\" and must be one of pending, queued"),
+        ("/v1/jobs/cancel", r#"{"owner": 7}"#, "owner is 7 and must be a text or a list of texts"),
+        (&format!("/v1/jobs/{id}/move"), r#"{"to": "up"}"#, "to is \"up\" and must be one of front, back"),
+        (&format!("/v1/jobs/{id}/move"), r#"{"before": "x"}"#, "before is \"x\" and must be a UUID"),
+        ("/v1/queue/pause", r#"{"unload": "yes"}"#, "unload is \"yes\" and must be true or false"),
+        (
+            "/v1/messages",
+            r#"{"id": 7, "conversation_id": "c", "role": "user", "content": "x"}"#,
+            "id is 7 and must be a UUID",
+        ),
+        ("/v1/batches", r#"{"jobs": 7}"#, "jobs is 7 and must be a list of objects, such as"),
+    ] {
+        let problem = calm.post(path, body).await.problem(&[422]);
+        let detail = text(&problem["detail"]);
+        assert!(detail.contains(told), "{body}: {detail}");
+        assert_eq!(FOREIGN.iter().find(|word| detail.contains(**word)), None, "{detail}");
+    }
+    for (query, told) in [
+        ("message_id=seven", "message_id is \"seven\" and must be a UUID, such as"),
+        ("batch_id=seven", "batch_id is \"seven\" and must be a UUID, such as"),
+        ("limit=many", "limit is \"many\" and must be a whole number from 1 to 200"),
+        ("cursor=junk", "cursor is \"junk\" and must be the `next` of the page before"),
+        ("since=soon", "since is \"soon\" and must be a time, such as 2026-01-31T12:00:00Z"),
+    ] {
+        let problem = calm.api.get(&format!("/v1/jobs?{query}")).await.problem(&[422]);
+        assert!(text(&problem["detail"]).contains(told), "{problem}");
+    }
+
+    calm.is_unharmed().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nul_characters_are_refused() {
     let calm = Calm::start().await;

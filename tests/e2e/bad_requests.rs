@@ -3,10 +3,25 @@
 use crate::bad_input::Calm;
 use crate::harness::api::text;
 use crate::harness::raw::raw;
-use crate::harness::{Config, Home, Host, Socket};
+use crate::harness::{Api, Config, Home, Host, Reply, Socket};
+use reqwest::Method;
 use serde_json::json;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// The headers that make a request a handshake.
+const HANDSHAKE: [(&str, &str); 4] = [
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
+/// Asks for a WebSocket with these headers.
+async fn shake(api: &Api, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let request = api.request(Method::GET, path);
+    api.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_method_is_refused_with_405() {
@@ -92,6 +107,78 @@ async fn ids_that_are_no_uuids_are_not_found() {
             raw(&calm.api, method, &path, &[JSON], b"").await.problem(&[400, 404, 414, 422]);
         }
     }
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_id_is_told_as_an_id_of_nothing_and_not_as_a_wrong_path() {
+    let calm = Calm::start().await;
+
+    for (method, path, told) in [
+        ("GET", "/v1/jobs/seven", "no job with id seven: an id is a UUID"),
+        ("DELETE", "/v1/jobs/seven", "no job with id seven: an id is a UUID"),
+        ("PATCH", "/v1/jobs/seven", "no job with id seven: an id is a UUID"),
+        ("POST", "/v1/jobs/seven/cancel", "no job with id seven: an id is a UUID"),
+        ("POST", "/v1/jobs/seven/retry", "no job with id seven: an id is a UUID"),
+        ("POST", "/v1/jobs/seven/move", "no job with id seven: an id is a UUID"),
+        ("GET", "/v1/jobs/seven/log", "no job with id seven: an id is a UUID"),
+        ("GET", "/v1/jobs/seven/preview", "no job with id seven: an id is a UUID"),
+        ("GET", "/v1/jobs/a%20fox/artifacts/0.png", "no job with id a fox: an id is a UUID"),
+        ("GET", "/v1/messages/7", "no message with id 7: an id is a UUID"),
+        ("PATCH", "/v1/messages/7", "no message with id 7: an id is a UUID"),
+        ("DELETE", "/v1/messages/7", "no message with id 7: an id is a UUID"),
+        ("GET", "/v1/batches/7", "no batch with id 7: an id is a UUID"),
+        ("POST", "/v1/batches/7/cancel", "no batch with id 7: an id is a UUID"),
+        ("GET", "/v1/backends/nobody", "unknown backend \"nobody\"; use one of fakes, flux-stub"),
+        ("POST", "/v1/devices/gpu9/unload", "unknown device \"gpu9\"; use gpu0"),
+    ] {
+        let problem = raw(&calm.api, method, path, &[JSON], b"{}").await.problem(&[404]);
+        assert!(text(&problem["detail"]).contains(told), "{method} {path}: {problem}");
+    }
+    // What is a path of its own is no id.
+    raw(&calm.api, "GET", "/v1/jobs/cancel", &[], b"").await.problem(&[405]);
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_is_a_websocket_says_what_a_request_lacks() {
+    let calm = Calm::start().await;
+
+    for (lacking, told) in [
+        (0, "it lacks the header `Connection: Upgrade`"),
+        (1, "it lacks the header `Upgrade: websocket`"),
+        (2, "it lacks the header `Sec-WebSocket-Version: 13`"),
+        (3, "it lacks the header `Sec-WebSocket-Key`"),
+    ] {
+        let headers: Vec<_> =
+            HANDSHAKE.iter().enumerate().filter(|(at, _)| *at != lacking).map(|(_, header)| *header).collect();
+        for path in ["/v1/ws", "/v1/devices/gpu0/lease?command=x"] {
+            let problem = shake(&calm.api, path, &headers).await.problem(&[426]);
+            assert!(text(&problem["detail"]).contains(told), "{problem}");
+        }
+    }
+
+    calm.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_the_query_of_a_websocket_is_told_by_its_name() {
+    let calm = Calm::start().await;
+
+    for (query, field) in [
+        ("job_id=seven", "job_id"),
+        ("conversation_id=c1&batch_id=seven", "batch_id"),
+        ("colour=red", "colour"),
+        ("since=a&since=b", "since"),
+    ] {
+        let problem = shake(&calm.api, &format!("/v1/ws?{query}"), &HANDSHAKE).await.problem(&[422]);
+        assert_eq!(problem["field"], field, "{problem}");
+    }
+    let id = text(&calm.job["id"]);
+    let problem = calm.api.get(&format!("/v1/jobs?id={id}&limit=1")).await.problem(&[422]);
+    assert_eq!(problem["field"], "limit", "{problem}");
 
     calm.is_unharmed().await;
 }

@@ -7,8 +7,9 @@ mod ids; // parts of ids
 mod lists; // jobs in pages, the line
 mod words; // what people read
 
+use crate::forge_backend;
 use crate::harness::api::{failing, text};
-use crate::harness::{Exit, Host, easel};
+use crate::harness::{Exit, Forge, Host, easel};
 use serde_json::{Value, json};
 
 /// A client command: its words, then where the host is.
@@ -65,18 +66,18 @@ async fn the_same_prompt_and_seed_make_the_same_picture() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn submit_takes_params_and_inputs_from_files() {
-    let host = Host::start().await;
+    let host = forge_backend::host_with(&Forge::start().await).await;
     let dir = tempfile::tempdir().unwrap();
     let (params, input) = (dir.path().join("params.json"), dir.path().join("init.png"));
-    std::fs::write(&params, SMALL).unwrap();
+    std::fs::write(&params, r#"{"width": 64}"#).unwrap();
     std::fs::write(&input, "bytes").unwrap();
     let (params, input) = (format!("@{}", params.display()), format!("init={}", input.display()));
 
-    let words = ["submit", "a red fox", "--backend", "flux-stub", "--params", &params, "--input", &input];
+    let words = ["submit", "a red fox", "--backend", "forge", "--params", &params, "--input", &input];
     let job = ask_json(&host, &words).await;
 
     let kept = host.api().job(&job["id"]).await;
-    assert_eq!((&kept["params"]["width"], &kept["inputs"][0]["name"]), (&json!(48), &json!("init")));
+    assert_eq!((&kept["params"]["width"], &kept["inputs"][0]["name"]), (&json!(64), &json!("init")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,7 @@ mod relatives; // engines that speak most of the same API
 use crate::harness::{Api, Config, Forge, Home, Host, eventually};
 use serde_json::{Value, json};
 
-async fn host_with(forge: &Forge) -> Host {
+pub async fn host_with(forge: &Forge) -> Host {
     host_where(forge, "", "").await
 }
 

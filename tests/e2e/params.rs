@@ -1,7 +1,7 @@
 //! What a job may ask for: the backend's own schema decides, and what is not built yet is refused instead of ignored.
 
-use crate::harness::Host;
 use crate::harness::api::text;
+use crate::harness::{Config, Home, Host};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,6 +94,25 @@ async fn what_no_job_can_be_is_refused_by_its_field() {
     }
 
     assert_eq!(api.jobs("").await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_time_than_its_backend_gives_is_refused_with_what_it_gives() {
+    let config = Config { fakes: "timeout = \"90s\"".to_owned(), ..Config::default() };
+    let host = Home::with(config).start().await;
+    let api = host.api();
+    let asking = |seconds: u32| json!({"params": {}, "timeout_s": seconds});
+
+    for seconds in [91, 600, 604_800] {
+        let problem = api.post("/v1/jobs", &asking(seconds)).await.problem(&[422]);
+        assert_eq!(problem["field"], "timeout_s", "{problem}");
+        assert!(text(&problem["detail"]).contains("backend fakes gives an attempt 90 s at most"), "{problem}");
+    }
+    let problem = api.post("/v1/batches", &json!({"jobs": [asking(90), asking(91)]})).await.problem(&[422]);
+    assert_eq!(problem["field"], "jobs.1.timeout_s", "{problem}");
+
+    assert_eq!(api.jobs("").await.len(), 0);
+    assert_eq!(api.submit_job(&asking(90)).await["timeout_s"], 90);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -66,6 +66,34 @@ async fn a_job_that_cannot_end_within_the_grace_is_asked_to_stop_its_engine_befo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_stops_takes_nothing_new_says_so_and_still_answers_for_what_it_took() {
+    let mut host = Home::with(Config { shutdown_grace: "60s", ..Config::default() }).start().await;
+    let api = host.api();
+    let kept = api.submit_keyed("before", &json!({"params": {}})).await.expect(201);
+    api.until(&kept["id"], "complete").await;
+    let running = api.hold_device().await;
+
+    host.terminate();
+    eventually("it to stop", async || (api.get("/readyz").await.status == 503).then_some(())).await;
+    let ready = api.get("/readyz").await.problem(&[503]);
+    let job = api.submit_keyed("after", &json!({"params": {}})).await;
+    let batch = api.post("/v1/batches", &json!({"jobs": [{"params": {}}]})).await;
+    let again = api.submit_keyed("before", &json!({"params": {}})).await.expect(200);
+    api.release(&running).await;
+
+    assert_eq!(host.exited().await, Some(0));
+    for problem in [&ready, &job.problem(&[503]), &batch.problem(&[503])] {
+        assert_eq!(problem["title"], "stopping", "{problem}");
+        assert!(text(&problem["detail"]).contains("send it again when it is back"), "{problem}");
+    }
+    assert_eq!(job.header("retry-after"), "5");
+    assert_eq!(again["id"], kept["id"]);
+    host.start_again().await;
+    assert_eq!(host.api().jobs("").await.len(), 2, "nothing of what was refused");
+    host.api().submit_keyed("after", &json!({"params": {}})).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_without_work_stops_at_once_and_keeps_what_it_has() {
     let mut host = Host::start().await;
     let job = host.api().submit(json!({"artifacts": 1})).await["id"].clone();

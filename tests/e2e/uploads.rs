@@ -2,7 +2,7 @@
 
 use crate::harness::api::{long, text};
 use crate::harness::{Config, Home, Host};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_reaches_the_backend_under_the_name_that_the_job_gives_it() {
@@ -77,4 +77,27 @@ async fn an_upload_over_the_limit_is_refused() {
 
     assert_eq!(post(1024).await.status, 201);
     post(1025).await.problem(&[413]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backend_that_takes_no_inputs_is_given_none() {
+    let host = Host::start().await;
+    let api = host.api();
+    let upload = api.upload("image/png", b"x".to_vec()).await["id"].clone();
+    let stub = |inputs: Value| json!({"backend": "flux-stub", "params": {"prompt": "a red fox"}, "inputs": inputs});
+    let one = json!([{"name": "init", "upload": upload}]);
+
+    let alone = api.post("/v1/jobs", &stub(one.clone())).await.problem(&[422]);
+    let batch = api.post("/v1/batches", &json!({"jobs": [stub(json!([])), stub(one)]})).await.problem(&[422]);
+
+    assert_eq!((&alone["title"], &alone["field"]), (&json!("wrong value"), &json!("inputs")));
+    assert_eq!(alone["detail"], "inputs must be left out: backend flux-stub takes none");
+    assert_eq!(batch["field"], "jobs.1.inputs");
+    assert_eq!(api.jobs("").await.len(), 0);
+    let inputs = async |backend: &str| api.get(&format!("/v1/backends/{backend}")).await.expect(200)["inputs"].clone();
+    assert_eq!(
+        (inputs("flux-stub").await, inputs("fakes").await),
+        (json!([]), Value::Null),
+        "who says nothing takes all"
+    );
 }

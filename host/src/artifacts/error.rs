@@ -30,21 +30,21 @@ pub enum FilesError {
         rule: &'static str,
     },
     /// The disk's fault, or the operator's.
-    #[error("cannot {doing} {}", path.display())]
+    #[error("cannot {doing} {}: {cause}", path.display())]
     Io {
         /// What was attempted.
         doing: &'static str,
         /// On what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
 impl FilesError {
     /// Makes an error of `doing` something with `path`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { doing, path: path.to_owned(), source }
+        move |cause| Self::Io { doing, path: path.to_owned(), cause }
     }
 }
 
@@ -66,8 +66,21 @@ impl WriteError {
     /// The error as a backend may see it: what happened, without where the host keeps its files.
     pub(super) fn of(error: FilesError) -> Self {
         match error {
-            FilesError::Io { doing, source, .. } => Self::Other(format!("cannot {doing} the file: {source}")),
+            FilesError::Io { doing, cause, .. } => Self::Other(format!("cannot {doing} the file: {cause}")),
             other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_said_is_told_once_however_an_error_is_printed() {
+        let error = FilesError::io("write", Path::new("/data/x"))(io::Error::other("the disk is on fire"));
+        for text in [error.to_string(), format!("{:#}", anyhow::Error::new(error))] {
+            assert_eq!(text, "cannot write /data/x: the disk is on fire");
         }
     }
 }

@@ -51,7 +51,7 @@ impl Inspector {
             timeout: limits::DESCRIBE,
             journal: Journal::host(NAME),
         };
-        let (description, ..) = workshop::describe(&guest, &source.label).await?;
+        let description = workshop::describe(&guest, &source.label).await?.description;
         let digest = source.digest();
         Ok(Inspected { digest, size: source.bytes.len(), wants_network: linked.wants_network, description })
     }

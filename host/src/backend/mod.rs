@@ -1,7 +1,7 @@
 //! Backends: other people's components, run in a box.
 //!
 //! - [`Registry`]: the backends of this host. `workshop` turns bytes into a component that may run and says what it
-//!   lacks, `anatomy` how large it is; `settings` and `schema`, with `references` and `integers`, check what the operator and
+//!   lacks, `anatomy` how large it is; `settings` and `schema`, with `references`, `integers`, `inputs` and `complaint`, check what the operator and
 //!   the users give it. [`Inspector`] looks at a component without a host.
 //! - [`Backend`]: one of them, with the five calls of the contract. `calls` gives each an end, `sandbox` a store with
 //!   limits, `engine` the clock that interrupts it. `limits` has every figure, `pace` those that are per second.
@@ -16,9 +16,11 @@ mod attempt;
 mod bindings;
 mod blob;
 mod calls;
+mod complaint;
 mod egress;
 mod engine;
 mod error;
+mod inputs;
 mod inspector;
 mod integers;
 mod journal;
@@ -50,6 +52,7 @@ use tokio::sync::mpsc;
 
 use calls::Guest;
 pub use error::LoadError;
+use inputs::Inputs;
 pub use inspector::{Inspected, Inspector};
 pub use kill::Kill;
 pub use outcome::{Description, Ended, EngineInfo, Failure, FailureKind};
@@ -81,6 +84,7 @@ pub struct Backend {
     pub keep_memory: bool,
     allow_hosts: Vec<String>,
     params: Schema,
+    inputs: Inputs,
     guest: Guest,
 }
 
@@ -91,12 +95,23 @@ impl Backend {
         self.params.complete(params, "params", Quote::Values)
     }
 
-    /// Runs one attempt in a fresh store, with params that its schema accepts: a job may have come while the component could not
+    /// Whether a job may have inputs of these names.
+    pub fn check_inputs<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), ParamsError> {
+        self.inputs.check(&self.name, names)
+    }
+
+    /// The names of the inputs that a job may have; none if the component does not say.
+    pub fn inputs(&self) -> Option<&[String]> {
+        self.inputs.names()
+    }
+
+    /// Runs one attempt in a fresh store, with params and inputs that it accepts: a job may have come while the component could not
     /// be loaded, or while it was another one. Returns in any case, at the task's deadline at the latest; artifacts that
     /// are unfinished then are gone. Use the task's `Kill` rather than dropping this future: that stops the guest too,
     /// but up to a tick of the epoch later.
     pub async fn run(&self, task: Task) -> Ended {
-        match self.check_params(task.job.params.value()) {
+        let inputs = self.check_inputs(task.job.inputs.iter().map(|input| input.name.as_str()));
+        match inputs.and_then(|()| self.check_params(task.job.params.value())) {
             Ok(params) => self.guest.run(task, Json::of(&params)).await,
             Err(error) => {
                 Ended::Failed(Failure { kind: FailureKind::Invalid, message: error.to_string(), retry_after: None })

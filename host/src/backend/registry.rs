@@ -221,7 +221,8 @@ impl Registry {
             timeout: configured.timeout,
             journal: Journal::host(name),
         };
-        let (description, params, table) = workshop::describe(&guest, &source.label).await?;
+        let workshop::Said { description, params, config: table, inputs } =
+            workshop::describe(&guest, &source.label).await?;
         guest.config = match settings {
             Settings::Checked => settings::of(name, backend, device, &table)?,
             Settings::AsTheyAre => {
@@ -242,6 +243,7 @@ impl Registry {
             artifact_quota: configured.artifact_quota.as_u64(),
             allow_hosts: configured.allow_hosts,
             params,
+            inputs,
             guest,
         })
     }

@@ -5,13 +5,12 @@
 //! since whether it is there may mean something. Numbers are kept to the letter, except integers: see `integers`.
 
 use easel_core::json::{self, letters};
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-use super::{integers, limits, references, text};
+use super::{complaint, integers, limits, references, text};
 
-/// A longer complaint is cut: it may quote what was sent.
+/// A longer reason is cut: it may quote the schema.
 const LONGEST: usize = 300;
 
 /// What is wrong with some params.
@@ -67,13 +66,13 @@ impl Schema {
         }
         let near = letters::approximate(&value);
         if let Some(error) = self.validator.iter_errors(&near).next() {
-            return Err(complaint(&error, root, quote));
+            return Err(complaint::of(&error, &self.value, &value, root, quote));
         }
         if integers::may_be_meant(&value) {
             let evaluation = self.validator.evaluate(&near);
             integers::write_as_meant(&mut value, &self.value, &evaluation).map_err(|place| {
-                let message = "is wrong: it is no integer, or has more than 1000 digits".to_owned();
-                ParamsError { field: dotted(root, &place), message }
+                let message = "must be a whole number of at most 1000 digits".to_owned();
+                ParamsError { field: complaint::dotted(root, &place), message }
             })?;
         }
         Ok(value)
@@ -91,30 +90,6 @@ fn fill(object: &mut Map<String, Value>, schema: &Value) {
             _ => {}
         }
     }
-}
-
-fn complaint(error: &ValidationError<'_>, root: &str, quote: Quote) -> ParamsError {
-    let mut field = dotted(root, error.instance_path().as_str());
-    let (below, message) = match error.kind() {
-        // These two are about a field below the one that they were found at.
-        ValidationErrorKind::Required { property } => (property.as_str().map(str::to_owned), "is required".to_owned()),
-        ValidationErrorKind::AdditionalProperties { unexpected }
-        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-            (unexpected.first().cloned(), "is unknown to this backend".to_owned())
-        }
-        _ if quote == Quote::Nothing => (None, format!("is wrong: {}", error.masked())),
-        _ => (None, format!("is wrong: {error}")),
-    };
-    if let Some(name) = below {
-        field = format!("{field}.{name}");
-    }
-    ParamsError { field: text::line(&field, LONGEST), message: text::line(&message, LONGEST) }
-}
-
-/// The name of the field at a JSON pointer, which escapes `~` and `/`; dots are what people write.
-fn dotted(root: &str, pointer: &str) -> String {
-    let parts = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
-    parts.fold(root.to_owned(), |field, part| format!("{field}.{part}"))
 }
 
 #[cfg(test)]
@@ -187,7 +162,7 @@ mod tests {
     #[test]
     fn an_error_says_the_rule_and_stays_short() {
         let error = complete(json!({ "prompt": "a", "steps": 1000 })).unwrap_err();
-        assert!(error.to_string().contains("maximum of 100"), "{error}");
+        assert!(error.to_string().contains("is 1000 and must be at most 100"), "{error}");
 
         let error = complete(json!({ "prompt": vec!["x"; 100_000] })).unwrap_err();
         assert!(error.to_string().len() < 700, "{}", error.to_string().len());
@@ -198,7 +173,10 @@ mod tests {
         let value = json!({ "prompt": "a", "steps": "hunter2" });
         let error = schema().complete(value, "backend.forge.config", Quote::Nothing).unwrap_err();
         assert_eq!(error.field, "backend.forge.config.steps");
-        assert!(!error.to_string().contains("hunter2") && error.to_string().contains("integer"), "{error}");
+        assert!(
+            !error.to_string().contains("hunter2") && error.to_string().contains("must be a whole number"),
+            "{error}"
+        );
     }
 
     /// What becomes of params in which `a` is written like this, for a schema that says this of `a`.

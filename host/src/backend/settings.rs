@@ -122,13 +122,23 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_file_that_cannot_be_read_is_told_with_what_the_system_said() {
+        let secrets = [("api_auth", Secret::File("/nowhere/at/all".into()))];
+        let error = of("forge", &backend(json!({}), &secrets), "gpu0", &schema()).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/at/all: No such file"), "{error}");
+    }
+
+    #[test]
     fn a_mistake_names_its_key_and_never_a_value() {
         let error = of("forge", &backend(json!({ "ulr": "x" }), &[]), "gpu0", &schema()).unwrap_err();
         assert!(error.to_string().starts_with("backend.forge.config.ulr is unknown"), "{error}");
 
         let error =
             of("forge", &backend(json!({ "api_auth": "much too long a secret" }), &[]), "gpu0", &schema()).unwrap_err();
-        assert!(error.to_string().starts_with("backend.forge.config.api_auth is wrong"), "{error}");
+        assert!(
+            error.to_string().starts_with("backend.forge.config.api_auth must have at most 10 characters"),
+            "{error}"
+        );
         assert!(!error.to_string().contains("secret"), "{error}");
     }
 }

@@ -18,6 +18,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::bindings::{self, BackendPre};
+use super::inputs::Inputs;
 use super::sandbox::HostState;
 use super::schema::Schema;
 use super::{Description, Guest, LoadError, anatomy, engine, limits, text};
@@ -216,8 +217,17 @@ impl Workshop {
     }
 }
 
-/// Asks a component who it is: its description, and its two schemas compiled.
-pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description, Schema, Schema), LoadError> {
+/// What a component says of itself.
+pub(super) struct Said {
+    pub(super) description: Description,
+    /// Its two schemas, compiled.
+    pub(super) params: Schema,
+    pub(super) config: Schema,
+    pub(super) inputs: Inputs,
+}
+
+/// Asks a component who it is.
+pub(super) async fn describe(guest: &Guest, label: &str) -> Result<Said, LoadError> {
     let refused = |reason: String| unfit(&guest.name, label.to_owned(), reason);
     let said = guest.describe().await.map_err(|ended| refused(format!("does not describe itself: {ended}")))?;
     if !is_name(&said.name) {
@@ -232,6 +242,7 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
     };
     let params = schema("params", &said.params_schema)?;
     let config = schema("config", &said.config_schema)?;
+    let inputs = Inputs::of(&params.value).map_err(|rule| refused(format!("has a params schema that {rule}")))?;
     let description = Description {
         name: said.name,
         version: text::line(&said.version, 64),
@@ -239,7 +250,7 @@ pub(super) async fn describe(guest: &Guest, label: &str) -> Result<(Description,
         params_schema: params.value.clone(),
         config_schema: config.value.clone(),
     };
-    Ok((description, params, config))
+    Ok(Said { description, params, config, inputs })
 }
 
 /// What `work` comes to, unless this process takes more of the processor's time meanwhile: then it is not waited for any more.

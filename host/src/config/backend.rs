@@ -160,8 +160,8 @@ pub enum SecretError {
     #[error("environment variable {0} is not set, or is not UTF-8")]
     Env(String),
     /// The file is not there, is not ours to read, or is not text.
-    #[error("file {}", .0.display())]
-    File(PathBuf, #[source] io::Error),
+    #[error("file {}: {}", .0.display(), .1)]
+    File(PathBuf, io::Error),
 }
 
 impl Secret {

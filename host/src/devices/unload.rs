@@ -27,7 +27,7 @@ pub enum UnloadError {
     #[error("there is no device {0}")]
     NoDevice(String),
     /// Too many ask at once, or the host stops.
-    #[error("device {0} does not take requests now")]
+    #[error("device {0} has too many requests waiting, or the host is stopping: try again later")]
     NotNow(String),
     /// A backend could not.
     #[error("{0}")]

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::holders::Holders;
 use super::seat::Seat;
+use super::terms::Terms;
 
 /// A holder that is connected.
 pub struct Attendance {
@@ -52,6 +53,18 @@ impl Attendance {
     /// Waits until the holder has been silent for `time`.
     pub async fn silent_for(&self, time: Duration) {
         sleep_until(self.heard + time).await;
+    }
+
+    /// The holder is told that the device is its own. It may hear of that as late as its lease allows; then its time begins.
+    pub fn is_told_to_begin(&self, terms: &Terms) {
+        if let Some(seconds) = self.job.timeout_s {
+            self.seat.is_to_end_at(Instant::now() + terms.grace + Duration::from_secs(seconds.into()));
+        }
+    }
+
+    /// The holder is told to end its command.
+    pub fn is_told_to_end(&self) {
+        self.seat.is_to_end_at(Instant::now());
     }
 
     /// Waits until the command must be over.

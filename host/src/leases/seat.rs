@@ -71,7 +71,7 @@ impl Seat {
 
     /// The command must have ended by then, and what it gets to end in. What was said first holds, unless this is sooner: who
     /// comes again gains no time. A holder that has not given the device back after that is not answered any more.
-    pub fn is_to_end_at(&self, at: Instant) {
+    pub(super) fn is_to_end_at(&self, at: Instant) {
         self.last_moment.is_at(at + OVER);
     }
 

@@ -8,13 +8,12 @@ use std::io::{self, SeekFrom};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use easel_core::{Actor, Artifact, JobId};
+use easel_core::{Actor, Artifact};
 use headers::{ETag, HeaderMapExt as _, IfNoneMatch};
 use imagesize::{Compression, ImageType};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
-use uuid::Uuid;
 use warp::Reply as _;
 use warp::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
@@ -23,7 +22,8 @@ use warp::http::header::{
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
-use super::routes::Segment;
+use super::problem::LATER;
+use super::routes::{Id, Segment};
 use super::{Answer, Host, Problem, jobs, range};
 
 /// How much of a file is looked at to tell what it is.
@@ -33,11 +33,14 @@ const CHUNK: usize = 64 * 1024;
 /// A person's retry makes the files of the same names anew: a copy may be kept, but has to be asked about.
 const CACHED: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-pub(super) async fn artifact(host: Arc<Host>, actor: Actor, id: Uuid, name: Segment, headers: HeaderMap) -> Answer {
-    let job = jobs::found(&host, &actor.viewer(), JobId(id)).await?;
+pub(super) async fn artifact(host: Arc<Host>, actor: Actor, id: Id, name: Segment, headers: HeaderMap) -> Answer {
+    let job = jobs::found(&host, &actor.viewer(), id.job()?).await?;
     // Only a name that the job's row has becomes part of a path.
     let Some(artifact) = job.artifacts.iter().find(|artifact| artifact.name == name.0) else {
-        return Err(Problem::not_found(format!("job {} has no artifact {:?}", job.id, name.0)));
+        return Err(Problem::not_found(format!(
+            "job {} has no artifact {:?}: its `artifacts` lists those that it has",
+            job.id, name.0
+        )));
     };
     let etag: ETag =
         format!("\"{}\"", artifact.sha256).parse().map_err(|_| Problem::internal("a sha256 is no ETag"))?;
@@ -50,7 +53,7 @@ pub(super) async fn artifact(host: Arc<Host>, actor: Actor, id: Uuid, name: Segm
     let path = host.files.artifact_path(job.id, artifact);
     let failed = |error: io::Error| {
         let cause = format!("artifact {}: {error}", path.display());
-        Problem::unavailable("the artifact cannot be read", cause)
+        Problem::unavailable(unread(&artifact.name, &error), cause)
     };
     let mut file = File::open(&path).await.map_err(failed)?;
     let mut magic = Vec::new();
@@ -77,13 +80,26 @@ pub(super) async fn artifact(host: Arc<Host>, actor: Actor, id: Uuid, name: Segm
     Ok(response)
 }
 
-pub(super) async fn preview(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    let job = jobs::found(&host, &actor.viewer(), JobId(id)).await?;
+/// What a client is told of a file that cannot be read.
+fn unread(name: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("the file of artifact {name:?} is not on the host's disk any more: retry the job to make it again")
+        }
+        _ => format!("artifact {name:?} cannot be read: {LATER}"),
+    }
+}
+
+pub(super) async fn preview(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    let job = jobs::found(&host, &actor.viewer(), id.job()?).await?;
     let live = host.scheduler.hub().telemetry(job.id).filter(|live| job.runs(live.attempt));
     let image: Option<Bytes> = live.and_then(|live| live.preview).map(|preview| preview.image);
     // What is no picture is nothing to look at.
     let Some((image, mime)) = image.and_then(|image| picture(&image).map(|mime| (image, mime))) else {
-        return Err(Problem::not_found(format!("job {} has no preview now", job.id)));
+        return Err(Problem::not_found(format!(
+            "job {} has no preview now: only a job that runs has one, if its backend makes any",
+            job.id
+        )));
     };
     let mut response = Response::new(image.into());
     insert(&mut response, CONTENT_TYPE, mime);

@@ -10,6 +10,7 @@ use super::probes::{Probe, Probes};
 use super::routes::Segment;
 use super::{Answer, Host, Problem, reply};
 use crate::backend::Entry;
+use crate::choice::one_of;
 use crate::show::accuracy;
 
 pub(super) async fn list(host: Arc<Host>, _: Actor, probes: Probes) -> Answer {
@@ -20,8 +21,13 @@ pub(super) async fn list(host: Arc<Host>, _: Actor, probes: Probes) -> Answer {
 pub(super) async fn show(host: Arc<Host>, _: Actor, name: Segment, probes: Probes) -> Answer {
     match host.registry.entry(&name.0) {
         Some(backend) => Ok(reply::json(&told(&host, backend, &probes).await)),
-        None => Err(Problem::not_found(format!("there is no backend {:?}", name.0))),
+        None => Err(Problem::not_found(unknown(&host, &name.0))),
     }
+}
+
+/// A backend that there is not, and those that there are.
+pub(super) fn unknown(host: &Host, name: &str) -> String {
+    format!("unknown backend {name:?}; use {}", one_of(host.registry.entries().map(|known| known.name)))
 }
 
 /// What only its component can tell is null until that is loaded.
@@ -37,6 +43,7 @@ async fn told(host: &Host, backend: Entry<'_>, probes: &Probes) -> Backend {
         version: about.map(|about| about.version.clone()),
         summary: about.map(|about| about.summary.clone()),
         params_schema: about.map(|about| about.params_schema.clone()),
+        inputs: component.as_ref().and_then(|component| component.inputs()).map(<[String]>::to_vec),
         config_schema: about.map(|about| about.config_schema.clone()),
         capabilities: Capabilities {
             allow_hosts: configured.allow_hosts.clone(),

@@ -13,6 +13,7 @@ use warp::http::HeaderMap;
 use super::body::{Body, Document, Opaque};
 use super::envelope;
 use super::jobs::{cancel_many, to_the_end, view_as_told};
+use super::routes::Id;
 use super::submit::{adopt, forget_inputs, key, made_before};
 use super::{Answer, Host, Problem, reply};
 use crate::scheduler::Rejected;
@@ -164,8 +165,8 @@ fn named(rejected: Rejected) -> Problem {
 }
 
 /// `{"id", "total", "counts": {status: n}, "deleted", "progress", "jobs": [ids]}`; `jobs` without those that were deleted.
-pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    let viewer = actor.viewer();
+pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    let (id, viewer) = (id.batch()?, actor.viewer());
     let ids = found(&host, &viewer, id).await?;
     let (state, jobs) = host.scheduler.in_one_state(&viewer, &ids, Vec::new()).await?;
     let jobs: BTreeMap<JobId, _> = jobs.into_iter().map(|job| (job.id, job)).collect();
@@ -178,7 +179,7 @@ pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     }
     let total = jobs.len() as u64;
     Ok(reply::json(&wire::Batch {
-        id,
+        id: id.0,
         total,
         counts,
         deleted: (ids.len() as u64).saturating_sub(total),
@@ -187,12 +188,13 @@ pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     }))
 }
 
-pub(super) async fn cancel(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
+pub(super) async fn cancel(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    let id = id.batch()?;
     found(&host, &actor.viewer(), id).await?;
-    cancel_many(&host, actor, Which { batches: vec![BatchId(id)], ..Which::default() }).await
+    cancel_many(&host, actor, Which { batches: vec![id], ..Which::default() }).await
 }
 
 /// The jobs of the batch, or 404.
-async fn found(host: &Host, viewer: &Viewer, id: Uuid) -> Result<Vec<JobId>, Problem> {
-    host.scheduler.batch(viewer, BatchId(id)).await?.ok_or_else(|| Problem::not_found(format!("no batch with id {id}")))
+async fn found(host: &Host, viewer: &Viewer, id: BatchId) -> Result<Vec<JobId>, Problem> {
+    host.scheduler.batch(viewer, id).await?.ok_or_else(|| Problem::not_found(format!("no batch with id {}", id.0)))
 }

@@ -1,6 +1,7 @@
 //! From what a client sends to the job that it asks for, as far as that can be known without the writer.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use chrono::DateTime;
 use easel_core::OnDependencyFailure;
@@ -11,11 +12,11 @@ use easel_wire::{self as wire, NewInput};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::backends::unknown;
 use super::body::{Opaque, object};
 use super::submit::{name, small};
 use super::{Host, Problem};
 use crate::backend::{Entry, Standing};
-use crate::choice::one_of;
 
 /// The largest `metadata`.
 const METADATA: usize = 4 * 1024;
@@ -44,8 +45,13 @@ pub(super) fn read(
 ) -> Result<Wish, Problem> {
     let backend = backend(host, envelope.backend.as_deref())?;
     let params = small("params", Value::Object(object(sent, "params")), host.config.web.max_params.as_u64())?;
-    let params = match backend.standing {
-        Standing::Ready(placed) => placed.anywhere().check_params(params)?,
+    let inputs = inputs(sent, envelope.inputs.unwrap_or_default())?;
+    let params = match &backend.standing {
+        Standing::Ready(placed) => {
+            let backend = placed.anywhere();
+            backend.check_inputs(inputs.iter().map(|input| input.name.as_str()))?;
+            backend.check_params(params)?
+        }
         // Nobody knows yet what it takes. It is checked when the job begins.
         Standing::Loading | Standing::Broken(_) => params,
     };
@@ -57,6 +63,7 @@ pub(super) fn read(
     }
     if let Some(seconds) = envelope.timeout_s {
         within("timeout_s", seconds, 1, LONGEST)?;
+        granted(seconds, &backend)?;
     }
     let party = actor.party_for(envelope.user.map(|user| name("user", user)).transpose()?);
     let job = NewJob {
@@ -75,7 +82,7 @@ pub(super) fn read(
         },
         ..NewJob::new(JobId(Uuid::now_v7()), backend.name.to_owned(), party, Json::of(&params))
     };
-    Ok(Wish { job, inputs: inputs(sent, envelope.inputs.unwrap_or_default())? })
+    Ok(Wish { job, inputs })
 }
 
 /// Whose it would be, as far as what was sent can be read.
@@ -87,8 +94,22 @@ fn within<T: PartialOrd + std::fmt::Display>(field: &str, value: T, least: T, mo
     if value >= least && value <= most {
         return Ok(());
     }
-    let detail = format!("{field} must be from {least} to {most}");
+    let detail = format!("{field} is {value} and must be from {least} to {most}");
     Err(Problem::invalid(field, detail))
+}
+
+/// A job may ask for less time than its backend has, and not for more: it would not get it.
+fn granted(seconds: u32, backend: &Entry<'_>) -> Result<(), Problem> {
+    let (name, most) = (backend.name, backend.configured.timeout);
+    if Duration::from_secs(seconds.into()) <= most {
+        return Ok(());
+    }
+    let detail = format!(
+        "timeout_s is {seconds}, and backend {name} gives an attempt {} s at most (backend.{name}.timeout): ask for less, or \
+         leave it out",
+        most.as_secs_f64()
+    );
+    Err(Problem::invalid("timeout_s", detail))
 }
 
 /// How much work image params mean: pixels, steps and images multiplied. That is how the time of a diffusion model grows;
@@ -102,8 +123,9 @@ fn work(params: &Value) -> Option<u64> {
 }
 
 pub(super) fn moment(field: &str, text: &str) -> Result<Timestamp, Problem> {
-    let time = DateTime::parse_from_rfc3339(text)
-        .map_err(|_| Problem::invalid(field, format!("{text:?} is not a time: write 2026-01-31T12:00:00Z")))?;
+    let time = DateTime::parse_from_rfc3339(text).map_err(|_| {
+        Problem::invalid(field, format!("{field} is {text:?} and must be a time, such as 2026-01-31T12:00:00Z"))
+    })?;
     Ok(time.timestamp_micros())
 }
 
@@ -120,7 +142,7 @@ fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem>
             None => name.parse().ok().map(JobId),
         };
         let id = id.ok_or_else(|| {
-            let detail = format!("{name:?} is neither a job id nor, in a batch, #N for an earlier entry");
+            let detail = format!("depends_on has {name:?}, which is neither the id of a job nor, in a batch, #N for an earlier entry, such as #0");
             Problem::invalid("depends_on", detail)
         })?;
         if seen.insert(id) {
@@ -132,17 +154,17 @@ fn depends_on(names: &[String], before: &[JobId]) -> Result<Vec<JobId>, Problem>
 
 fn backend<'a>(host: &'a Host, name: Option<&str>) -> Result<Entry<'a>, Problem> {
     let name = name.unwrap_or(&host.config.default_backend);
-    host.registry.entry(name).ok_or_else(|| {
-        let known = host.registry.entries().map(|known| known.name);
-        Problem::invalid("backend", format!("unknown backend {name:?}; use {}", one_of(known)))
-    })
+    host.registry.entry(name).ok_or_else(|| Problem::invalid("backend", unknown(host, name)))
 }
 
 fn inputs(sent: &Value, inputs: Vec<NewInput>) -> Result<Vec<NewInput>, Problem> {
     // serde also takes a struct from an array of its fields, which nobody promised to anybody.
     let listed = sent.get("inputs").and_then(Value::as_array);
     if listed.is_some_and(|listed| !listed.iter().all(Value::is_object)) {
-        return Err(Problem::invalid("inputs", "an input must be an object with a name and an upload"));
+        return Err(Problem::invalid(
+            "inputs",
+            r#"an input must be an object, such as {"name": "init", "upload": "ID"}"#,
+        ));
     }
     if inputs.len() > INPUTS {
         return Err(Problem::invalid("inputs", format!("a job may have at most {INPUTS} inputs")));
@@ -151,7 +173,7 @@ fn inputs(sent: &Value, inputs: Vec<NewInput>) -> Result<Vec<NewInput>, Problem>
     names.sort();
     names.dedup();
     if names.len() < inputs.len() {
-        return Err(Problem::invalid("inputs", "two inputs have the same name"));
+        return Err(Problem::invalid("inputs", "two inputs have the same name: give each its own"));
     }
     Ok(inputs)
 }

@@ -57,7 +57,10 @@ async fn oldest(host: &Host, limit: usize) -> Result<(u64, Vec<Arc<Logged>>), Pr
 fn since(host: &Host, text: &str, head: u64) -> Result<u64, Problem> {
     let hub = host.scheduler.hub();
     let Some(cursor) = Cursor::parse(text) else {
-        return Err(Problem::invalid("since", "since must be a cursor that the host gave out"));
+        return Err(Problem::invalid(
+            "since",
+            format!("since is {text:?} and must be a `cursor` or a `next` that this host gave out"),
+        ));
     };
     let here = cursor.log == hub.log() && cursor.seq <= head;
     let kept = here && (hub.since(cursor.seq, 0).is_ok() || host.scheduler.state().oldest_event() <= cursor.seq + 1);

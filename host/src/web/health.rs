@@ -29,29 +29,48 @@ fn broken(host: &Host) -> BTreeMap<String, String> {
 
 pub(super) async fn ready(host: Arc<Host>, _: Actor) -> Answer {
     host.takes_jobs()?;
+    if let Some(why) = unfit(&host) {
+        return Err(Problem::not_ready(why));
+    }
+    match timeout(PATIENCE, host.scheduler.answers()).await {
+        Ok(Ok(())) => Ok(reply::json(&Ready { status: "ready".to_owned(), broken: broken(&host) })),
+        Ok(Err(error)) => Err(Problem::not_ready(format!(
+            "the store cannot be read: {error}. Look at the host's log; if it stays so, stop the host and start it again"
+        ))),
+        Err(_) => Err(Problem::not_ready(format!(
+            "the store has not answered for {} s, and may be busy: try again. If it stays so, look at the host's log",
+            PATIENCE.as_secs()
+        ))),
+    }
+}
+
+/// Why the host is of no use now, as far as that can be told without asking the store.
+fn unfit(host: &Host) -> Option<String> {
     let default = &host.config.default_backend;
     match host.registry.entry(default).map(|entry| entry.standing) {
         Some(Standing::Ready(_)) => {}
         Some(Standing::Loading) => {
-            return Err(Problem::not_ready(format!("the default backend {default} is still being compiled")));
+            return Some(format!(
+                "the default backend {default} is still being compiled: wait until it is, jobs do so too"
+            ));
         }
         Some(Standing::Broken(reason)) => {
-            return Err(Problem::not_ready(format!("the default backend {default} is broken: {reason}")));
+            return Some(format!(
+                "the default backend {default} is broken, and its jobs wait: {reason}. Mend that, or name another \
+                 default_backend, and start the host again"
+            ));
         }
-        None => return Err(Problem::not_ready(format!("the default backend {default} is not configured"))),
+        None => {
+            return Some(format!(
+                "the default backend {default} is not configured: add it, or name another default_backend"
+            ));
+        }
     }
     if let Some(full) = &host.scheduler.state().queue().full {
-        let detail = format!("no job is started: {}", full.reason.as_deref().unwrap_or("the disk is full"));
-        return Err(Problem::not_ready(detail));
+        let reason = full.reason.as_deref().unwrap_or("the disk is full");
+        return Some(format!(
+            "no job is started: {reason} (retention.disk_reserve). Make room there, and jobs start by themselves"
+        ));
     }
-    if let Some(error) = host.scheduler.blocked() {
-        return Err(Problem::not_ready(format!("nothing can be written: {error}")));
-    }
-    match timeout(PATIENCE, host.scheduler.answers()).await {
-        Ok(Ok(_)) => Ok(reply::json(&Ready { status: "ready".to_owned(), broken: broken(&host) })),
-        Ok(Err(error)) => Err(Problem::not_ready(format!("the store cannot be read: {error}"))),
-        Err(_) => {
-            Err(Problem::not_ready(format!("the store has not answered for {} s: try again", PATIENCE.as_secs())))
-        }
-    }
+    host.scheduler.blocked().map(|error| format!("nothing can be written: {error}"))
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use easel_core::{Actor, BatchId, Command, Job, JobId, MessageId, MoveTo, Refusal, Reply, Status, Viewer, Which};
 use easel_wire::{self as wire, CancelMany, Cancelled, End, JobPatch, Log, Move, OneOrMany, Time};
-use uuid::Uuid;
 
 use super::body::Body;
+use super::routes::Id;
 use super::{Answer, Host, Problem, reply};
 use crate::artifacts::LogLine;
 use crate::scheduler::Rejected;
 
-pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    let id = JobId(id);
+pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    let id = id.job()?;
     // Of one state throughout, so that a job's status and its place fit together.
     let state = host.scheduler.state();
     let viewer = actor.viewer();
@@ -24,8 +24,8 @@ pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     Ok(reply::json(&host.show(&state).job(&job)))
 }
 
-pub(super) async fn cancel(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    changed(host, actor, Command::Cancel { job: JobId(id) }).await
+pub(super) async fn cancel(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    changed(host, actor, Command::Cancel { job: id.job()? }).await
 }
 
 /// What a field names. A list without anything in it names nothing, which is not the same as no field.
@@ -79,27 +79,29 @@ pub(super) async fn cancel_many(host: &Host, actor: Actor, which: Which) -> Answ
     }
 }
 
-pub(super) async fn move_to(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -> Answer {
+pub(super) async fn move_to(host: Arc<Host>, actor: Actor, id: Id, body: Body) -> Answer {
+    let job = id.job()?;
     let to = match body?.read()? {
         Move { to: Some(End::Front), before: None } => MoveTo::Front,
         Move { to: Some(End::Back), before: None } => MoveTo::Back,
         Move { to: None, before: Some(other) } => MoveTo::Before(JobId(other)),
         _ => return Err(Problem::invalid("to", "give either \"to\": \"front\" or \"back\", or \"before\": a job id")),
     };
-    changed(host, actor, Command::Move { job: JobId(id), to }).await
+    changed(host, actor, Command::Move { job, to }).await
 }
 
-pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -> Answer {
+pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Id, body: Body) -> Answer {
+    let job = id.job()?;
     let JobPatch { priority } = body?.read()?;
-    changed(host, actor, Command::Reprioritise { job: JobId(id), priority }).await
+    changed(host, actor, Command::Reprioritise { job, priority }).await
 }
 
-pub(super) async fn retry(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    changed(host, actor, Command::Retry { job: JobId(id) }).await
+pub(super) async fn retry(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    changed(host, actor, Command::Retry { job: id.job()? }).await
 }
 
-pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    let id = JobId(id);
+pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    let id = id.job()?;
     to_the_end(async move {
         ask(&host, actor, Command::Delete { job: id }).await?;
         // The job is gone, so its files are out of reach; if they stay, the next start removes them.
@@ -111,8 +113,8 @@ pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
     .await
 }
 
-pub(super) async fn log(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    let job = found(&host, &actor.viewer(), JobId(id)).await?;
+pub(super) async fn log(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    let job = found(&host, &actor.viewer(), id.job()?).await?;
     let lines = host.files.read_log(job.id).await?;
     let line =
         |LogLine { at, attempt, level, message }| wire::LogLine { at: Time::from_micros(at), attempt, level, message };

@@ -7,6 +7,7 @@ use easel_core::{Actor, BatchId, Job, JobId, State, Status, Viewer};
 use easel_wire::Jobs;
 use uuid::Uuid;
 
+use super::body::ID;
 use super::envelope::moment;
 use super::query::Query;
 use super::{Answer, Host, Problem, reply};
@@ -24,7 +25,7 @@ const LINE: usize = 20_000;
 /// How many jobs are shown whose id has the same part.
 const ALIKE: usize = 10;
 /// How long an id is.
-const ID: usize = 36;
+const LENGTH: usize = 36;
 
 pub(super) async fn list(host: Arc<Host>, actor: Actor, query: Query) -> Answer {
     query.only(&[
@@ -93,15 +94,17 @@ fn in_line(state: &State) -> Vec<Arc<Job>> {
 
 /// The jobs whose id begins or ends like this.
 async fn alike(host: &Host, viewer: &Viewer, part: &str, query: &Query) -> Answer {
-    if query.pairs().iter().any(|(name, _)| !matches!(name.as_str(), "id" | "limit")) {
-        return Err(Problem::invalid("id", "id cannot be combined with other filters"));
+    if let Some((other, _)) = query.pairs().iter().find(|(name, _)| name != "id") {
+        let detail =
+            format!("id cannot be combined with {other}: it lists the jobs whose id it fits, {ALIKE} at the most");
+        return Err(Problem::invalid(other, detail));
     }
     let part = part.to_ascii_lowercase();
-    if part.is_empty() || part.len() > ID || !part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+    if part.is_empty() || part.len() > LENGTH || !part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
         let detail = "id must be the beginning or the end of a job id: digits, a to f, and hyphens";
         return Err(Problem::invalid("id", detail));
     }
-    let jobs = host.scheduler.jobs_like(viewer, &part, query.limit(ALIKE, ALIKE)?).await?;
+    let jobs = host.scheduler.jobs_like(viewer, &part, ALIKE).await?;
     let (state, jobs) = in_one_state(host, viewer, jobs).await?;
     Ok(page(host, &state, jobs.iter().map(|job| &**job), None))
 }
@@ -144,11 +147,11 @@ async fn batches(host: &Host, viewer: &Viewer, mut batches: Vec<String>) -> Resu
     batches.sort();
     batches.dedup();
     if batches.len() > BATCHES {
-        return Err(Problem::invalid("batch_id", format!("name at most {BATCHES} batches")));
+        return Err(Problem::invalid("batch_id", format!("batch_id may be given {BATCHES} times at most")));
     }
     let mut ids = None;
     for batch in batches {
-        let batch = batch.parse().map_err(|_| Problem::invalid("batch_id", format!("{batch:?} is not a UUID")))?;
+        let batch = id("batch_id", &batch)?;
         ids.get_or_insert_with(Vec::new)
             .extend(host.scheduler.batch(viewer, BatchId(batch)).await?.unwrap_or_default());
     }
@@ -176,10 +179,9 @@ fn statuses(names: Vec<String>) -> Result<Vec<String>, Problem> {
 
 /// Ids as the store spells them.
 fn message_ids(ids: &[String]) -> Result<Vec<String>, Problem> {
-    ids.iter()
-        .map(|id| match id.parse::<Uuid>() {
-            Ok(id) => Ok(id.to_string()),
-            Err(_) => Err(Problem::invalid("message_id", format!("{id:?} is not a UUID"))),
-        })
-        .collect()
+    ids.iter().map(|text| id("message_id", text).map(|id| id.to_string())).collect()
+}
+
+fn id(field: &str, text: &str) -> Result<Uuid, Problem> {
+    text.parse().map_err(|_| Problem::invalid(field, format!("{field} is {text:?} and must be {ID}")))
 }

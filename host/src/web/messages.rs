@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::body::{Body, Opaque, object};
 use super::query::Query;
-use super::routes::Segment;
+use super::routes::{Id, Segment};
 use super::submit::{name as checked_name, small};
 use super::{Answer, Host, Problem, reply};
 use crate::events::Cursor;
@@ -48,14 +48,14 @@ pub(super) async fn create(host: Arc<Host>, actor: Actor, body: Body) -> Answer 
     Ok(reply::created(&host.links.message(id), &created))
 }
 
-pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    Ok(reply::json(&read(&host, &actor.viewer(), MessageId(id)).await?))
+pub(super) async fn show(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    Ok(reply::json(&read(&host, &actor.viewer(), id.message()?).await?))
 }
 
-pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -> Answer {
+pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Id, body: Body) -> Answer {
+    let id = id.message()?;
     let document = body?;
     let form: wire::MessagePatch<Opaque> = document.read()?;
-    let id = MessageId(id);
     let command = Command::PatchMessage {
         id,
         content: form.content.map(content).transpose()?,
@@ -66,8 +66,8 @@ pub(super) async fn patch(host: Arc<Host>, actor: Actor, id: Uuid, body: Body) -
     Ok(reply::json(&read(&host, &viewer, id).await?))
 }
 
-pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Uuid) -> Answer {
-    host.scheduler.ask(actor, Command::DeleteMessage(MessageId(id))).await?;
+pub(super) async fn delete(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    host.scheduler.ask(actor, Command::DeleteMessage(id.message()?)).await?;
     Ok(reply::done())
 }
 

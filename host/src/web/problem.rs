@@ -26,6 +26,9 @@ use easel_core::Refusal;
 /// The longest detail: it may quote what was sent.
 const LONGEST: usize = 500;
 
+/// What to do about what is ours.
+pub(super) const LATER: &str = "try again in a moment. If it stays so, `GET /readyz` and the host's log say why";
+
 /// Why a request was not answered as asked.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -169,8 +172,9 @@ impl Problem {
 
     /// 426: something that only a WebSocket can ask for.
     pub(super) fn upgrade_required(why: &str) -> Self {
-        let detail =
-            format!("this path is a WebSocket, and the request is not a WebSocket handshake (RFC 6455): {why}");
+        let detail = format!(
+            "this path is a WebSocket, and the request is not a WebSocket handshake: {why}. Use a WebSocket client"
+        );
         Self::new(StatusCode::UPGRADE_REQUIRED, "upgrade required", detail)
             .with_header(UPGRADE, HeaderValue::from_static("websocket"))
     }
@@ -182,7 +186,7 @@ impl Problem {
 
     /// 500: a mistake of ours.
     pub(super) fn internal(cause: impl Into<String>) -> Self {
-        let detail = "Easel failed here; its log says why";
+        let detail = "Easel failed here, and its log says why: please report it";
         let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", detail);
         problem.cause = Some(cause.into());
         problem
@@ -224,7 +228,7 @@ impl Problem {
 
     /// 503: the host ends in good order.
     pub(super) fn closing() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Easel is stopping: try again when it is back")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Easel is stopping and takes nothing new: send it again when it is back, with the same Idempotency-Key if it had one")
             .with_header(RETRY_AFTER, 5)
     }
 
@@ -269,7 +273,7 @@ fn of_rejection(rejection: &Rejection) -> Problem {
         return Problem::method_not_allowed(allow);
     }
     if rejection.find::<reject::InvalidQuery>().is_some() {
-        return Problem::bad_request("the query cannot be read");
+        return Problem::bad_request("the query cannot be read: write ?name=value&name=value");
     }
     Problem::internal(format!("an unexpected rejection: {rejection:?}"))
 }
@@ -300,7 +304,9 @@ impl From<Rejected> for Problem {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::Refused(refusal) => refusal.into(),
-            Rejected::Store(cause) => Self::unavailable("the store could not write: nothing was changed", cause),
+            Rejected::Store(cause) => {
+                Self::unavailable(format!("nothing was changed, since the store could not write it: {LATER}"), cause)
+            }
             Rejected::Closing => Self::closing(),
         }
     }
@@ -308,7 +314,7 @@ impl From<Rejected> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::unavailable("the store could not be read", chain(error))
+        Self::unavailable(format!("the store could not be read: {LATER}"), error.to_string())
     }
 }
 
@@ -318,7 +324,9 @@ impl From<FilesError> for Problem {
             FilesError::TooLarge { max } => Self::too_large("an upload", max),
             FilesError::BrokenOff(_) => Self::bad_request(error.to_string()),
             FilesError::NoUpload(_) | FilesError::BadName { .. } => Self::invalid("inputs", error.to_string()),
-            FilesError::Io { .. } => Self::unavailable("a file could not be read or written", chain(error)),
+            FilesError::Io { .. } => {
+                Self::unavailable(format!("a file could not be read or written: {LATER}"), error.to_string())
+            }
         }
     }
 }
@@ -327,10 +335,6 @@ impl From<ParamsError> for Problem {
     fn from(error: ParamsError) -> Self {
         Self::invalid(error.field.clone(), error.to_string())
     }
-}
-
-fn chain(error: impl std::error::Error + Send + Sync + 'static) -> String {
-    format!("{:#}", anyhow::Error::new(error))
 }
 
 #[cfg(test)]
@@ -370,7 +374,7 @@ mod tests {
         let error = FilesError::Io {
             doing: "read",
             path: "/secret/place".into(),
-            source: std::io::Error::other("the disk is on fire"),
+            cause: std::io::Error::other("the disk is on fire"),
         };
         let problem = Problem::from(error);
         assert!(problem.cause.as_ref().is_some_and(|cause| cause.contains("on fire")), "{problem:?}");

@@ -31,7 +31,7 @@ impl Query {
                 return Err(Problem::invalid(name, format!("unknown parameter {name:?}; {rule}")));
             }
             if value.contains('\0') {
-                return Err(Problem::invalid(name, format!("{name} has a NUL character")));
+                return Err(Problem::invalid(name, format!("{name} has a NUL character, which nothing here can have")));
             }
         }
         Ok(())
@@ -56,7 +56,9 @@ impl Query {
         let Some(text) = self.one("limit")? else { return Ok(usual) };
         match text.parse() {
             Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
-            _ => Err(Problem::invalid("limit", format!("limit must be a number from 1 to {most}"))),
+            _ => {
+                Err(Problem::invalid("limit", format!("limit is {text:?} and must be a whole number from 1 to {most}")))
+            }
         }
     }
 
@@ -66,7 +68,9 @@ impl Query {
         // The store's integers are signed.
         match text.parse::<i64>().ok().and_then(|ticket| u64::try_from(ticket).ok()) {
             Some(ticket) => Ok(Some(ticket)),
-            None => Err(Problem::invalid("cursor", "cursor must be the `next` of an earlier page")),
+            None => {
+                Err(Problem::invalid("cursor", format!("cursor is {text:?} and must be the `next` of the page before")))
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::body::Body;
 use super::routes::Segment;
 use super::{Answer, Host, Problem, reply};
+use crate::choice::one_of;
 use crate::devices::UnloadError;
 use crate::show::Show;
 
@@ -67,15 +68,25 @@ pub(super) async fn unload(host: Arc<Host>, actor: Actor, name: Segment) -> Answ
     }
     match timeout(UNLOAD, host.devices.unload(&name.0)).await {
         Ok(Ok(())) => device(&host, &actor.viewer(), &name.0),
-        Ok(Err(error @ UnloadError::NoDevice(_))) => Err(Problem::not_found(error.to_string())),
+        Ok(Err(UnloadError::NoDevice(name))) => Err(Problem::not_found(no_device(&host, &name))),
         Ok(Err(error @ (UnloadError::NotNow(_) | UnloadError::Failed(_)))) => Err(Problem::conflict(error.to_string())),
-        Err(_) => Err(Problem::conflict(format!("{} is busy with something else: pause it first", name.0))),
+        Err(_) => Err(Problem::conflict(format!(
+            "{} was busy for {} s: pause it, wait until it is idle, then unload",
+            name.0,
+            UNLOAD.as_secs()
+        ))),
     }
+}
+
+/// A device that there is not, and those that there are.
+pub(super) fn no_device(host: &Host, name: &str) -> String {
+    let state = host.scheduler.state();
+    format!("unknown device {name:?}; use {}", one_of(state.devices().map(|device| device.name.as_str())))
 }
 
 fn device(host: &Host, viewer: &Viewer, name: &str) -> Answer {
     let state = host.scheduler.state();
-    let device = state.device(name).ok_or_else(|| Problem::not_found(format!("there is no device {name}")))?;
+    let device = state.device(name).ok_or_else(|| Problem::not_found(no_device(host, name)))?;
     Ok(reply::json(&host.show(&state).device(viewer, device)))
 }
 

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use easel_core::Actor;
+use easel_core::{Actor, BatchId, JobId, MessageId};
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 use warp::filters::BoxedFilter;
@@ -78,37 +78,26 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
             GET list::list, query();
             POST submit::submit, headers(), json();
         }
-        path!("v1" / "jobs" / Uuid) => {
+        path!("v1" / "jobs" / Id) => {
             GET jobs::show;
             DELETE jobs::delete;
             PATCH jobs::patch, json();
         }
-        path!("v1" / "jobs" / Uuid / "cancel") => { POST jobs::cancel; }
-        path!("v1" / "jobs" / Uuid / "retry") => { POST jobs::retry; }
-        path!("v1" / "jobs" / Uuid / "move") => { POST jobs::move_to, json(); }
-        path!("v1" / "jobs" / Uuid / "log") => { GET jobs::log; }
-        path!("v1" / "jobs" / Uuid / "preview") => { GET artifacts::preview; }
-        path!("v1" / "jobs" / Uuid / "artifacts" / Segment) => { GET artifacts::artifact, headers(); }
+        path!("v1" / "jobs" / Id / "cancel") => { POST jobs::cancel; }
+        path!("v1" / "jobs" / Id / "retry") => { POST jobs::retry; }
+        path!("v1" / "jobs" / Id / "move") => { POST jobs::move_to, json(); }
+        path!("v1" / "jobs" / Id / "log") => { GET jobs::log; }
+        path!("v1" / "jobs" / Id / "preview") => { GET artifacts::preview; }
+        path!("v1" / "jobs" / Id / "artifacts" / Segment) => { GET artifacts::artifact, headers(); }
         path!("v1" / "jobs" / "cancel") => { POST jobs::cancel_by_filter, json(); }
-        path!("v1" / "jobs" / NoId / ..) => {
-            GET |_: Arc<Host>, _: Actor, id: NoId| none("job", id);
-            POST |_: Arc<Host>, _: Actor, id: NoId| none("job", id);
-            PATCH |_: Arc<Host>, _: Actor, id: NoId| none("job", id);
-            DELETE |_: Arc<Host>, _: Actor, id: NoId| none("job", id);
-        }
 
         path!("v1" / "uploads") => { POST uploads::create, headers(), warp::body::stream(); }
 
         path!("v1" / "messages") => { POST messages::create, json(); }
-        path!("v1" / "messages" / Uuid) => {
+        path!("v1" / "messages" / Id) => {
             GET messages::show;
             PATCH messages::patch, json();
             DELETE messages::delete;
-        }
-        path!("v1" / "messages" / NoId) => {
-            GET |_: Arc<Host>, _: Actor, id: NoId| none("message", id);
-            PATCH |_: Arc<Host>, _: Actor, id: NoId| none("message", id);
-            DELETE |_: Arc<Host>, _: Actor, id: NoId| none("message", id);
         }
         path!("v1" / "conversations") => { GET conversations::list, query(); }
         path!("v1" / "conversations" / Segment / "messages") => { GET messages::conversation, query(); }
@@ -139,12 +128,8 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         }
 
         path!("v1" / "batches") => { POST batches::submit, headers(), body::json_batch(&room); }
-        path!("v1" / "batches" / Uuid) => { GET batches::show; }
-        path!("v1" / "batches" / Uuid / "cancel") => { POST batches::cancel; }
-        path!("v1" / "batches" / NoId / ..) => {
-            GET |_: Arc<Host>, _: Actor, id: NoId| none("batch", id);
-            POST |_: Arc<Host>, _: Actor, id: NoId| none("batch", id);
-        }
+        path!("v1" / "batches" / Id) => { GET batches::show; }
+        path!("v1" / "batches" / Id / "cancel") => { POST batches::cancel; }
         path!("sdapi" / ..) => {
             // Front ends that look whether there is one are to find none.
             GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found("the API of other front ends (/sdapi) is not supported yet"));
@@ -187,26 +172,6 @@ async fn not_yet(what: &'static str) -> Answer {
     Err(Problem::not_supported_yet(what))
 }
 
-/// There is nothing with such an id, since it is none.
-async fn none(what: &'static str, id: NoId) -> Answer {
-    Err(Problem::not_found(format!("no {what} with id {}", id.0)))
-}
-
-/// A variable of a path that stands where an id belongs and is none.
-#[derive(Debug)]
-pub(super) struct NoId(String);
-
-impl FromStr for NoId {
-    type Err = ();
-
-    fn from_str(encoded: &str) -> Result<Self, ()> {
-        // What is done to many has its own place there.
-        let reserved = encoded == "cancel" || Uuid::try_parse(encoded).is_ok();
-        let Segment(text) = encoded.parse()?;
-        if reserved { Err(()) } else { Ok(Self(text)) }
-    }
-}
-
 /// A variable of a path that is a name, decoded. What is no text, or none that could be stored, names nothing.
 #[derive(Debug)]
 pub(super) struct Segment(pub(super) String);
@@ -217,5 +182,37 @@ impl FromStr for Segment {
     fn from_str(encoded: &str) -> Result<Self, ()> {
         let text = percent_decode_str(encoded).decode_utf8().map_err(|_| ())?;
         if text.contains('\0') { Err(()) } else { Ok(Self(text.into_owned())) }
+    }
+}
+
+/// A variable of a path that is an id. What is none is the id of nothing, which is for the handler to say.
+#[derive(Debug)]
+pub(super) struct Id(Segment);
+
+impl FromStr for Id {
+    type Err = ();
+
+    fn from_str(encoded: &str) -> Result<Self, ()> {
+        // This one is a path of its own.
+        if encoded == "cancel" { Err(()) } else { encoded.parse().map(Self) }
+    }
+}
+
+impl Id {
+    pub(super) fn job(self) -> Result<JobId, Problem> {
+        self.of("job").map(JobId)
+    }
+
+    pub(super) fn message(self) -> Result<MessageId, Problem> {
+        self.of("message").map(MessageId)
+    }
+
+    pub(super) fn batch(self) -> Result<BatchId, Problem> {
+        self.of("batch").map(BatchId)
+    }
+
+    fn of(self, what: &str) -> Result<Uuid, Problem> {
+        let Self(Segment(text)) = self;
+        text.parse().map_err(|_| Problem::not_found(format!("no {what} with id {text}: an id is {}", body::ID)))
     }
 }

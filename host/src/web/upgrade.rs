@@ -24,11 +24,14 @@ pub(super) async fn upgrade(
     crowds: Arc<socket::Crowds>,
 ) -> Answer {
     let handshake = asked.handshake(&headers)?;
-    let query = socket::Query::parse(actor.viewer(), query.pairs()).map_err(|rule| Problem::invalid("query", rule))?;
+    let query =
+        socket::Query::parse(actor.viewer(), query.pairs()).map_err(|(name, rule)| Problem::invalid(name, rule))?;
     let asked = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|names| names.to_str().ok());
     let ours = asked.flat_map(|names| names.split(',')).any(|name| name.trim() == PROTOCOL);
     let place = held.seat.places().socket().map_err(|most| {
-        Problem::busy(format!("this host serves {most} WebSockets, and all are taken: close some pages, or try again"))
+        Problem::busy(format!(
+            "this host serves {most} WebSockets at a time, and all are taken: close some pages, or try again later"
+        ))
     })?;
 
     held.seat.becomes_socket();

@@ -79,7 +79,7 @@ impl Asked {
         *request.method_mut() = self.method;
         *request.version_mut() = self.version;
         *request.headers_mut() = headers.clone();
-        let response = create_response(&request).map_err(|why| Problem::upgrade_required(&why.to_string()))?;
+        let response = create_response(&request).map_err(|error| Problem::upgrade_required(&lacking(&error)))?;
         Ok(Handshake {
             response: response.map(|()| warp::reply::Response::default().into_body()),
             upgrade: self.upgrade,
@@ -177,15 +177,42 @@ fn end_of(error: &Error) -> End {
     tracing::debug!("a WebSocket ends: {error}");
     match error {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing) => End::Gone,
-        Error::Protocol(_) => End::Close(CloseCode::Protocol.into(), short(error.to_string())),
+        Error::Protocol(broken) => End::Close(CloseCode::Protocol.into(), rule(broken).to_owned()),
         Error::Utf8(_) => End::Close(CloseCode::Invalid.into(), "text must be UTF-8".to_owned()),
-        Error::Capacity(_) => End::Close(CloseCode::Size.into(), format!("a message has at most {LARGEST} bytes")),
+        Error::Capacity(_) => End::Close(CloseCode::Size.into(), format!("a message may have at most {LARGEST} bytes")),
         _ => End::Gone,
     }
 }
 
-/// A reason has 123 bytes at the most.
-fn short(mut reason: String) -> String {
-    reason.truncate(reason.floor_char_boundary(123));
-    reason
+/// What a request lacks that is no handshake.
+fn lacking(error: &Error) -> String {
+    let lacks = |header: &str| format!("it lacks the header `{header}`");
+    match error {
+        Error::Protocol(ProtocolError::WrongHttpMethod) => "it is not a GET".to_owned(),
+        Error::Protocol(ProtocolError::WrongHttpVersion) => "it is HTTP/1.0, and must be HTTP/1.1".to_owned(),
+        Error::Protocol(ProtocolError::MissingConnectionUpgradeHeader) => lacks("Connection: Upgrade"),
+        Error::Protocol(ProtocolError::MissingUpgradeWebSocketHeader) => lacks("Upgrade: websocket"),
+        Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => lacks("Sec-WebSocket-Version: 13"),
+        _ => lacks("Sec-WebSocket-Key"),
+    }
+}
+
+/// The rule of RFC 6455 that a frame breaks, in the 123 bytes that a close has for it.
+fn rule(broken: &ProtocolError) -> &'static str {
+    match broken {
+        ProtocolError::UnmaskedFrameFromClient => "a client's frames must be masked",
+        ProtocolError::NonZeroReservedBits => "the reserved bits of a frame must be 0: no extension was agreed",
+        ProtocolError::UnknownControlFrameType(_)
+        | ProtocolError::UnknownDataFrameType(_)
+        | ProtocolError::InvalidOpcode(_) => {
+            "unknown opcode: a frame is a text, a continuation, a close, a ping or a pong"
+        }
+        ProtocolError::FragmentedControlFrame => "a close, ping or pong must be one frame",
+        ProtocolError::ControlFrameTooBig => "a close, ping or pong may have at most 125 bytes",
+        ProtocolError::UnexpectedContinueFrame => "a continuation must follow the first frame of its message",
+        ProtocolError::ExpectedFragment(_) => "a message must be whole before the next begins",
+        ProtocolError::ReceivedAfterClosing => "nothing may follow a close",
+        ProtocolError::InvalidCloseSequence => "a close must have no bytes, or a code of two and a reason in UTF-8",
+        _ => "the frame breaks RFC 6455",
+    }
 }

@@ -12,22 +12,33 @@ pub struct Backend {
     /// The operator's name for it.
     pub name: String,
     /// `sha256:HEX` of its component; null if that cannot be read.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub digest: Option<String>,
     /// The component's name for itself; null until it is loaded.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub component: Option<String>,
     /// Its version; null until it is loaded.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub version: Option<String>,
     /// What it does, in a sentence; null until it is loaded.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub summary: Option<String>,
     /// The JSON Schema of a job's params; null until it is loaded.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub params_schema: Option<Value>,
+    /// The names of the inputs that its jobs may have, none in it if they may have none; null if its component does not say, and
+    /// until it is loaded.
+    #[cfg_attr(feature = "schema", schema(required))]
+    pub inputs: Option<Vec<String>>,
     /// The JSON Schema of the operator's `config`; null until it is loaded.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub config_schema: Option<Value>,
     /// What it is granted.
     pub capabilities: Capabilities,
     /// How it is.
     pub health: Health,
     /// What its engine lists: models, samplers; null if nothing is known.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub catalog: Option<Value>,
     /// Where its jobs run: the first of `devices`.
     pub device: String,
@@ -37,6 +48,7 @@ pub struct Backend {
     /// Whether jobs that name no backend are for it.
     pub default: bool,
     /// How far off the expected ends of its jobs were; null if none was told.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub estimates: Option<Accuracy>,
 }
 

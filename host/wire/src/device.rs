@@ -16,12 +16,16 @@ pub struct Device {
     /// No job runs on it, and one that was cut short may have left it busy: it is being settled.
     pub dirty: bool,
     /// Null unless it is paused.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub paused: Option<Pause>,
     /// Whose job runs on it, or was cut short on it; null if none does or was.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub backend: Option<String>,
     /// The job that runs on it; null if none does.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub job: Option<Uuid>,
     /// Since when that job does; null if none does.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub since: Option<Time>,
     /// How many jobs wait for it.
     pub length: u64,
@@ -44,6 +48,7 @@ pub struct Devices {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Pause {
     /// As given by who paused it; null if nothing was said.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub reason: Option<String>,
     /// Who paused it: `easel` if the disk is full.
     pub by: String,

@@ -19,6 +19,7 @@ pub struct Event {
     /// When it was committed.
     pub at: Time,
     /// Who did it; null where that was the job's own submitter, or nobody.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub by: Option<String>,
 }
 
@@ -44,6 +45,7 @@ pub enum Told {
     /// The queue stands still, because it was paused or the disk is full, or goes on.
     Queue {
         /// Null if it goes on.
+        #[cfg_attr(feature = "schema", schema(required))]
         paused: Option<Pause>,
         /// How many jobs are queued.
         length: u64,
@@ -53,6 +55,7 @@ pub enum Told {
         /// Which.
         name: String,
         /// Null if it was resumed.
+        #[cfg_attr(feature = "schema", schema(required))]
         paused: Option<Pause>,
     },
     /// A backend was held or released, or another component runs its jobs.
@@ -65,6 +68,7 @@ pub enum Told {
     },
     /// Something of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -97,6 +101,7 @@ pub enum JobEvent {
     Deleted,
     /// A word of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -113,6 +118,7 @@ pub enum MessageEvent {
     Deleted,
     /// A word of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -132,6 +138,7 @@ pub enum ToldMessage {
         /// Whose it was.
         owner: String,
         /// Whom the owner, a service, acts for; null if nobody.
+        #[cfg_attr(feature = "schema", schema(required))]
         user: Option<String>,
     },
 }
@@ -144,6 +151,7 @@ pub enum BackendEvent {
     /// Its jobs wait, because its engine is away or it is not loaded.
     Held {
         /// Why; never null.
+        #[cfg_attr(feature = "schema", schema(required))]
         held: Option<String>,
         /// Where, if it runs on several devices and the others go on; absent otherwise.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,6 +160,7 @@ pub enum BackendEvent {
     /// Its jobs go on.
     Released {
         /// Always null.
+        #[cfg_attr(feature = "schema", schema(required))]
         held: Option<String>,
         /// Where, if it runs on several devices and only this one is meant; absent otherwise.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,26 +169,33 @@ pub enum BackendEvent {
     /// The configuration names it, and did not before.
     Added {
         /// What runs its jobs; never null.
+        #[cfg_attr(feature = "schema", schema(required))]
         runs: Option<Runs>,
         /// Always null.
+        #[cfg_attr(feature = "schema", schema(required))]
         ran: Option<Runs>,
     },
     /// Another component runs its jobs, or another device.
     Changed {
         /// What runs its jobs now; never null.
+        #[cfg_attr(feature = "schema", schema(required))]
         runs: Option<Runs>,
         /// What did before; never null.
+        #[cfg_attr(feature = "schema", schema(required))]
         ran: Option<Runs>,
     },
     /// The configuration does not name it any more.
     Removed {
         /// Always null.
+        #[cfg_attr(feature = "schema", schema(required))]
         runs: Option<Runs>,
         /// What ran its jobs before; null if that is not known.
+        #[cfg_attr(feature = "schema", schema(required))]
         ran: Option<Runs>,
     },
     /// Something of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -205,6 +221,7 @@ pub struct Events {
     /// The place in the log up to which the reader has everything with this page.
     pub cursor: String,
     /// The `since` of the next page; null on the last one.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub next: Option<String>,
 }
 

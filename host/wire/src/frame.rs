@@ -43,6 +43,7 @@ pub enum Frame {
     Error {
         /// As it came with that frame, if it had one.
         #[serde(rename = "ref")]
+        #[cfg_attr(feature = "schema", schema(required))]
         reference: Option<Value>,
         /// What is wrong with it.
         title: String,
@@ -53,6 +54,7 @@ pub enum Frame {
     Positions(Positions),
     /// Something of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -120,6 +122,7 @@ impl<'de> Deserialize<'de> for Heard {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Snapshot {
     /// What it is of: null for everything, a filter, or a list of filters.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub scope: Option<Scope>,
     /// The place in the log to go on from.
     pub cursor: String,
@@ -162,8 +165,10 @@ pub struct Progress {
     /// The job.
     pub job_id: Uuid,
     /// The message that it reports to; null if there is none.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub message_id: Option<Uuid>,
     /// The conversation that it belongs to; null if there is none.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub conversation_id: Option<String>,
     /// Of which attempt this is.
     pub attempt: u32,
@@ -174,10 +179,13 @@ pub struct Progress {
     /// 0.
     pub queue_position: u64,
     /// What the backend is doing, in its own words; null if it does not say.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub stage: Option<String>,
     /// When it is expected to end; null if too little is known.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub estimated_end_at: Option<Time>,
     /// The path of the newest preview, another one for each preview; null if there is none yet.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub preview: Option<String>,
 }
 
@@ -205,14 +213,18 @@ pub struct Place {
     /// From 1, the next to start.
     pub queue_position: u64,
     /// When the job is expected to start; null if too little is known.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub estimated_start_at: Option<Time>,
     /// When it is expected to end; null if too little is known.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub estimated_end_at: Option<Time>,
     /// The same as `queue_position`, under an older name.
     pub position: u64,
     /// The same as `estimated_start_at`, under an older name; null as that is.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub start: Option<Time>,
     /// The same as `estimated_end_at`, under an older name; null as that is.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub end: Option<Time>,
 }
 

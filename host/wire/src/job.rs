@@ -17,10 +17,12 @@ pub struct Job {
     /// The backend that it is for.
     pub backend: String,
     /// The device that it last started on; null until it has started once.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub device: Option<String>,
     /// `local` for everybody until there are tokens.
     pub owner: String,
     /// For whom it was submitted; null if nobody was named.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub user: Option<String>,
     /// As the backend gets them: defaults filled in, integers written as such, other numbers to the letter. Absent in
     /// snapshots, leases and events.
@@ -31,40 +33,53 @@ pub struct Job {
     /// As submitted: echoed, never interpreted.
     pub metadata: Value,
     /// The conversation that it belongs to; null if none was named.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub conversation_id: Option<String>,
     /// The message that it reports to; null if none was named.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub message_id: Option<Uuid>,
     /// The batch that it came in; null if it came alone.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub batch_id: Option<Uuid>,
     /// It does not start before these have ended.
     pub depends_on: Vec<Uuid>,
     /// What becomes of it when one of them does not complete.
     pub on_dependency_failure: OnDependencyFailure,
     /// As submitted; null unless a time was asked for.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub not_before: Option<Time>,
     /// How long one attempt may take, in seconds; null: what its backend has.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub timeout_s: Option<u32>,
     /// -100 to 100.
     pub priority: i32,
     /// From 1, the next to start; 0 unless it is `queued`.
     pub queue_position: u64,
     /// What it waits for; null unless it is `queued` or `pending`.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub waiting_for: Option<Waiting>,
     /// The same as a sentence; null in events.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub waiting_detail: Option<String>,
     /// When that is over; null unless it waits for a time.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub waiting_until: Option<Time>,
     /// When it is tried again; null unless it waits for that.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub retry_at: Option<Time>,
     /// Null unless it is `queued` and enough is known; null in events.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub estimated_start_at: Option<Time>,
     /// When it is expected to end, also while it is `processing`; null if too little is known, and in events.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub estimated_end_at: Option<Time>,
     /// Percent of the last attempt, 0 to 100; 100 only when it is `complete`.
     pub progress: u8,
     /// What the backend is doing, in its own words; null unless it is `processing`.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub stage: Option<String>,
     /// The path of the newest preview, another one for each preview; null unless it is `processing`.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub preview: Option<String>,
     /// It is `processing` and has been told to stop.
     pub cancel_requested: bool,
@@ -79,16 +94,21 @@ pub struct Job {
     /// What it made; empty unless it is `complete`.
     pub artifacts: Vec<Artifact>,
     /// What the backend returned; null unless it is `complete`.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub result: Option<Value>,
     /// Null unless its status is `error`.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub error: Option<JobError>,
     /// When it was accepted.
     pub created_at: Time,
     /// When it last became `queued`; null if it never was.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub queued_at: Option<Time>,
     /// When its last attempt began; null before the first.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub started_at: Option<Time>,
     /// Null until it has ended.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub ended_at: Option<Time>,
     /// When it last changed.
     pub updated_at: Time,
@@ -143,6 +163,7 @@ pub enum Waiting {
     Retry,
     /// A word of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -186,8 +207,10 @@ pub struct Artifact {
     /// Of the bytes, in hexadecimal.
     pub sha256: String,
     /// Pixels; null unless it is an image.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub width: Option<u32>,
     /// Pixels; null unless it is an image.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub height: Option<u32>,
     /// Its path on the host.
     pub url: String,
@@ -206,12 +229,16 @@ pub struct Attempt {
     /// When it began.
     pub started_at: Time,
     /// Null while it runs.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub ended_at: Option<Time>,
     /// How long it took, by a clock that nobody can set; null while it runs, and for one that was lost.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub seconds: Option<f64>,
     /// Null while it runs.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub outcome: Option<Outcome>,
     /// What went wrong; null while it runs, and if nothing did.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub error: Option<JobError>,
 }
 
@@ -240,6 +267,7 @@ pub enum Outcome {
     Unavailable,
     /// A word of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -287,6 +315,7 @@ pub enum ErrorKind {
     Cancelled,
     /// A word of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -297,6 +326,7 @@ pub struct Jobs<J = Job> {
     /// In the order that was asked for, the newest first unless another was.
     pub jobs: Vec<J>,
     /// The `cursor` of the next page; null on the last one.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub next: Option<String>,
 }
 

@@ -32,8 +32,10 @@ pub enum LeaseFrame {
         /// As this attempt of it.
         attempt: u32,
         /// The device; never null.
+        #[cfg_attr(feature = "schema", schema(required))]
         device: Option<String>,
         /// What did not go as it was asked to; null if all did.
+        #[cfg_attr(feature = "schema", schema(required))]
         warning: Option<String>,
     },
     /// The answer to a ping.
@@ -59,6 +61,7 @@ pub enum LeaseFrame {
     },
     /// Something of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }
 
@@ -116,5 +119,6 @@ pub enum LeaseReason {
     Cancelled,
     /// A word of a later version. No host of this one says it.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", serde(skip_serializing))]
     Unknown,
 }

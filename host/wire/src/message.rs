@@ -24,6 +24,7 @@ pub struct Message {
     /// Whose it is.
     pub owner: String,
     /// Whom the owner, a service, acts for; null if nobody.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub user: Option<String>,
     /// When it was accepted.
     pub created_at: Time,
@@ -44,6 +45,7 @@ pub struct ConversationPage {
     /// The place in the log of which this is the picture.
     pub cursor: String,
     /// The `cursor` of the next page; null on the last one.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub next: Option<String>,
 }
 
@@ -66,5 +68,6 @@ pub struct Conversations {
     /// The one with the newest message first.
     pub conversations: Vec<Conversation>,
     /// The `cursor` of the next page; null on the last one.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub next: Option<String>,
 }

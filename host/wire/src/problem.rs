@@ -10,6 +10,7 @@ use crate::Job;
 pub struct Problem {
     /// A name for the kind: `urn:easel:problem:wrong-value`.
     #[serde(rename = "type", default)]
+    #[cfg_attr(feature = "schema", schema(required))]
     pub kind: String,
     /// The kind, in words.
     pub title: String,
@@ -18,6 +19,7 @@ pub struct Problem {
     pub status: Option<u16>,
     /// What went wrong this time, and what to do.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(required))]
     pub detail: String,
     /// The field that it is about, dotted: `params.steps`; absent if it is about none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,8 +9,10 @@ use crate::{Device, Job, Pause, Waiting};
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Queue {
     /// Null unless it stands still, because it is paused or the disk is full.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub paused: Option<Pause>,
     /// Null unless the disk is full.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub disk_full: Option<Pause>,
     /// How many jobs are queued.
     pub length: u64,
@@ -22,8 +24,10 @@ pub struct Queue {
     /// The devices.
     pub devices: Vec<Device>,
     /// How long jobs took of late, in seconds; null if none has ended.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub mean_seconds: Option<f64>,
     /// How far off the expected ends were; null if none was told.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub estimates: Option<Accuracy>,
     /// What does not move, and why.
     pub standing: Vec<Standing>,

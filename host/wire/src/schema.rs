@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::*;
@@ -92,7 +92,7 @@ fn schema<T: ToSchema>() -> Value {
 }
 
 /// What clients send: whatever may be null there may as well be left out.
-const SENT: [&str; 7] = ["CancelMany", "MessagePatch", "Move", "NewBatch", "NewJob", "NewMessage", "Pausing"];
+const SENT: [&str; 8] = ["CancelMany", "MessagePatch", "Move", "NewBatch", "NewJob", "NewMessage", "Pausing", "Report"];
 
 /// What a follower hears is an event or a frame, each of which has its schema.
 const TOLD_ELSEWHERE: [&str; 1] = ["Heard"];
@@ -137,6 +137,61 @@ fn every_field_says_what_it_is_and_when_it_is_null() {
         });
     }
     assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+#[test]
+fn a_field_that_is_always_there_is_required_also_where_it_may_be_null() {
+    let mut optional = Vec::new();
+    for (name, schema) in shapes().iter().filter(|(name, _)| !SENT.contains(name)) {
+        each_object(schema, &mut |object, fields| {
+            let required: Vec<&str> = object
+                .get("required")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            for (field, its) in fields {
+                let absent = words(its).to_lowercase().contains("absent");
+                if absent == required.contains(&field.as_str()) && field != "ref" {
+                    optional.push(format!("{name}.{field} may be absent: {absent}, and is required: {}", !absent));
+                }
+            }
+        });
+    }
+    assert!(optional.is_empty(), "{}", optional.join("\n"));
+}
+
+#[test]
+fn no_word_is_listed_that_only_a_later_version_says() {
+    let listed: Vec<_> = shapes().iter().filter(|(_, schema)| lists_unknown(schema)).map(|(name, _)| *name).collect();
+    // There it means something of its own: an engine that has not answered yet.
+    assert_eq!(listed, ["HealthStatus"]);
+    assert_eq!(crate::Outcome::Unknown.to_string(), "unknown");
+    assert_eq!(serde_json::from_str::<crate::Outcome>("\"weather\"").unwrap(), crate::Outcome::Unknown);
+}
+
+/// Whether a schema lists the word `unknown`, wherever.
+fn lists_unknown(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => fields.iter().any(|(name, its)| {
+            let listed = its.as_array().is_some_and(|words| words.iter().any(|word| word == "unknown"));
+            (name == "enum" && listed) || lists_unknown(its)
+        }),
+        Value::Array(items) => items.iter().any(lists_unknown),
+        _ => false,
+    }
+}
+
+/// Calls `look` with each object in a schema that has fields, and with those.
+fn each_object(schema: &Value, look: &mut impl FnMut(&Value, &Map<String, Value>)) {
+    if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
+        look(schema, fields);
+        fields.values().for_each(|its| each_object(its, look));
+    }
+    for part in ["oneOf", "allOf", "anyOf"] {
+        schema.get(part).and_then(Value::as_array).into_iter().flatten().for_each(|inner| each_object(inner, look));
+    }
 }
 
 #[test]

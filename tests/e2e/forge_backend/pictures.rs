@@ -86,7 +86,6 @@ async fn inputs_that_make_no_sense_are_refused_and_nothing_is_sent() {
     let api = host.api();
 
     for (params, name, bytes, told) in [
-        (json!({"prompt": "x"}), "photo", png(), "photo"),
         (json!({"prompt": "x"}), "mask", png(), "init"),
         (json!({"prompt": "x"}), "init", b"http://169.254.169.254/".to_vec(), "init is no"),
         (json!({"prompt": "x", "enable_hr": true}), "init", png(), "enable_hr"),
@@ -96,6 +95,12 @@ async fn inputs_that_make_no_sense_are_refused_and_nothing_is_sent() {
         assert_eq!(failed["error"]["kind"], "invalid", "{failed:#}");
         assert!(text(&failed["error"]["message"]).contains(told), "{failed:#}");
     }
+    let upload = api.upload("image/png", png()).await["id"].clone();
+    let inputs = json!([{"name": "init", "upload": upload}, {"name": "photo", "upload": upload}]);
+    let body = json!({"backend": "forge", "params": {"prompt": "x"}, "inputs": inputs});
+    let refused = api.post("/v1/jobs", &body).await.problem(&[422]);
+    assert_eq!(refused["field"], "inputs.1.name", "{refused}");
+    assert_eq!(refused["detail"], "inputs.1.name is \"photo\", and backend forge takes only init, mask");
     assert_eq!(forge.requests(), Vec::<Value>::new());
 }
 

@@ -8,6 +8,7 @@
 //! such numbers. (Its feature `arbitrary_precision` would, and holds for the whole program, the database included.)
 
 pub mod letters;
+mod quote;
 mod read;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use letters::{text, text_of};
+pub use quote::quoted;
 pub use read::{Unreadable, read};
 
 /// Reads a document as a `T`; in the [`Value`]s that it has, numbers are to the letter. The error is for people.

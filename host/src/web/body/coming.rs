@@ -76,7 +76,8 @@ pub(in crate::web) fn content_type(headers: &HeaderMap) -> Option<Mime> {
 }
 
 fn broken_off(error: impl Display) -> Problem {
-    Problem::bad_request(format!("the body was cut off: {error}"))
+    tracing::debug!("a body was cut off: {error}");
+    Problem::bad_request("the body was cut off before its end, or its chunks were wrong: send it again")
 }
 
 /// Reads on and throws away. An answer that comes while the client is still sending is often lost with the connection.

@@ -14,6 +14,7 @@ use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::words;
 use crate::web::Problem;
 
 /// A JSON body.
@@ -56,20 +57,7 @@ impl Document {
         }
         let mut text = serde_json::Deserializer::from_slice(&self.bytes);
         serde_path_to_error::deserialize(&mut text).map_err(|error| {
-            let parts = error.path().iter().filter_map(|segment| match segment {
-                Segment::Seq { index } => Some(index.to_string()),
-                Segment::Map { key } => Some(key.clone()),
-                Segment::Enum { .. } | Segment::Unknown => None,
-            });
-            let mut parts: Vec<String> = parts.collect();
-            let detail = error.inner().to_string();
-            if let Some(field) = named_in(&detail).filter(|field| parts.last().is_none_or(|last| last != field)) {
-                parts.push(field.to_owned());
-            }
-            let field = parts.join(".");
-            let words = in_words(&detail);
-            let detail =
-                if words.starts_with("is ") { format!("{field} {words}") } else { format!("{field}: {words}") };
+            let (field, detail) = misfit(&error, &self.value);
             Problem::invalid(field, detail)
         })
     }
@@ -86,32 +74,30 @@ impl Document {
     }
 }
 
-/// What serde says, as people would: without the place in the text, since the field is named, and without its own words for
-/// what JSON has.
-fn in_words(message: &str) -> String {
-    let message = message.rsplit_once(" at line ").map_or(message, |(what, _)| what);
-    if message.starts_with("missing field `") {
-        return "is required".to_owned();
+/// A value as a `T`. What does not fit is told.
+pub(in crate::web) fn read_value<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(|error| misfit(&error, value).1)
+}
+
+/// The field of a document that does not fit, dotted, and what is wrong with it.
+fn misfit(error: &serde_path_to_error::Error<serde_json::Error>, document: &Value) -> (String, String) {
+    let parts = error.path().iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    let mut parts: Vec<String> = parts.collect();
+    let message = error.inner().to_string();
+    if let Some(field) = named_in(&message).filter(|field| parts.last().is_none_or(|last| last != field)) {
+        parts.push(field.to_owned());
     }
-    if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected ")) {
-        let several = known.contains(' ');
-        let known = known.trim_start_matches("one of ").replace('`', "");
-        return format!("is unknown; use {}{known}", if several { "one of: " } else { "" });
-    }
-    [
-        ("unknown variant ", "is "),
-        ("invalid type: ", "is "),
-        ("invalid value: ", "is "),
-        (", expected ", " and must be "),
-        ("a sequence", "a list"),
-        ("sequence", "a list"),
-        ("a map", "an object"),
-        ("map,", "an object,"),
-        ("map ", "an object "),
-        ("unit", "null"),
-    ]
-    .into_iter()
-    .fold(message.to_owned(), |text, (theirs, ours)| text.replacen(theirs, ours, 1))
+    let found = parts.iter().try_fold(document, |value, part| match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        other => other.get(part),
+    });
+    let field = parts.join(".");
+    let detail = words::wrong(&field, found, &message);
+    (field, detail)
 }
 
 /// An object whose fields are not looked at here: they are in the document's value, to the letter.
@@ -231,11 +217,18 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_is_told_in_plain_words() {
         for (text, told) in [
-            ("{}", "params is required"),
-            ("{\"params\": []}", "params is a list and must be an object"),
-            ("{\"params\": null}", "params is null and must be an object"),
-            ("{\"params\": {}, \"colour\": 1}", "colour is unknown; use one of: params or inputs"),
-            ("{\"params\": {}, \"inputs\": 7}", "inputs is integer `7` and must be a list"),
+            ("{}", r#"params is required: it must be an object, such as {"prompt": "a red fox"}"#),
+            ("{\"params\": []}", r#"params is a list and must be an object, such as {"prompt": "a red fox"}"#),
+            ("{\"params\": null}", r#"params is null and must be an object, such as {"prompt": "a red fox"}"#),
+            ("{\"params\": {}, \"colour\": 1}", "colour is unknown; use one of params, inputs"),
+            (
+                "{\"params\": {}, \"inputs\": 7}",
+                r#"inputs is 7 and must be a list of objects, such as [{"name": "init", "upload": "ID"}]"#,
+            ),
+            (
+                "{\"params\": {}, \"inputs\": [{\"upload\": \"../x\"}]}",
+                "inputs.0.upload is \"../x\" and must be a UUID, such as 0198c0de-0000-7000-8000-000000000000",
+            ),
             ("{\"params\": {\"a\": 1, \"a\": 2}}", "params.a appears twice: leave one of them out"),
         ] {
             assert_eq!(refusal(text).await.1["detail"], told, "{text}");

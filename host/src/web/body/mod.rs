@@ -3,6 +3,7 @@
 mod coming;
 mod document;
 mod room;
+mod words;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,8 +17,9 @@ use warp::{Filter, Rejection};
 
 use super::{Host, Problem};
 pub(super) use coming::{Coming, content_type, drain};
-pub(super) use document::{Document, Opaque, object};
+pub(super) use document::{Document, Opaque, object, read_value};
 pub(super) use room::Room;
+pub(super) use words::ID;
 
 /// What a body may have besides a job's params, written as widely as JSON lets one.
 const ROOM: u64 = 1024 * 1024;

@@ -19,6 +19,7 @@ use warp::http::HeaderMap;
 
 use super::jobs::to_the_end;
 use super::query::Query;
+use super::queue::no_device;
 use super::routes::Segment;
 use super::server::Connection;
 use super::websocket::Asked;
@@ -41,15 +42,18 @@ pub(super) async fn lease(
     let handshake = asked.handshake(&headers)?;
     query.only(&["priority", "command", "name", "unload", "timeout_s", "job_id"])?;
     if host.scheduler.state().device(&device.0).is_none() {
-        return Err(Problem::not_found(format!("there is no device {}", device.0)));
+        return Err(Problem::not_found(no_device(&host, &device.0)));
     }
     let key = submit::key(&headers)?.ok_or_else(|| {
-        Problem::invalid("Idempotency-Key", "a lease needs an Idempotency-Key that only its holder knows")
+        Problem::invalid(
+            "Idempotency-Key",
+            "a lease needs the header Idempotency-Key, with a value that only its holder knows, such as a random UUID",
+        )
     })?;
     let place = held.seat.places().lease().map_err(|most| {
         Problem::busy(format!(
-            "this host serves {most} commands that hold a device or wait for one, and all places are taken: try again when one has \
-             ended"
+            "this host serves {most} commands at a time that hold a device or wait for one, and all places are taken: try again \
+             when one has ended"
         ))
     })?;
     let attendance = match query.one("job_id")? {
@@ -78,7 +82,12 @@ async fn take_place(host: Arc<Host>, actor: Actor, new: NewJob) -> Result<Attend
 
 /// Finds the command where it is, for its holder.
 async fn come_back(host: &Host, actor: &Actor, device: &str, id: &str, key: &str) -> Result<Attendance, Problem> {
-    let gone = || Problem::gone(format!("there is no longer a command {id} with this key")).in_field("job_id");
+    let gone = || {
+        Problem::gone(format!(
+            "the host knows no command {id} with this key any more: connect without job_id to take a new place in line"
+        ))
+        .in_field("job_id")
+    };
     let id = id.parse().map(JobId).map_err(|_| gone())?;
     let backend = backend_of_commands(device);
     let is_theirs = |job: &Arc<Job>| {
@@ -89,8 +98,12 @@ async fn come_back(host: &Host, actor: &Actor, device: &str, id: &str, key: &str
 }
 
 fn new_job(host: &Host, actor: &Actor, device: &str, query: &Query, key: String) -> Result<NewJob, Problem> {
-    let program = text(query, "command")?
-        .ok_or_else(|| Problem::invalid("command", "name the program that will run, without its arguments"))?;
+    let program = text(query, "command")?.ok_or_else(|| {
+        Problem::invalid(
+            "command",
+            "command is required: the name of the program that will run, without its arguments, such as python",
+        )
+    })?;
     let name = text(query, "name")?.unwrap_or_else(|| program.clone());
     let unload = query.one("unload")?.map(|text| boolean("unload", text)).transpose()?.unwrap_or_default();
     if unload {
@@ -121,13 +134,16 @@ fn text(query: &Query, field: &'static str) -> Result<Option<String>, Problem> {
 }
 
 fn boolean(field: &'static str, text: &str) -> Result<bool, Problem> {
-    text.parse().map_err(|_| Problem::invalid(field, format!("{field} must be true or false")))
+    text.parse().map_err(|_| Problem::invalid(field, format!("{field} is {text:?} and must be true or false")))
 }
 
 fn number(query: &Query, field: &'static str, least: i64, most: i64) -> Result<Option<i64>, Problem> {
     let Some(text) = query.one(field)? else { return Ok(None) };
     match text.parse() {
         Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
-        _ => Err(Problem::invalid(field, format!("{field} must be from {least} to {most}"))),
+        _ => {
+            let detail = format!("{field} is {text:?} and must be a whole number from {least} to {most}");
+            Err(Problem::invalid(field, detail))
+        }
     }
 }

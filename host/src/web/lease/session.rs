@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use easel_core::{Job, Viewer};
+use easel_core::{Job, Viewer, json};
 use easel_wire::{self as wire, HolderFrame, LeaseFrame, LeaseReason, Report};
+use serde_json::{Map, Value};
 use tokio::sync::watch;
-use tokio::time::{Duration, Instant, timeout};
+use tokio::time::{Duration, timeout};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,7 @@ use super::Host;
 use crate::leases::{Attendance, ENDING, Grant, Terms};
 use crate::show;
 use crate::store::StoreError;
+use crate::web::body::read_value;
 use crate::web::websocket::{End, WebSocket};
 
 /// Close codes (RFC 6455 section 7.4, and the registry's 1013).
@@ -118,16 +120,12 @@ impl Session {
         let Some(Grant { attempt, warning }) = grant else { return Ok((self.waiting(&job), false)) };
         let mut news = Vec::new();
         if !std::mem::replace(&mut self.told.granted, true) {
-            // It may hear of that as late as its lease allows.
-            if let Some(time) = job.timeout_s {
-                let time = Duration::from_secs(time.into());
-                self.attendance.seat().is_to_end_at(Instant::now() + self.terms.grace + time);
-            }
+            self.attendance.is_told_to_begin(&self.terms);
             let device = job.device.clone();
             news.push(LeaseFrame::Granted { job_id: id.0, attempt, device, warning });
         }
         if job.cancel_requested && !std::mem::replace(&mut self.told.to_end, true) {
-            self.attendance.seat().is_to_end_at(Instant::now());
+            self.attendance.is_told_to_end();
             news.push(LeaseFrame::End { reason: LeaseReason::Cancelled });
         }
         Ok((news, false))
@@ -153,10 +151,10 @@ impl Session {
 
     fn hear(&mut self, text: &str) -> Vec<LeaseFrame> {
         self.attendance.heard();
-        match serde_json::from_str(text) {
+        match said(text) {
             Ok(HolderFrame::Ping { reference }) => vec![LeaseFrame::Pong { reference }],
             Ok(HolderFrame::Done(report)) => self.done(report),
-            Err(cause) => vec![error(&format!("a holder says ping or done: {cause}"))],
+            Err(title) => vec![error(&title)],
         }
     }
 
@@ -173,6 +171,67 @@ impl Session {
     }
 }
 
+/// What a holder says. Its `ref` is kept to the letter, since it comes back. The error is for people.
+fn said(text: &str) -> Result<HolderFrame, String> {
+    let mut frame: Map<String, Value> = match json::read(text.as_bytes()) {
+        Ok(Value::Object(frame)) => frame,
+        Ok(_) => return Err("a frame must be a JSON object".to_owned()),
+        Err(error) => return Err(format!("the frame is not JSON: {error}")),
+    };
+    match frame.remove("type").as_ref().and_then(Value::as_str) {
+        Some("ping") => Ok(HolderFrame::Ping { reference: frame.remove("ref").unwrap_or_default() }),
+        Some("done") => read_value(&Value::Object(frame)).map(HolderFrame::Done),
+        _ => Err(r#"a frame must be {"type": "ping", "ref": 7} or {"type": "done", "attempt": 1, "exit_code": 0}"#
+            .to_owned()),
+    }
+}
+
 fn error(title: &str) -> LeaseFrame {
     LeaseFrame::Error { title: title.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ref_of_a_ping_comes_back_to_the_letter() {
+        for sent in
+            ["7", "1.0", "1.10", "12345678901234567890123", "1e400", "-0", r#""a""#, "null", r#"[1.0,{"x":2.50}]"#]
+        {
+            let Ok(HolderFrame::Ping { reference }) = said(&format!(r#"{{"type":"ping","ref":{sent}}}"#)) else {
+                panic!("{sent} is a ref")
+            };
+            assert_eq!(show::text(&LeaseFrame::Pong { reference }), format!(r#"{{"ref":{sent},"type":"pong"}}"#));
+        }
+        assert_eq!(said(r#"{"type":"ping"}"#), Ok(HolderFrame::Ping { reference: Value::Null }));
+    }
+
+    #[test]
+    fn a_report_is_read_whole() {
+        let report =
+            Report { attempt: 2, exit_code: Some(-1), ended_for: Some(wire::EndedFor::Lost), ..Report::default() };
+        let text = serde_json::to_string(&HolderFrame::Done(report.clone())).unwrap();
+        assert_eq!(said(&text), Ok(HolderFrame::Done(report)));
+    }
+
+    #[test]
+    fn a_frame_that_makes_no_sense_is_told_what_would() {
+        for (text, told) in [
+            ("", "the frame is not JSON"),
+            ("[]", "a frame must be a JSON object"),
+            ("{}", r#"{"type": "ping", "ref": 7}"#),
+            (r#"{"type":"dance"}"#, r#"{"type": "ping", "ref": 7}"#),
+            (r#"{"type":"done"}"#, "attempt is required: it must be a whole number, such as 1"),
+            (r#"{"type":"done","attempt":1.5}"#, "attempt is 1.5 and must be a whole number, such as 1"),
+            (
+                r#"{"type":"done","attempt":1,"ended_for":"fun"}"#,
+                "ended_for is \"fun\" and must be one of timeout, stopped, lost",
+            ),
+            (r#"{"type":"done","attempt":1,"colour":"red"}"#, "colour is unknown; use one of attempt, exit_code"),
+        ] {
+            let title = said(text).unwrap_err();
+            assert!(title.contains(told), "{text}: {title}");
+        }
+    }
 }

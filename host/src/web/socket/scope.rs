@@ -6,6 +6,8 @@ use easel_core::{BatchId, Body, Event, Job, JobId, Viewer};
 use easel_wire as wire;
 use uuid::Uuid;
 
+use crate::web::body::ID;
+
 /// One filter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Filter {
@@ -19,14 +21,8 @@ impl Filter {
     pub(super) fn parse(key: &str, value: &str) -> Result<Self, String> {
         match key {
             "conversation_id" => Ok(Self::Conversation(value.to_owned())),
-            "job_id" => {
-                let id: Uuid = value.parse().map_err(|_| format!("job_id {value:?} is not a UUID"))?;
-                Ok(Self::Job(JobId(id)))
-            }
-            "batch_id" => {
-                let id: Uuid = value.parse().map_err(|_| format!("batch_id {value:?} is not a UUID"))?;
-                Ok(Self::Batch(BatchId(id)))
-            }
+            "job_id" => Ok(Self::Job(JobId(id(key, value)?))),
+            "batch_id" => Ok(Self::Batch(BatchId(id(key, value)?))),
             _ => Err(format!("unknown filter {key:?}; use conversation_id, job_id or batch_id")),
         }
     }
@@ -46,6 +42,10 @@ impl Filter {
             Self::Batch(id) => job.batch_id == Some(*id),
         }
     }
+}
+
+fn id(key: &str, value: &str) -> Result<Uuid, String> {
+    value.parse().map_err(|_| format!("{key} is {value:?} and must be {ID}"))
 }
 
 /// What a client follows, of what it sees.
@@ -132,15 +132,22 @@ pub(in crate::web) struct Query {
 }
 
 impl Query {
-    /// Reads the pairs of a query string. The error names the pair.
-    pub(in crate::web) fn parse(viewer: Viewer, pairs: &[(String, String)]) -> Result<Self, String> {
+    /// Reads the pairs of a query string. The error has the name of the wrong one, and what is wrong with it.
+    pub(in crate::web) fn parse(viewer: Viewer, pairs: &[(String, String)]) -> Result<Self, (String, String)> {
         let mut query = Self { since: None, scope: Scope::everything(viewer) };
         for (key, value) in pairs {
-            if key == "since" {
-                query.since = Some(value.clone());
-            } else {
-                query.scope.add(Filter::parse(key, value)?);
-            }
+            let added = match key.as_str() {
+                "since" if query.since.is_some() => Err("since is given twice".to_owned()),
+                "since" => {
+                    query.since = Some(value.clone());
+                    Ok(())
+                }
+                "conversation_id" | "job_id" | "batch_id" => {
+                    Filter::parse(key, value).map(|filter| query.scope.add(filter))
+                }
+                _ => Err(format!("unknown parameter {key:?}; use one of since, conversation_id, job_id, batch_id")),
+            };
+            added.map_err(|rule| (key.clone(), rule))?;
         }
         Ok(query)
     }
@@ -160,6 +167,22 @@ mod tests {
         scope.remove(&a);
         scope.remove(&b);
         assert_eq!(scope.follows, Follows::Only(BTreeSet::new()));
+    }
+
+    #[test]
+    fn a_parameter_that_makes_no_sense_is_the_field_of_the_problem() {
+        let wrong = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<_> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            Query::parse(Viewer::Everything, &pairs).unwrap_err()
+        };
+        let (field, rule) = wrong(&[("conversation_id", "c1"), ("job_id", "seven")]);
+        assert_eq!(field, "job_id");
+        assert!(rule.contains("\"seven\" and must be a UUID, such as"), "{rule}");
+        assert_eq!(wrong(&[("colour", "red")]).0, "colour");
+        assert_eq!(
+            wrong(&[("since", "L:1"), ("since", "L:2")]),
+            ("since".to_owned(), "since is given twice".to_owned())
+        );
     }
 
     #[test]
