@@ -18,7 +18,8 @@ pub struct Event {
     pub cursor: String,
     /// When it was committed.
     pub at: Time,
-    /// Who did it; null where that was the job's own submitter, or nobody.
+    /// Who asked for it, also where that is the job's own submitter; null for what follows by itself, and for a job or message
+    /// that is new or changed, which says itself whose it is.
     #[cfg_attr(feature = "schema", schema(required))]
     pub by: Option<String>,
 }

@@ -171,6 +171,90 @@ fn no_word_is_listed_that_only_a_later_version_says() {
     assert_eq!(serde_json::from_str::<crate::Outcome>("\"weather\"").unwrap(), crate::Outcome::Unknown);
 }
 
+/// Where the documents speak of a shape: a file and a heading in it. What has no field is not among them.
+const DOCUMENTED: [(&str, &str, &[&str]); 10] = [
+    ("api", "", &["Problem"]),
+    (
+        "api",
+        "Routes",
+        &[
+            "Alive",
+            "Backends",
+            "Batch",
+            "BatchJobs",
+            "CancelMany",
+            "Cancelled",
+            "Conversation",
+            "ConversationPage",
+            "Conversations",
+            "Devices",
+            "Events",
+            "JobPatch",
+            "Log",
+            "LogLine",
+            "MessagePatch",
+            "Move",
+            "NewBatch",
+            "NewMessage",
+            "Pausing",
+            "Ready",
+            "Upload",
+        ],
+    ),
+    ("api", "Listing jobs", &["Jobs"]),
+    ("api", "Submitting", &["NewInput", "NewJob"]),
+    ("api", "A job", &["Artifact", "Attempt", "Input", "Job", "JobError"]),
+    ("api", "The queue", &["Accuracy", "Device", "Pause", "Queue", "Standing"]),
+    ("api", "A backend", &["Backend", "Capabilities", "Health"]),
+    ("api", "A message", &["Message"]),
+    (
+        "websocket",
+        "Every frame",
+        &[
+            "BackendEvent",
+            "ClientFrame",
+            "Event",
+            "Filter",
+            "Following",
+            "Frame",
+            "Place",
+            "Positions",
+            "Progress",
+            "Runs",
+            "Snapshot",
+            "Told",
+            "ToldMessage",
+        ],
+    ),
+    ("websocket", "Holding a device", &["HolderFrame", "LeaseFrame", "Report"]),
+];
+
+#[test]
+fn the_documents_have_every_field() {
+    let documents = |name: &str| match name {
+        "api" => include_str!("../../../docs/api.md"),
+        _ => include_str!("../../../docs/websocket.md"),
+    };
+    let mut told: BTreeMap<&str, String> = BTreeMap::new();
+    for (document, heading, names) in DOCUMENTED {
+        let text = documents(document);
+        let begun = text.split(&format!("\n## {heading}\n")).nth(1).or((heading.is_empty()).then_some(text));
+        let section = begun.unwrap_or_else(|| panic!("{document}.md has no heading {heading}"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        told.extend(names.iter().map(|name| (*name, section.to_owned())));
+    }
+    let mut silent = Vec::new();
+    for (name, schema) in shapes() {
+        let section = told.get(name).map_or("", String::as_str);
+        each_object(&schema, &mut |_, fields| {
+            let named =
+                |field: &&String| section.contains(&format!("`{field}`")) || section.contains(&format!("\"{field}\""));
+            silent.extend(fields.keys().filter(|field| !named(field)).map(|field| format!("{name}.{field}")));
+        });
+    }
+    assert!(silent.is_empty(), "the documents do not have {}", silent.join(", "));
+}
+
 /// Whether a schema lists the word `unknown`, wherever.
 fn lists_unknown(schema: &Value) -> bool {
     match schema {
