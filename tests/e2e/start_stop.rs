@@ -79,7 +79,7 @@ async fn a_host_that_stops_takes_nothing_new_says_so_and_still_answers_for_what_
     let job = api.submit_keyed("after", &json!({"params": {}})).await;
     let batch = api.post("/v1/batches", &json!({"jobs": [{"params": {}}]})).await;
     let again = api.submit_keyed("before", &json!({"params": {}})).await.expect(200);
-    api.release(&running).await;
+    api.cancel(&running).await.expect(200);
 
     assert_eq!(host.exited().await, Some(0));
     for problem in [&ready, &job.problem(&[503]), &batch.problem(&[503])] {

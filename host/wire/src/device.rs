@@ -32,6 +32,7 @@ pub struct Device {
     /// The backends that may hold some of its memory: they have run there, or may have before the host started, and were not asked
     /// to free it since. Empty if it is free, as far as Easel knows.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(required))]
     pub memory: Vec<String>,
 }
 

@@ -12,6 +12,7 @@ pub struct Alive {
     pub status: String,
     /// The host's version.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(required))]
     pub version: String,
 }
 

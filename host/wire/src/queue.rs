@@ -18,6 +18,7 @@ pub struct Queue {
     pub length: u64,
     /// How many jobs are pending: they wait for another job, a time or a retry.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(required))]
     pub pending: u64,
     /// The jobs that run.
     pub processing: Vec<Job>,
