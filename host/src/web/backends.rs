@@ -43,7 +43,7 @@ async fn told(host: &Host, backend: Entry<'_>, probes: &Probes) -> Backend {
         version: about.map(|about| about.version.clone()),
         summary: about.map(|about| about.summary.clone()),
         params_schema: about.map(|about| about.params_schema.clone()),
-        inputs: component.as_ref().and_then(|component| component.inputs()).map(<[String]>::to_vec),
+        inputs: placed.as_ref().and_then(|placed| placed.anywhere().inputs().map(<[String]>::to_vec)),
         config_schema: about.map(|about| about.config_schema.clone()),
         capabilities: Capabilities {
             allow_hosts: configured.allow_hosts.clone(),

@@ -44,6 +44,7 @@ pub struct Backend {
     pub device: String,
     /// Where its jobs run, on whichever is free first.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(required))]
     pub devices: Vec<String>,
     /// Whether jobs that name no backend are for it.
     pub default: bool,
