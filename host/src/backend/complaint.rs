@@ -5,11 +5,28 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-use super::schema::{ParamsError, Quote};
 use super::text;
 
 /// A longer complaint is cut: it may quote what was sent.
 const LONGEST: usize = 300;
+
+/// What is wrong with some params.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {message}")]
+pub struct ParamsError {
+    /// The field: `params.steps`.
+    pub field: String,
+    /// What is wrong with it, without its name.
+    pub message: String,
+}
+
+/// Whether a complaint may say what was found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quote {
+    Values,
+    /// The values may be secrets.
+    Nothing,
+}
 
 /// What is wrong with `value`, by the first error that was found in it. `root` is what the fields' names begin with.
 pub(super) fn of(error: &ValidationError<'_>, schema: &Value, value: &Value, root: &str, quote: Quote) -> ParamsError {

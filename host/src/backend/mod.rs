@@ -51,14 +51,15 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use calls::Guest;
+pub use complaint::ParamsError;
+use complaint::Quote;
 pub use error::LoadError;
 use inputs::Inputs;
 pub use inspector::{Inspected, Inspector};
 pub use kill::Kill;
 pub use outcome::{Description, Ended, EngineInfo, Failure, FailureKind};
 pub use registry::{Entry, Placed, Registry, Standing};
-pub use schema::ParamsError;
-use schema::{Quote, Schema};
+use schema::Schema;
 pub use task::{InputFile, Lost, News, Task};
 pub use urls::out_of_reach;
 

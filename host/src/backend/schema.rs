@@ -8,28 +8,11 @@ use easel_core::json::{self, letters};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-use super::{complaint, integers, limits, references, text};
+use super::complaint::{self, ParamsError, Quote};
+use super::{integers, limits, references, text};
 
 /// A longer reason is cut: it may quote the schema.
 const LONGEST: usize = 300;
-
-/// What is wrong with some params.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} {message}")]
-pub struct ParamsError {
-    /// The field: `params.steps`.
-    pub field: String,
-    /// What is wrong with it, without its name.
-    pub message: String,
-}
-
-/// Whether a complaint may say what was found.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quote {
-    Values,
-    /// The values may be secrets.
-    Nothing,
-}
 
 /// A compiled schema.
 #[derive(Debug)]

@@ -5,7 +5,8 @@
 use serde_json::Value;
 
 use super::LoadError;
-use super::schema::{Quote, Schema};
+use super::complaint::Quote;
+use super::schema::Schema;
 use crate::config::{self, Placement};
 
 /// The table of a backend's configuration on a device, for a component with this schema.

@@ -7,7 +7,7 @@ use easel_wire::{Job, Status};
 use indicatif::{ProgressBar, ProgressStyle};
 use uuid::Uuid;
 
-use super::id::short;
+use super::short_id::short;
 use super::{print, show};
 
 /// The job as it was last shown.

@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::Usage;
 use super::client::{Client, Remote};
-use super::id::{JobRef, short};
+use super::id::JobRef;
 use super::problem::ClientError;
+use super::short_id::short;
 use super::{print, show};
 
 #[derive(Debug, clap::Args)]

@@ -6,9 +6,9 @@ use easel_wire::{Device, Devices};
 use reqwest::Method;
 
 use super::client::{Client, Remote};
-use super::id::short;
 use super::print::Table;
 use super::queue::{self, PauseArgs};
+use super::short_id::short;
 
 // Without a command of its own it is `list`.
 #[derive(Debug, clap::Args)]

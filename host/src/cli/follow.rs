@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::bar::Bar;
 use super::client::Client;
 use super::feed::{Feed, News};
-use super::id::short;
 use super::patience::{BACK, lost};
+use super::short_id::short;
 
 /// Returns when the job has ended, in whatever way; its own record says how.
 pub(super) async fn until_ended(client: &Client, id: Uuid) -> anyhow::Result<()> {

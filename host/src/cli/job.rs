@@ -13,7 +13,8 @@ use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
 use super::client::{Client, Remote};
-use super::id::{JobRef, short};
+use super::id::JobRef;
+use super::short_id::short;
 use super::text::cause;
 use super::{print, save, show};
 

@@ -5,10 +5,10 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 
 use super::client::{Body, Client, Remote};
-use super::id::short;
 use super::paging::Paging;
 use super::print::{self, Table};
 use super::problem::ClientError;
+use super::short_id::short;
 use super::show;
 use super::text::one_line;
 use super::when::When;

@@ -3,9 +3,9 @@
 use easel_wire::{Job, Jobs};
 
 use super::client::{Body, Client, Remote};
-use super::id::short;
 use super::paging::Paging;
 use super::print::{self, Table};
+use super::short_id::short;
 use super::text::one_line;
 use super::{jobs, show};
 

@@ -33,6 +33,7 @@ mod queue;
 mod sample;
 mod save;
 mod serve;
+mod short_id;
 mod show;
 mod socket;
 mod stderr;

@@ -5,7 +5,8 @@ use easel_wire::{End, Job, JobPatch, Move, Status};
 use reqwest::Method;
 
 use super::client::{Client, Remote};
-use super::id::{JobRef, short};
+use super::id::JobRef;
+use super::short_id::short;
 use super::show;
 
 #[derive(Debug, clap::Args)]

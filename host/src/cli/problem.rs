@@ -6,7 +6,7 @@ use easel_core::json;
 use easel_wire::{Job, Problem};
 use reqwest::{Response, StatusCode};
 
-use super::id::shortened;
+use super::short_id::shortened;
 use super::text;
 use crate::show;
 

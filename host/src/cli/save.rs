@@ -14,10 +14,10 @@ use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use super::client::{Client, Remote};
-use super::id::short;
 use super::patience::outlast;
 use super::print;
 use super::problem::ClientError;
+use super::short_id::short;
 
 /// How long the host may be away in the middle of a download.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::client::Client;
-use super::id::{short, shortened};
 use super::print::{self, Table};
+use super::short_id::{short, shortened};
 use super::text::one_line;
 
 /// The status in its colour, with the one number that matters in it.

@@ -12,9 +12,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::client::{Body, Client, Remote};
-use super::id::{JobRef, short};
+use super::id::JobRef;
 use super::patience::outlast;
 use super::problem::ClientError;
+use super::short_id::short;
 use super::upload::{Input, upload};
 use super::wait::{self, PATIENCE};
 use super::{Usage, place, print, save, show};

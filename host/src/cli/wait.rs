@@ -5,9 +5,10 @@ use easel_wire::{Job, Status};
 use uuid::Uuid;
 
 use super::client::{Body, Client, Remote};
-use super::id::{JobRef, short};
+use super::id::JobRef;
 use super::job::JobsArgs;
 use super::patience::outlast;
+use super::short_id::short;
 use super::{follow, print, show};
 
 /// How long the host may be away while it is asked how a job ended.

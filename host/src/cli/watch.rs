@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::bar;
 use super::client::{Client, Remote};
 use super::feed::{Feed, News};
-use super::id::short;
 use super::patience::{BACK, lost};
+use super::short_id::short;
 use super::text::one_line;
 use super::{print, queue, show};
 

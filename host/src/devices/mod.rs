@@ -15,6 +15,7 @@ mod local;
 mod memory;
 mod outcome;
 mod port;
+mod requests;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -24,5 +25,5 @@ mod worker;
 
 pub use local::Local;
 pub use memory::Memory;
-pub use unload::{Devices, UnloadError};
+pub use requests::{Devices, UnloadError};
 pub use worker::Worker;

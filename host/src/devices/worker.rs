@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
 use super::port::{Ended, Port, PortError};
-use super::unload::Request;
+use super::requests::Request;
 use crate::backend::Registry;
 use crate::leases::Terms;
 

@@ -23,7 +23,7 @@ use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
 use super::problem::LATER;
-use super::routes::{Id, Segment};
+use super::segment::{Id, Segment};
 use super::{Answer, Host, Problem, jobs, range};
 
 /// How much of a file is looked at to tell what it is.

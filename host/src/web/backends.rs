@@ -7,7 +7,7 @@ use easel_wire::{Backend, Backends, Capabilities};
 use futures_util::future::join_all;
 
 use super::probes::{Probe, Probes};
-use super::routes::Segment;
+use super::segment::Segment;
 use super::{Answer, Host, Problem, reply};
 use crate::backend::Entry;
 use crate::choice::one_of;

@@ -13,7 +13,7 @@ use warp::http::HeaderMap;
 use super::body::{Body, Document, Opaque};
 use super::envelope;
 use super::jobs::{cancel_many, to_the_end, view_as_told};
-use super::routes::Id;
+use super::segment::Id;
 use super::submit::{adopt, forget_inputs, key, made_before};
 use super::{Answer, Host, Problem, reply};
 use crate::scheduler::Rejected;

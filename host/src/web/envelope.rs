@@ -7,17 +7,18 @@ use chrono::DateTime;
 use easel_core::OnDependencyFailure;
 use easel_core::command::NewJob;
 use easel_core::order::PRIORITIES;
-use easel_core::{Actor, JobId, Json, MessageId, Party, Timestamp};
+use easel_core::{Actor, JobId, Json, MessageId, Party, Timestamp, json};
 use easel_wire::{self as wire, NewInput};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::backends::unknown;
 use super::body::{Opaque, object};
-use super::submit::{name, small};
 use super::{Host, Problem};
 use crate::backend::{Entry, Standing};
 
+/// The longest name of a conversation, or of a user.
+pub(super) const NAME: usize = 200;
 /// The largest `metadata`.
 const METADATA: usize = 4 * 1024;
 /// The most inputs of a job.
@@ -178,6 +179,20 @@ fn inputs(sent: &Value, inputs: Vec<NewInput>) -> Result<Vec<NewInput>, Problem>
     Ok(inputs)
 }
 
+/// Checks a name of the client's choice: of a conversation, or of a user.
+pub(super) fn name(field: &str, id: String) -> Result<String, Problem> {
+    if (1..=NAME).contains(&id.chars().count()) {
+        Ok(id)
+    } else {
+        Err(Problem::invalid(field, format!("{field} must have 1 to {NAME} characters")))
+    }
+}
+
+/// Checks the size of a value, as compact JSON.
+pub(super) fn small(field: &str, value: Value, max: u64) -> Result<Value, Problem> {
+    if json::text(&value).len() as u64 <= max { Ok(value) } else { Err(Problem::too_large(field, max).in_field(field)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,5 +223,12 @@ mod tests {
     fn a_time_has_a_zone() {
         assert_eq!(moment("not_before", "1970-01-01T01:00:01+01:00").unwrap(), 1_000_000);
         moment("not_before", "1970-01-01T00:00:01").unwrap_err();
+    }
+
+    #[test]
+    fn a_conversation_is_counted_in_characters() {
+        assert!(name("c", "🦊".repeat(200)).is_ok());
+        name("c", "x".repeat(201)).unwrap_err();
+        name("c", String::new()).unwrap_err();
     }
 }

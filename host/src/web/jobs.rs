@@ -7,7 +7,7 @@ use easel_core::{Actor, BatchId, Command, Job, JobId, MessageId, MoveTo, Refusal
 use easel_wire::{self as wire, CancelMany, Cancelled, End, JobPatch, Log, Move, OneOrMany, Time};
 
 use super::body::Body;
-use super::routes::Id;
+use super::segment::Id;
 use super::{Answer, Host, Problem, reply};
 use crate::artifacts::LogLine;
 use crate::scheduler::Rejected;

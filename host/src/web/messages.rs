@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::body::{Body, Opaque, object};
+use super::envelope::{name as checked_name, small};
 use super::query::Query;
-use super::routes::{Id, Segment};
-use super::submit::{name as checked_name, small};
+use super::segment::{Id, Segment};
 use super::{Answer, Host, Problem, reply};
 use crate::events::Cursor;
 

@@ -6,7 +6,7 @@
 //!   `conversations`, `queue`, `backends`, `events`, `health`,
 //!   `upgrade` (of a request to a `socket`), `lease` (of a device to a command).
 //! - `caller` says who asks; what they may do is decided in the core.
-//! - What they share: `coding`, `body` and `query` read requests, `reply` and `problem` write answers, `websocket` is the protocol.
+//! - What they share: `coding`, `body`, `query` and `segment` read requests, `reply` and `problem` write answers, `websocket` is the protocol.
 //!
 //! A handler is `async fn(Arc<Host>, Actor, …) -> Answer`. It checks the shape of what was asked, turns it into a command or a
 //! read, and shows what came of it. It decides nothing: that is the scheduler's.
@@ -17,6 +17,7 @@ mod batches;
 mod body;
 mod caller;
 mod coding;
+mod connection;
 mod conversations;
 mod cors;
 mod envelope;
@@ -37,6 +38,7 @@ mod queue;
 mod range;
 mod reply;
 mod routes;
+mod segment;
 mod server;
 mod socket;
 mod submit;

@@ -15,13 +15,18 @@ use warp::http::header::{
 use warp::http::{Response, StatusCode};
 
 use super::pace::Terms;
-use super::routes::WrongMethod;
 use crate::artifacts::FilesError;
 use crate::backend::ParamsError;
 use crate::scheduler::Rejected;
 use crate::show;
 use crate::store::StoreError;
 use easel_core::Refusal;
+
+/// The path is known, but not with this method: these are.
+#[derive(Debug)]
+pub(super) struct WrongMethod(pub(super) &'static [&'static str]);
+
+impl warp::reject::Reject for WrongMethod {}
 
 /// The longest detail: it may quote what was sent.
 const LONGEST: usize = 500;

@@ -8,7 +8,7 @@ use easel_wire::{Devices, Pausing};
 use tokio::time::timeout;
 
 use super::body::Body;
-use super::routes::Segment;
+use super::segment::Segment;
 use super::{Answer, Host, Problem, reply};
 use crate::choice::one_of;
 use crate::devices::UnloadError;

@@ -5,12 +5,9 @@
 //! have not built is in it all the same, so that it is refused by name.
 
 use std::convert::Infallible;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use easel_core::{Actor, BatchId, JobId, MessageId};
-use percent_encoding::percent_decode_str;
-use uuid::Uuid;
+use easel_core::Actor;
 use warp::filters::BoxedFilter;
 use warp::http::Method;
 use warp::reply::Response;
@@ -18,7 +15,9 @@ use warp::{Filter, Rejection, path};
 
 use super::body::{self, Room};
 use super::caller::caller;
+use super::problem::WrongMethod;
 use super::query::query;
+use super::segment::{Id, Segment};
 use super::{
     Answer, Host, Problem, artifacts, backends, batches, conversations, events, health, jobs, lease, list, messages,
     probes, problem, queue, socket, submit, upgrade, uploads,
@@ -26,12 +25,6 @@ use super::{
 
 /// The table as a filter: it answers every request.
 pub(super) type Routes = BoxedFilter<(Response,)>;
-
-/// The path is known, but not with this method: these are.
-#[derive(Debug)]
-pub(super) struct WrongMethod(pub(super) &'static [&'static str]);
-
-impl warp::reject::Reject for WrongMethod {}
 
 macro_rules! table {
     ($host:ident: $( $path:expr => { $( $method:ident $handler:expr $(, $with:expr)* ; )+ } )+) => {{
@@ -170,49 +163,4 @@ fn method(
 
 async fn not_yet(what: &'static str) -> Answer {
     Err(Problem::not_supported_yet(what))
-}
-
-/// A variable of a path that is a name, decoded. What is no text, or none that could be stored, names nothing.
-#[derive(Debug)]
-pub(super) struct Segment(pub(super) String);
-
-impl FromStr for Segment {
-    type Err = ();
-
-    fn from_str(encoded: &str) -> Result<Self, ()> {
-        let text = percent_decode_str(encoded).decode_utf8().map_err(|_| ())?;
-        if text.contains('\0') { Err(()) } else { Ok(Self(text.into_owned())) }
-    }
-}
-
-/// A variable of a path that is an id. What is none is the id of nothing, which is for the handler to say.
-#[derive(Debug)]
-pub(super) struct Id(Segment);
-
-impl FromStr for Id {
-    type Err = ();
-
-    fn from_str(encoded: &str) -> Result<Self, ()> {
-        // This one is a path of its own.
-        if encoded == "cancel" { Err(()) } else { encoded.parse().map(Self) }
-    }
-}
-
-impl Id {
-    pub(super) fn job(self) -> Result<JobId, Problem> {
-        self.of("job").map(JobId)
-    }
-
-    pub(super) fn message(self) -> Result<MessageId, Problem> {
-        self.of("message").map(MessageId)
-    }
-
-    pub(super) fn batch(self) -> Result<BatchId, Problem> {
-        self.of("batch").map(BatchId)
-    }
-
-    fn of(self, what: &str) -> Result<Uuid, Problem> {
-        let Self(Segment(text)) = self;
-        text.parse().map_err(|_| Problem::not_found(format!("no {what} with id {text}: an id is {}", body::ID)))
-    }
 }

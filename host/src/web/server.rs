@@ -23,11 +23,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use warp::http::Request;
 use warp::http::header::{CONNECTION, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use warp::reply::Response;
 
+use super::connection::Connection;
 use super::guard::Guard;
 use super::neighbours::{Client, Neighbours};
 use super::places::{Places, Seat, Shares};
@@ -41,18 +41,6 @@ const HEAD: usize = 64 * 1024;
 const GRACE: Duration = Duration::from_secs(5);
 /// After an accept that failed for want of something (file descriptors, say): the next may fail as well.
 const BREATH: Duration = Duration::from_millis(100);
-
-/// What a connection holds as long as any of it lives. Each request carries it, for the WebSocket that it may become.
-#[derive(Clone)]
-pub(super) struct Connection {
-    /// Fires when the host stops.
-    pub(super) stop: CancellationToken,
-    /// Its place.
-    pub(super) seat: Arc<Seat>,
-    /// The threads of WebSockets.
-    pub(super) sockets: Handle,
-    _tracked: TaskTrackerToken,
-}
 
 /// The threads of those WebSockets that follow events. A line that moves has thousands of them at work at once, and whoever asks for
 /// something else meanwhile is not to wait for each of their turns.
@@ -96,7 +84,7 @@ pub async fn serve(
         };
         let client = neighbours.client(&stream);
         let (stop, sockets) = (stop.clone(), sockets.0.clone());
-        let held = Connection { stop, seat, sockets, _tracked: connections.token() };
+        let held = Connection { stop, seat, sockets, tracked: connections.token() };
         tokio::spawn(talk(stream, site.clone(), client, held));
     }
     drop(listener);

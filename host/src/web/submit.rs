@@ -6,9 +6,8 @@
 use std::sync::Arc;
 
 use easel_core::command::NewJob;
-use easel_core::{Actor, Command, Job, JobId, Party, Refusal, Reply, json};
+use easel_core::{Actor, Command, Job, JobId, Party, Refusal, Reply};
 use easel_wire::NewInput;
-use serde_json::Value;
 use warp::http::HeaderMap;
 
 use super::body::{Body, Document};
@@ -21,8 +20,6 @@ use crate::scheduler::Rejected;
 const KEY: &str = "idempotency-key";
 /// The longest idempotency key.
 const LONGEST_KEY: usize = 200;
-/// The longest name of a conversation, or of a user.
-pub(super) const NAME: usize = 200;
 
 pub(super) async fn submit(host: Arc<Host>, actor: Actor, headers: HeaderMap, body: Body) -> Answer {
     let key = key(&headers)?;
@@ -63,20 +60,6 @@ pub(super) async fn made_before(
     let same = |job: &Arc<Job>| used.digest == document.digest() && job.party() == *party;
     let job = host.scheduler.job(&viewer, used.job).await?.filter(same);
     job.map(Some).ok_or_else(|| Refusal::KeyReused(key.to_owned()).into())
-}
-
-/// Checks a name of the client's choice: of a conversation, or of a user.
-pub(super) fn name(field: &str, id: String) -> Result<String, Problem> {
-    if (1..=NAME).contains(&id.chars().count()) {
-        Ok(id)
-    } else {
-        Err(Problem::invalid(field, format!("{field} must have 1 to {NAME} characters")))
-    }
-}
-
-/// Checks the size of a value, as compact JSON.
-pub(super) fn small(field: &str, value: Value, max: u64) -> Result<Value, Problem> {
-    if json::text(&value).len() as u64 <= max { Ok(value) } else { Err(Problem::too_large(field, max).in_field(field)) }
 }
 
 pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -158,12 +141,5 @@ mod tests {
         for wrong in [&["", ""][..], &[""], &["a b"], &["a", "a"], &["é"], &["x".repeat(201).as_str()]] {
             keyed(wrong).unwrap_err();
         }
-    }
-
-    #[test]
-    fn a_conversation_is_counted_in_characters() {
-        assert!(name("c", "🦊".repeat(200)).is_ok());
-        name("c", "x".repeat(201)).unwrap_err();
-        name("c", String::new()).unwrap_err();
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use warp::http::HeaderMap;
 use warp::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
+use super::connection::Connection;
 use super::query::Query;
-use super::server::Connection;
 use super::websocket::Asked;
 use super::{Answer, Host, Problem, socket};
 

@@ -14,12 +14,10 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::Confine;
 use super::cgroup::Cgroup;
+use super::namespace::{self, CONFINEMENT};
 use super::tree::{self, LOOK};
-use super::{Confine, namespace};
-
-/// How a holder knows what its guardian has made for the command.
-pub(super) const CONFINEMENT: &str = "EASEL_WITH_CONFINEMENT";
 
 /// What a command is held by.
 #[derive(Debug)]

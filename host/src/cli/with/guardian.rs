@@ -10,7 +10,8 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use super::super::exit::Ended;
-use super::confine::{CONFINEMENT, Confinement};
+use super::confine::Confinement;
+use super::namespace::CONFINEMENT;
 use super::signals::{Heard, Signals};
 use super::tree;
 

@@ -9,8 +9,8 @@ use anyhow::{Context as _, bail};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::client::{Client, Remote};
-use super::super::id::short;
 use super::super::patience::{BACK, lost};
+use super::super::short_id::short;
 use super::super::stderr::{self, say};
 use super::Args;
 use super::confine::Confinement;

@@ -41,9 +41,10 @@ use super::client::Remote;
 use super::{Usage, finish, place, stderr};
 use crate::config;
 #[cfg(target_os = "linux")]
-use confine::{CONFINEMENT, Confinement};
+use confine::Confinement;
 #[cfg(target_os = "linux")]
 use guardian::Guardian;
+use namespace::CONFINEMENT;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

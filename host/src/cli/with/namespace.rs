@@ -16,7 +16,8 @@ use anyhow::{Context as _, bail, ensure};
 use caps::CapSet;
 use rustix::process::{geteuid, getpid};
 
-use super::confine::CONFINEMENT;
+/// How a holder knows what its guardian has made for the command.
+pub(super) const CONFINEMENT: &str = "EASEL_WITH_CONFINEMENT";
 
 const UNSHARE: &str = "unshare";
 /// Whoever is not root keeps the rights that it takes to mount `/proc`, until the holder gives them up.

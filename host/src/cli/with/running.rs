@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::super::stderr::say;
-use super::confine::{CONFINEMENT, Confinement};
+use super::confine::Confinement;
 use super::guardian::GUARDIAN;
+use super::namespace::CONFINEMENT;
 use super::tree::{self, LOOK};
 
 /// A command, from its start until nothing of it is left.

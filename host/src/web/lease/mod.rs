@@ -17,11 +17,11 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 use warp::http::HeaderMap;
 
+use super::connection::Connection;
 use super::jobs::to_the_end;
 use super::query::Query;
 use super::queue::no_device;
-use super::routes::Segment;
-use super::server::Connection;
+use super::segment::Segment;
 use super::websocket::Asked;
 use super::{Answer, Host, Problem, submit};
 use crate::leases::{Attendance, Terms, backend_of_commands};
