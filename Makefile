@@ -23,6 +23,7 @@ lint:
 	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p easel-wire --features schema --all-targets -- -D warnings
 	cd plugins && cargo clippy --workspace --all-targets --locked --target-dir "$(TARGET)/plugins" -- -D warnings
+	sh scripts/lint-guests.sh "$(TARGET)/plugins"
 	$(GUESTS) && export EASEL_GUEST_RUSTC && RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
 ## What is depended on: advisories, licences, sources (deny.toml), and what nobody uses. Before a release and whenever a lock file has

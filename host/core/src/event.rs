@@ -148,7 +148,7 @@ pub struct Event {
     pub seq: u64,
     /// When it was decided.
     pub at: Timestamp,
-    /// Who asked for it, where somebody did who is not the job's own submitter.
+    /// Who asked for it: nobody is named for what a submitter does by submitting, nor for what Easel does on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// What happened.

@@ -2,9 +2,9 @@
 //!
 //! | question | rule |
 //! |---|---|
-//! | who is next | the least rank in the line of the device; a rank is given when a job first becomes queued and is never swept |
+//! | who is next | the least rank in the line of the pool, of what the device can run; a rank is given when a job first becomes queued and is never swept |
 //! | what a rank is | `(key, ticket)`, where key = tag − priority · what a point is worth ([`crate::order`]) |
-//! | what a tag is | one turn after the device's clock, the party's largest waiting tag and its largest claimed tag |
+//! | what a tag is | one turn after the pool's clock, the party's largest waiting tag and its largest claimed tag |
 //! | who takes turns | parties: an owner, or a user of an owner that is a service |
 //! | how a clock goes | by 1/N of a turn at each claim, N being the parties in the line, that of the claimed job included |
 //! | a person retries | a new ticket and a new tag, hence a new rank at the end of the party's turns; a new series of attempts |
@@ -20,7 +20,8 @@
 //! | the wall clock is set | what was asked for goes by the new one; pauses and ages are counted in a time that never jumps; what is told of a job never runs back |
 //! | the host died under an attempt | charged; again at once while attempts are left; the rank stays |
 //! | the host was shut down in good order | not charged; again at once; the rank stays |
-//! | the engine was away | not charged; the backend is held until its engine answers; the rank stays |
+//! | the engine was away | not charged; the backend is held on that device until its engine answers; the rank stays |
+//! | a backend moves to another pool | its jobs stay as many turns from the clock as they were; so does what their parties have claimed |
 //! | a job alone finds its engine away, three times in a row | charged the third time, as if it had failed, and nothing is held |
 //! | a backend is held on all its devices | its jobs stand behind those of the others in its pool, and their parties do not count for the clock |
 //! | a job depends on others | on jobs of its own party that are there already, so there are no cycles; pending until all have completed |
@@ -30,7 +31,7 @@
 //! | a batch | all of it or nothing; an entry may depend on those before it |
 //! | a command touches very many jobs | a slice of them now; what is left is written down and done a slice at a time, in the order of the tickets |
 //! | how long a job will take | what its backend's completed attempts took of late: something for each, and something for its work; nothing is said before three, nor of a size far from those |
-//! | when it will start | after what runs and all that is before it; nothing is said while something is in the way whose end nobody knows |
+//! | when it will start | after what runs and all that is before it, on the device where that is soonest; nothing is said while something is in the way whose end nobody knows |
 //! | somebody's own command wants a device | a job like any other, of one attempt, run by its submitter; a retry is refused: who would run it? |
 //! | the host dies or stops under a command | it goes on, and holds its device: it never ran in the host |
 //! | how long a command will take | nothing is said: one says nothing of the next |

@@ -65,7 +65,7 @@ impl FromStr for ForgeUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url = reqwest::Url::parse(text).map_err(|error| format!("{error}: write http://HOST:PORT"))?;
+        let url = reqwest::Url::parse(text).map_err(|_| format!("{text:?} is not a URL: write http://HOST:PORT"))?;
         let (Some(host), Some(port), "http" | "https") = (url.host_str(), url.port_or_known_default(), url.scheme())
         else {
             return Err("write http://HOST:PORT".to_owned());

@@ -1,15 +1,13 @@
 //! Each [`Hostile`] behaviour, done. Nothing in here gives up by itself.
 
+use crate::bindings::easel::backend::host::{self, Artifact, ArtifactError, Attempt, Level};
+use crate::bindings::easel::backend::types::{Failure, FailureKind};
 use crate::hostile::Hostile;
 use crate::output;
-use bindings::easel::backend::host::{self, Artifact, ArtifactError, Attempt, Level};
-use bindings::easel::backend::types::{Failure, FailureKind};
 use std::hint::black_box;
 use std::io::Write as _;
 use std::time::Duration;
 use wasip2::clocks::monotonic_clock;
-
-use crate::component::bindings;
 
 /// More than any call may carry.
 const HUGE: usize = 100_000_000;

@@ -1,27 +1,23 @@
 //! The exports. What is decided is decided in [`crate::params`]; here it happens.
 
 use crate::attack;
+use crate::bindings::Guest;
+use crate::bindings::easel::backend::host::{self, Artifact, ArtifactError, Attempt, Blob, Level};
+use crate::bindings::easel::backend::types::{Description, EngineInfo, Failure, FailureKind, Lost};
 use crate::output::{self, CHUNK, Hash};
 use crate::params::{Answer, Behaviour, CONFIG_SCHEMA, Config, Honest, Kind, PARAMS_SCHEMA, Params};
-use bindings::easel::backend::host::{self, Artifact, ArtifactError, Attempt, Blob, Level};
-use bindings::easel::backend::types::{Description, EngineInfo, Failure, FailureKind, Lost};
 use serde_json::{Value, json};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-pub mod bindings {
-    #![allow(missing_docs, clippy::all, reason = "generated")]
-    wit_bindgen::generate!({ path: "../../wit", world: "backend" });
-    use super::Fakes;
-    export!(Fakes);
-}
 
 /// How often a step looks whether it is cancelled.
 const GLANCE: Duration = Duration::from_millis(10);
 
 struct Fakes;
 
-impl bindings::Guest for Fakes {
+crate::bindings::export!(Fakes);
+
+impl Guest for Fakes {
     fn describe() -> Description {
         if let Some(what) = crate::params::describe() {
             // There is nobody to tell: what stopped it shows in what is described, or in nothing being described.

@@ -16,4 +16,6 @@ pub mod params;
 #[cfg(target_arch = "wasm32")]
 mod attack;
 #[cfg(target_arch = "wasm32")]
+mod bindings;
+#[cfg(target_arch = "wasm32")]
 mod component;

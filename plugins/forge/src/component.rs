@@ -1,7 +1,8 @@
 //! The exports: from the contract's words to this crate's and back.
 
-pub use bindings::easel::backend::host::{Attempt, Level, log};
-
+use crate::bindings::Guest;
+use crate::bindings::easel::backend::host::{self, Artifact, ArtifactError, Attempt, Blob, Level, log};
+use crate::bindings::easel::backend::types::{Description, EngineInfo, Failure, FailureKind, Lost};
 use crate::config::{CONFIG_SCHEMA, Config};
 use crate::generate::{Made, Wanted, generate};
 use crate::http::Api;
@@ -10,18 +11,9 @@ use crate::params::{MAX_SEED, PARAMS_SCHEMA, Params};
 use crate::problem::{Kind, Problem};
 use crate::reply::{self, Reply};
 use crate::{catalog, engine, rest};
-use bindings::easel::backend::host::{self, Artifact, ArtifactError, Blob};
-use bindings::easel::backend::types::{Description, EngineInfo, Failure, FailureKind, Lost};
 use serde_json::Value;
 use std::hash::{BuildHasher, Hasher};
 use wstd::runtime::block_on;
-
-mod bindings {
-    #![allow(missing_docs, clippy::all, reason = "generated")]
-    wit_bindgen::generate!({ path: "../../wit", world: "backend" });
-    use super::Forge;
-    export!(Forge);
-}
 
 /// The size of the pieces in which a file is written.
 const CHUNK: usize = 256 * 1024;
@@ -31,7 +23,9 @@ const PIECE: u32 = 1024 * 1024;
 
 struct Forge;
 
-impl bindings::Guest for Forge {
+crate::bindings::export!(Forge);
+
+impl Guest for Forge {
     fn describe() -> Description {
         Description {
             name: "forge".into(),

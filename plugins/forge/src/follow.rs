@@ -8,7 +8,7 @@
 //!
 //! While the engine does not tell, the open request is the sign of life.
 
-use crate::component::{Attempt, Level, log};
+use crate::bindings::easel::backend::host::{Attempt, Level, log};
 use crate::http::Api;
 use crate::image::Format;
 use crate::look::{Look, Seen, interrupt, look};

@@ -3,7 +3,7 @@
 //! Whatever way it ends, nothing of it may still run when this returns: that is why an answer that is lost on the way is
 //! not the end yet. What ran out of patience meanwhile is the host's affair: it kills this, and settles the device.
 
-use crate::component::{Attempt, Level, log};
+use crate::bindings::easel::backend::host::{Attempt, Level, log};
 use crate::http::{Answer, Api};
 use crate::inputs::Inputs;
 use crate::look::{Look, look};

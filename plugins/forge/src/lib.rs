@@ -11,7 +11,7 @@
 //! - [`trace`]: whose the work is that the engine is doing; [`progress`]: how far it is.
 //! - [`reply`], [`image`], [`black`]: what comes back; [`problem`]: what comes back instead.
 //!
-//! What is done is on the wasm target only: `component` (the exports), `http` (one call), `engine` (what is asked besides
+//! What is done is on the wasm target only: `bindings` (the contract), `component` (the exports), `http` (one call), `engine` (what is asked besides
 //! a job), `look` (one look at what the engine is doing), `generate` (a job from its check to its answer), `turn` (until
 //! the engine is free), `follow` (while it works), `rest` (until it works no more).
 
@@ -28,6 +28,8 @@ pub mod reply;
 pub mod request;
 pub mod trace;
 
+#[cfg(target_arch = "wasm32")]
+mod bindings;
 #[cfg(target_arch = "wasm32")]
 mod component;
 #[cfg(target_arch = "wasm32")]

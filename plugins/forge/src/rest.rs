@@ -4,7 +4,7 @@
 //! what is somebody else's is not. An engine that does not tell what it is doing is asked for a picture of next to
 //! nothing: engines work on one thing at a time, so it answers that only when it is free.
 
-use crate::component::{Level, log};
+use crate::bindings::easel::backend::host::{Level, log};
 use crate::http::Api;
 use crate::look::{Look, Unseen, interrupt, look};
 use crate::problem::{Kind, Problem, Wire};

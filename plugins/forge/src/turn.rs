@@ -3,7 +3,7 @@
 //! Their work is left in peace and waited for, and the waiting is told, so that nobody takes it for a hang. It costs the
 //! job nothing: before its time is used up by it, the job goes back to its place in line.
 
-use crate::component::Attempt;
+use crate::bindings::easel::backend::host::Attempt;
 use crate::config::Foreign;
 use crate::http::Api;
 use crate::look::{Look, look};
