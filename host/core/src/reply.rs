@@ -80,7 +80,7 @@ pub enum Refusal {
     #[error("there is no device {0}")]
     NoDevice(String),
     /// There is no such priority.
-    #[error("priority must be from -100 to 100")]
+    #[error("priority is {0} and must be from -100 to 100")]
     BadPriority(i32),
     /// The two jobs stand in different lines.
     #[error("job {job} cannot be moved before job {before}, which waits for another device")]

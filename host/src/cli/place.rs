@@ -37,7 +37,8 @@ pub(super) struct Priority {
 /// A priority, wherever one is given.
 pub(super) fn priority(text: &str) -> Result<i32, String> {
     let priority = text.parse().ok().filter(|priority| PRIORITIES.contains(priority));
-    priority.ok_or_else(|| format!("priority must be from {} to {}", PRIORITIES.start(), PRIORITIES.end()))
+    priority
+        .ok_or_else(|| format!("priority is {text} and must be from {} to {}", PRIORITIES.start(), PRIORITIES.end()))
 }
 
 pub(super) async fn to(remote: &Remote, args: &Args) -> anyhow::Result<()> {

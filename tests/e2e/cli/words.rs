@@ -154,7 +154,7 @@ async fn a_job_without_a_place_in_line_can_be_given_a_priority_and_not_be_moved(
 async fn a_wrong_priority_is_refused_in_the_same_words_everywhere() {
     let host = Host::start().await;
     let id = later(&host).await;
-    let rule = "priority must be from -100 to 100";
+    let rule = "and must be from -100 to 100";
 
     ask(&host, &["submit", "x", "--priority", "101"]).await.says(2, &[rule]);
     ask(&host, &["prioritise", text(&id), "-101"]).await.says(2, &[rule]);
@@ -163,7 +163,7 @@ async fn a_wrong_priority_is_refused_in_the_same_words_everywhere() {
     let patched = api.patch(&format!("/v1/jobs/{}", text(&id)), &json!({"priority": 101})).await;
     let submitted = api.post("/v1/jobs", &json!({"params": {}, "priority": 101})).await;
     for reply in [patched, submitted] {
-        assert_eq!(reply.problem(&[422])["detail"], rule);
+        assert_eq!(reply.problem(&[422])["detail"], format!("priority is 101 {rule}"));
     }
 }
 
@@ -179,13 +179,6 @@ async fn a_refusal_says_what_is_wrong_once_and_names_jobs_by_their_short_ids() {
     assert_eq!(unknown.stderr, format!("easel: no job with id {}\n", short(&nobody)));
     assert_eq!((params.code, params.stderr.matches("width").count()), (Some(1), 1), "{params}");
     assert!(!backend.stderr.contains("wrong value") && !backend.stderr.contains("(backend)"), "{backend}");
-    host.api().get("/v1/jobs/seven").await.problem(&[404]);
-    for (path, what) in
-        [("jobs/seven", "job"), ("jobs/seven/log", "job"), ("messages/seven", "message"), ("batches/seven", "batch")]
-    {
-        let problem = host.api().get(&format!("/v1/{path}")).await.problem(&[404]);
-        assert_eq!(problem["detail"], format!("no {what} with id seven"));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
