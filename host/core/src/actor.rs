@@ -129,8 +129,8 @@ impl Command {
             | Self::Settled { .. }
             | Self::ClockSet { .. }
             | Self::Due
-            | Self::Hold { .. }
-            | Self::Release { .. }
+            | Self::SuspendBackend { .. }
+            | Self::ResumeBackend { .. }
             | Self::Recover => Target::Inside,
         }
     }

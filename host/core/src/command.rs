@@ -218,7 +218,7 @@ pub enum Command {
     /// Whatever is due by now goes on. Of many, some: [`crate::State::next_due`] says when this is wanted again.
     Due,
     /// The engine of a backend is away: its jobs keep their places and none is claimed. Forgotten at the end of the process.
-    Hold {
+    SuspendBackend {
         /// The backend.
         backend: String,
         /// Where; everywhere if none is named.
@@ -227,7 +227,7 @@ pub enum Command {
         reason: String,
     },
     /// The engine of a backend answers.
-    Release {
+    ResumeBackend {
         /// The backend.
         backend: String,
         /// Where; everywhere if none is named.
@@ -320,8 +320,8 @@ impl Command {
             | Self::Settled { .. }
             | Self::ClockSet { .. }
             | Self::Due
-            | Self::Hold { .. }
-            | Self::Release { .. }
+            | Self::SuspendBackend { .. }
+            | Self::ResumeBackend { .. }
             | Self::Recover => {}
         }
     }
@@ -345,7 +345,7 @@ impl Command {
             Self::Turn { .. }
                 | Self::Remember { .. }
                 | Self::Settled { .. }
-                | Self::Release { .. }
+                | Self::ResumeBackend { .. }
                 | Self::Disk { .. }
                 | Self::Recover
         )

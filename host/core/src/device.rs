@@ -50,9 +50,10 @@ pub struct Queue {
     /// Whether the disk is so full that nothing is claimed.
     #[serde(default)]
     pub full: Option<Pause>,
-    /// The backends that are held, as the log says. A host that starts holds none, and has to say so.
+    /// The backends that are suspended, as the log says. A host that starts suspends none, and has to say so.
     #[serde(default)]
-    pub held: BTreeSet<String>,
+    #[serde(rename = "held")]
+    pub suspended: BTreeSet<String>,
     /// The host's own time.
     #[serde(default)]
     pub clock: Clock,

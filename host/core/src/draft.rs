@@ -297,17 +297,18 @@ impl Draft {
         self.changes.push(Change::History(Arc::new(history)));
     }
 
-    /// Holds a backend on a device, or on all of them, or releases it there, and says so. That it did is durable, the hold is not.
-    pub fn hold(&mut self, backend: &str, device: Option<&str>, reason: Option<String>, now: Timestamp) {
+    /// Suspends a backend on a device, or on all of them, or resumes it there, and says so. That it did is durable, the suspension
+    /// is not.
+    pub fn suspend(&mut self, backend: &str, device: Option<&str>, reason: Option<String>, now: Timestamp) {
         let (devices, device) = self.affected(backend, device);
         match &reason {
-            Some(reason) => self.state.hold(backend, &devices, reason),
-            None => self.state.release(backend, &devices),
+            Some(reason) => self.state.suspend(backend, &devices, reason),
+            None => self.state.resume(backend, &devices),
         }
         self.tell_backend(backend, device, reason, now);
     }
 
-    /// The devices of a backend that a hold is about, and the one of them that is worth naming.
+    /// The devices of a backend that a suspension is about, and the one of them that is worth naming.
     pub(crate) fn affected(&self, backend: &str, device: Option<&str>) -> (BTreeSet<String>, Option<String>) {
         let all = self.state.backend(backend).map(|binding| binding.devices.clone()).unwrap_or_default();
         match device.filter(|device| all.len() > 1 && all.contains(*device)) {
@@ -316,18 +317,24 @@ impl Draft {
         }
     }
 
-    /// Says that a backend is held, or is not.
-    pub(crate) fn tell_backend(&mut self, backend: &str, device: Option<String>, held: Option<String>, now: Timestamp) {
+    /// Says that a backend is suspended, or is not.
+    pub(crate) fn tell_backend(
+        &mut self,
+        backend: &str,
+        device: Option<String>,
+        suspended: Option<String>,
+        now: Timestamp,
+    ) {
         let mut queue = self.state.queue().clone();
-        let news = match held.is_some() || self.state.held_anywhere(backend) {
-            true => queue.held.insert(backend.to_owned()),
-            false => queue.held.remove(backend),
+        let news = match suspended.is_some() || self.state.suspended_anywhere(backend) {
+            true => queue.suspended.insert(backend.to_owned()),
+            false => queue.suspended.remove(backend),
         };
         if news {
             self.state.put_queue(queue.clone());
             self.changes.push(Change::Queue(queue));
         }
-        self.say(Body::Backend { name: backend.to_owned(), held, device }, now);
+        self.say(Body::Backend { name: backend.to_owned(), suspended, device }, now);
     }
 
     /// Says whether a device is paused.

@@ -113,12 +113,13 @@ pub enum Body {
         /// How many jobs are queued.
         length: u64,
     },
-    /// A backend is held, because its engine is away, or released.
+    /// A backend is suspended, because its engine is away, or resumed.
     Backend {
         /// Which.
         name: String,
-        /// Why, if it is held.
-        held: Option<String>,
+        /// Why, if it is suspended.
+        #[serde(rename = "held")]
+        suspended: Option<String>,
         /// Where, if it has more than one device and this is about one of them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         device: Option<String>,

@@ -20,10 +20,10 @@
 //! | the wall clock is set | what was asked for goes by the new one; pauses and ages are counted in a time that never jumps; what is told of a job never runs back |
 //! | the host died under an attempt | charged; again at once while attempts are left; the rank stays |
 //! | the host was shut down in good order | not charged; again at once; the rank stays |
-//! | the engine was away | not charged; the backend is held on that device until its engine answers; the rank stays |
+//! | the engine was away | not charged; the backend is suspended on that device until its engine answers; the rank stays |
 //! | a backend moves to another pool | its jobs stay as many turns from the clock as they were; so does what their parties have claimed |
-//! | a job alone finds its engine away, three times in a row | charged the third time, as if it had failed, and nothing is held |
-//! | a backend is held on all its devices | its jobs stand behind those of the others in its pool, and their parties do not count for the clock |
+//! | a job alone finds its engine away, three times in a row | charged the third time, as if it had failed, and nothing is suspended |
+//! | a backend is suspended on all its devices | its jobs stand behind those of the others in its pool, and their parties do not count for the clock |
 //! | a job depends on others | on jobs of its own party that are there already, so there are no cycles; pending until all have completed |
 //! | one of them fails for good, is cancelled or deleted | the job ends in error as well, and so on through all that depend on it; or it runs anyway, if it asked to |
 //! | a person retries what others wait for | refused: they are to get what it came to |
@@ -60,8 +60,8 @@ pub struct Backoff {
 pub enum Next {
     /// Back to its place, uncharged.
     Back,
-    /// Back to its place, uncharged, while its backend is held.
-    Hold,
+    /// Back to its place, uncharged, while its backend is suspended.
+    Suspend,
     /// Charged, and back to its place.
     Again,
     /// Charged, and back to its place after a pause.
@@ -73,7 +73,7 @@ pub enum Next {
 impl Next {
     /// Whether the attempt counts against `max_attempts`.
     pub fn charged(self) -> bool {
-        !matches!(self, Self::Back | Self::Hold)
+        !matches!(self, Self::Back | Self::Suspend)
     }
 }
 
@@ -83,7 +83,7 @@ pub fn after(outcome: Outcome, error: Option<&JobError>, used: u32, max: u32, un
     let left = used + 1 < max;
     match outcome {
         Outcome::Interrupted => Next::Back,
-        Outcome::Unavailable if unavailable < PATIENCE => Next::Hold,
+        Outcome::Unavailable if unavailable < PATIENCE => Next::Suspend,
         Outcome::Lost if left => Next::Again,
         Outcome::Error | Outcome::Timeout | Outcome::Stalled | Outcome::Trapped | Outcome::Unavailable
             if left && error.is_none_or(worth_another_try) =>

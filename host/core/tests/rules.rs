@@ -54,7 +54,7 @@ fn an_attempt_that_fails_without_a_word_gets_an_error_that_says_how() {
         submit(&mut draft, NewJob { max_attempts: 1, ..new_job(1) });
         // The engine is away three times in a row, and each time it answers others: that is what charges the job.
         for attempt in 1..=if outcome == Outcome::Unavailable { 3 } else { 1 } {
-            ask(&mut draft, release("paint"));
+            ask(&mut draft, resume("paint"));
             turn(&mut draft, None);
             turn(&mut draft, Some(Finished { error: None, ..finished(job_id(1), attempt, outcome) }));
         }

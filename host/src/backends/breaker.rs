@@ -15,9 +15,9 @@ use crate::scheduler::{Rejected, Scheduler};
 /// The pause before an engine is asked the first time.
 const FIRST: Duration = Duration::from_millis(500);
 
-/// Watches for backends that are held.
+/// Watches for backends that are suspended.
 pub struct Breaker {
-    /// Where holds are seen and ended.
+    /// Where suspensions are seen and ended.
     pub scheduler: Scheduler,
     /// The backends.
     pub registry: Arc<Registry>,
@@ -32,19 +32,19 @@ impl Breaker {
         loop {
             head.mark_unchanged();
             let state = breaker.scheduler.state();
-            let held = |backend: &Arc<Backend>| state.held_on(&backend.name, &backend.device).is_some();
-            for backend in breaker.registry.ready().filter(held) {
+            let suspended = |backend: &Arc<Backend>| state.suspended_on(&backend.name, &backend.device).is_some();
+            for backend in breaker.registry.ready().filter(suspended) {
                 let place = (backend.name.clone(), backend.device.clone());
                 if !asking.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone()) {
                     continue;
                 }
                 let (breaker, asking, stop) = (breaker.clone(), asking.clone(), stop.clone());
                 tokio::spawn(async move {
-                    // Whoever was held again in the moment between the answer and this line is still ours.
-                    while breaker.is_held(&place) && !stop.is_cancelled() {
+                    // Whoever was suspended again in the moment between the answer and this line is still ours.
+                    while breaker.is_suspended(&place) && !stop.is_cancelled() {
                         breaker.ask_until_it_answers(&place, &stop).await;
                         let mut asking = asking.lock().unwrap_or_else(PoisonError::into_inner);
-                        if !breaker.is_held(&place) {
+                        if !breaker.is_suspended(&place) {
                             asking.remove(&place);
                             return;
                         }
@@ -59,15 +59,15 @@ impl Breaker {
         }
     }
 
-    /// Whether a backend is held on a device.
-    fn is_held(&self, (name, device): &(String, String)) -> bool {
-        self.scheduler.state().held_on(name, device).is_some()
+    /// Whether a backend is suspended on a device.
+    fn is_suspended(&self, (name, device): &(String, String)) -> bool {
+        self.scheduler.state().suspended_on(name, device).is_some()
     }
 
     async fn ask_until_it_answers(&self, place: &(String, String), stop: &CancellationToken) {
         let (name, device) = place;
         let mut wait = FIRST;
-        while self.is_held(place) {
+        while self.is_suspended(place) {
             if !pause(wait, stop).await {
                 return;
             }
@@ -84,11 +84,11 @@ impl Breaker {
                     continue;
                 }
             }
-            let release = Command::Release { backend: name.clone(), device: Some(device.clone()) };
-            match self.scheduler.send(release).await {
+            let resume = Command::ResumeBackend { backend: name.clone(), device: Some(device.clone()) };
+            match self.scheduler.send(resume).await {
                 Ok(_) | Err(Rejected::Closing) => return,
                 Err(error) => {
-                    tracing::error!(backend = name, device, "cannot release the backend, trying again: {error}")
+                    tracing::error!(backend = name, device, "cannot resume the backend, trying again: {error}")
                 }
             }
         }

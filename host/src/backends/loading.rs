@@ -22,7 +22,7 @@ const LOADING: &str = "it is still being compiled";
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Begun,
-    /// The jobs of those that are not loaded are held: devices may claim.
+    /// The jobs of those that are not loaded are suspended: devices may claim.
     Settled,
     Done,
 }
@@ -48,8 +48,8 @@ impl Loading {
         Self { stage: watched }
     }
 
-    /// Waits until every backend is loaded, or found to be broken, or is held since that takes too long: from then on devices may
-    /// claim jobs. False: the host stops.
+    /// Waits until every backend is loaded, or found to be broken, or is suspended since that takes too long: from then on devices
+    /// may claim jobs. False: the host stops.
     pub async fn settled(&mut self) -> bool {
         self.stage.wait_for(|stage| *stage >= Stage::Settled).await.is_ok()
     }
@@ -72,7 +72,7 @@ impl Loader {
             };
             if !loaded {
                 tracing::info!(backend = name, "backend is still being compiled; the host serves meanwhile");
-                if !self.hold(&names).await {
+                if !self.suspend(&names).await {
                     return;
                 }
                 stage.send_replace(Stage::Settled);
@@ -81,28 +81,30 @@ impl Loader {
                     () = loading => {}
                 }
             }
-            if *stage.borrow() == Stage::Settled && !self.hold(std::slice::from_ref(name)).await {
+            if *stage.borrow() == Stage::Settled && !self.suspend(std::slice::from_ref(name)).await {
                 return;
             }
         }
-        if *stage.borrow() == Stage::Begun && !self.hold(&names).await {
+        if *stage.borrow() == Stage::Begun && !self.suspend(&names).await {
             return;
         }
         stage.send_replace(Stage::Done);
     }
 
-    /// Holds those that are not loaded, on all their devices, and releases those that were held for that. When this returns true, it is committed.
-    async fn hold(&self, names: &[String]) -> bool {
+    /// Suspends those that are not loaded, on all their devices, and resumes those that were suspended for that. When this returns
+    /// true, it is committed.
+    async fn suspend(&self, names: &[String]) -> bool {
         for name in names {
-            let held = self.scheduler.state().held(name).map(str::to_owned);
-            let hold = |name: &String, reason| Command::Hold { backend: name.clone(), device: None, reason };
+            let suspended = self.scheduler.state().suspended(name).map(str::to_owned);
+            let suspend =
+                |name: &String, reason| Command::SuspendBackend { backend: name.clone(), device: None, reason };
             let command = match self.registry.entry(name).map(|entry| entry.standing) {
-                Some(Standing::Loading) => hold(name, LOADING.to_owned()),
-                Some(Standing::Broken(reason)) => hold(name, reason),
-                Some(Standing::Ready(_)) if held.as_deref() == Some(LOADING) => {
-                    Command::Release { backend: name.clone(), device: None }
+                Some(Standing::Loading) => suspend(name, LOADING.to_owned()),
+                Some(Standing::Broken(reason)) => suspend(name, reason),
+                Some(Standing::Ready(_)) if suspended.as_deref() == Some(LOADING) => {
+                    Command::ResumeBackend { backend: name.clone(), device: None }
                 }
-                // One that is held for its engine is released when that answers.
+                // One that is suspended for its engine is resumed when that answers.
                 Some(Standing::Ready(_)) | None => continue,
             };
             if !self.write(command).await {

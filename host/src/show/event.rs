@@ -37,8 +37,8 @@ fn told(logged: &Logged, body: &Body, links: &Links) -> wire::Told {
         }
         Body::Queue { paused, length } => wire::Told::Queue { paused: paused.as_ref().map(pause), length: *length },
         Body::Device { name, paused } => wire::Told::Device { name: name.clone(), paused: paused.as_ref().map(pause) },
-        Body::Backend { name, held, device } => {
-            let (held, device) = (held.clone(), device.clone());
+        Body::Backend { name, suspended, device } => {
+            let (held, device) = (suspended.clone(), device.clone());
             let event = match held {
                 Some(_) => wire::BackendEvent::Held { held, device },
                 None => wire::BackendEvent::Released { held, device },

@@ -7,13 +7,13 @@ pub mod batches;
 mod bindings;
 mod clock;
 mod due;
-mod holds;
 mod intents;
 mod jobs;
 mod messages;
 mod moves;
 mod pauses;
 mod prune;
+mod suspensions;
 mod turn;
 
 use crate::actor::{Actor, permit};
@@ -89,8 +89,10 @@ fn answer(
         Command::Settled { device, job, attempt } => Ok(turn::settled(draft, &device, job, attempt)),
         Command::ClockSet { by } => Ok(clock::set(draft, by)),
         Command::Due => Ok(due::due(draft, limits, now)),
-        Command::Hold { backend, device, reason } => holds::hold(draft, &backend, device.as_deref(), reason, now),
-        Command::Release { backend, device } => holds::release(draft, &backend, device.as_deref(), now),
+        Command::SuspendBackend { backend, device, reason } => {
+            suspensions::suspend(draft, &backend, device.as_deref(), reason, now)
+        }
+        Command::ResumeBackend { backend, device } => suspensions::resume(draft, &backend, device.as_deref(), now),
         Command::Recover => {
             bindings::compare(draft, now);
             Ok(turn::recover(draft, limits, now))

@@ -91,7 +91,7 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
     let error = if outcome == Outcome::Complete || outcome == Outcome::Cancelled { None } else { finished.error };
     job.unavailable_in_a_row = match outcome {
         // Counts again only if the engine has answered in between: else it is the same absence still.
-        Outcome::Unavailable if old.unavailable_in_a_row == 0 || draft.state.released(&old.backend) => {
+        Outcome::Unavailable if old.unavailable_in_a_row == 0 || draft.state.resumed(&old.backend) => {
             old.unavailable_in_a_row + 1
         }
         Outcome::Unavailable => old.unavailable_in_a_row,
@@ -132,9 +132,9 @@ fn finish(draft: &mut Draft, finished: Finished, limits: Limits, now: Timestamp)
             let pause = binding
                 .and_then(Binding::backoff)
                 .map(|backoff| policy::pause(backoff, job.attempts_used, job.id, job.attempt, finished.retry_after_ms));
-            if next == Next::Hold {
+            if next == Next::Suspend {
                 let why = error.map_or_else(|| nameless(outcome).message, |error| error.message);
-                draft.hold(&job.backend, job.device.as_deref(), Some(why), now);
+                draft.suspend(&job.backend, job.device.as_deref(), Some(why), now);
             }
             again(draft, job, next, pause, limits, now);
         }
@@ -245,8 +245,8 @@ pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Repl
     for device in stale {
         draft.put_device(Device { occupant: None, ..device });
     }
-    // What was held is not any more: the first of its jobs finds out whether its engine is still away.
-    for backend in draft.state.queue().held.clone() {
+    // What was suspended is not any more: the first of its jobs finds out whether its engine is still away.
+    for backend in draft.state.queue().suspended.clone() {
         draft.tell_backend(&backend, None, None, now);
     }
     Reply::Done

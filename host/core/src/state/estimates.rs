@@ -40,7 +40,8 @@ impl State {
     /// When a queued job starts: at the earliest that any device gets to it. Devices that have the same lines before it are taken
     /// together. What another device may take of these lines meanwhile is left out: so, if anything, it starts sooner.
     fn start_of(&self, job: &Job, now: Timestamp, progress: ProgressOn<'_>) -> Option<Timestamp> {
-        let open = |device: &&Device| device.paused.is_none() && self.held_on(&job.backend, &device.name).is_none();
+        let open =
+            |device: &&Device| device.paused.is_none() && self.suspended_on(&job.backend, &device.name).is_none();
         let place = self.place(job);
         let fronts = self.devices_of(&job.backend).filter(open).map(|device| {
             let before = self.open_lanes(&device.name).map(|lane| (lane.backend, lane.load_before(&place)));

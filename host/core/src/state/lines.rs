@@ -149,8 +149,8 @@ impl Line {
     }
 }
 
-/// For each pool, the parties that have jobs in its line, with how many of its backends each waits for. Backends that are held
-/// on all their devices do not count.
+/// For each pool, the parties that have jobs in its line, with how many of its backends each waits for. Backends that are
+/// suspended on all their devices do not count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Crowds(OrdMap<String, OrdMap<Party, usize>>);
 

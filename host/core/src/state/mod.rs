@@ -120,8 +120,9 @@ pub struct State {
     /// What the log last said of the backends; none before the first start.
     bindings: Option<Arc<Bindings>>,
     /// Why, by backend and device.
-    held: OrdMap<String, OrdMap<String, String>>,
-    released: OrdSet<String>,
+    suspended: OrdMap<String, OrdMap<String, String>>,
+    /// The backends whose engine has answered since it was last away.
+    resumed: OrdSet<String>,
     histories: OrdMap<String, History>,
 }
 

@@ -56,7 +56,7 @@ impl State {
         self.lanes_of(pool).map(|lane| lane.line.places().len() as u64).sum()
     }
 
-    /// How many parties have jobs in the line of a pool, for backends that are not held.
+    /// How many parties have jobs in the line of a pool, for backends that are not suspended.
     pub fn parties(&self, pool: &Pool) -> usize {
         self.crowds.of(pool.name())
     }
@@ -87,21 +87,21 @@ impl State {
         serving.map(|device| (device, before(device))).min_by_key(|(_, before)| *before)
     }
 
-    /// The devices that run the jobs of a backend as things are: those that are not paused and where it is not held. If there are
-    /// none, it is those that are paused, and if it is held on all, those where it is held.
+    /// The devices that run the jobs of a backend as things are: those that are not paused and where it is not suspended. If there
+    /// are none, it is those that are paused, and if it is suspended on all, those where it is suspended.
     pub(super) fn serving(&self, backend: &str) -> Vec<&Device> {
-        let rank = |device: &Device| (self.held_on(backend, &device.name).is_some(), device.paused.is_some());
+        let rank = |device: &Device| (self.suspended_on(backend, &device.name).is_some(), device.paused.is_some());
         let best = self.devices_of(backend).map(rank).min();
         self.devices_of(backend).filter(|device| Some(rank(device)) == best).collect()
     }
 
-    /// How many jobs a device claims before this place, which is one of this backend. What is held comes last.
+    /// How many jobs a device claims before this place, which is one of this backend. What is suspended comes last.
     fn before(&self, backend: &str, device: &str, place: &Place) -> usize {
-        match self.held_on(backend, device) {
+        match self.suspended_on(backend, device) {
             None => self.open_lanes(device).map(|lane| lane.before(place)).sum(),
             Some(_) => {
                 let open: usize = self.open_lanes(device).map(|lane| lane.line.places().len()).sum();
-                open + self.held_lanes(device).map(|lane| lane.before(place)).sum::<usize>()
+                open + self.suspended_lanes(device).map(|lane| lane.before(place)).sum::<usize>()
             }
         }
     }
@@ -134,17 +134,18 @@ impl State {
         self.lanes_of(pool).filter_map(before).max()
     }
 
-    /// The first `limit` jobs that a device can run, in order: those of backends that are held on it come last.
+    /// The first `limit` jobs that a device can run, in order: those of backends that are suspended on it come last.
     pub fn line(&self, device: &str, limit: usize) -> Vec<Arc<Job>> {
-        let (open, held) = (self.places(self.open_lanes(device), limit), self.places(self.held_lanes(device), limit));
-        open.iter().chain(&held).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
+        let (open, suspended) =
+            (self.places(self.open_lanes(device), limit), self.places(self.suspended_lanes(device), limit));
+        open.iter().chain(&suspended).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
     }
 
-    /// The first `limit` jobs in the line of a pool, in order: those of backends that are held come last.
+    /// The first `limit` jobs in the line of a pool, in order: those of backends that are suspended come last.
     pub fn line_of(&self, pool: &Pool, limit: usize) -> Vec<Arc<Job>> {
         let open = self.places(self.lanes_of(pool).filter(|lane| self.is_open(lane.backend)), limit);
-        let held = self.places(self.lanes_of(pool).filter(|lane| !self.is_open(lane.backend)), limit);
-        open.iter().chain(&held).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
+        let suspended = self.places(self.lanes_of(pool).filter(|lane| !self.is_open(lane.backend)), limit);
+        open.iter().chain(&suspended).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
     }
 
     /// The first `limit` places of each of these lines, in order.
@@ -195,11 +196,11 @@ impl State {
 
     /// Those of them that it claims from.
     pub(super) fn open_lanes<'a>(&'a self, device: &'a str) -> impl Iterator<Item = Lane<'a>> {
-        self.lanes(device).filter(move |lane| self.held_on(lane.backend, device).is_none())
+        self.lanes(device).filter(move |lane| self.suspended_on(lane.backend, device).is_none())
     }
 
-    /// Those of them that are held on it.
-    fn held_lanes<'a>(&'a self, device: &'a str) -> impl Iterator<Item = Lane<'a>> {
-        self.lanes(device).filter(move |lane| self.held_on(lane.backend, device).is_some())
+    /// Those of them that are suspended on it.
+    fn suspended_lanes<'a>(&'a self, device: &'a str) -> impl Iterator<Item = Lane<'a>> {
+        self.lanes(device).filter(move |lane| self.suspended_on(lane.backend, device).is_some())
     }
 }

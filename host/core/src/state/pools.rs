@@ -64,45 +64,45 @@ impl State {
         self.pools.insert(pool.name().to_owned(), pool);
     }
 
-    /// Why a backend is held, if it is on all its devices.
-    pub fn held(&self, backend: &str) -> Option<&str> {
-        let mut devices = self.devices_of(backend).map(|device| self.held_on(backend, &device.name));
+    /// Why a backend is suspended, if it is on all its devices.
+    pub fn suspended(&self, backend: &str) -> Option<&str> {
+        let mut devices = self.devices_of(backend).map(|device| self.suspended_on(backend, &device.name));
         let first = devices.next()??;
-        devices.all(|held| held.is_some()).then_some(first)
+        devices.all(|suspended| suspended.is_some()).then_some(first)
     }
 
-    /// Why a backend is held on a device, if it is there.
-    pub fn held_on(&self, backend: &str, device: &str) -> Option<&str> {
-        self.held.get(backend)?.get(device).map(String::as_str)
+    /// Why a backend is suspended on a device, if it is there.
+    pub fn suspended_on(&self, backend: &str, device: &str) -> Option<&str> {
+        self.suspended.get(backend)?.get(device).map(String::as_str)
     }
 
-    /// Whether a backend is held on any device.
-    pub(crate) fn held_anywhere(&self, backend: &str) -> bool {
-        self.held.contains_key(backend)
+    /// Whether a backend is suspended on any device.
+    pub(crate) fn suspended_anywhere(&self, backend: &str) -> bool {
+        self.suspended.contains_key(backend)
     }
 
     /// Whether the engine of a backend has answered since it was last away.
-    pub(crate) fn released(&self, backend: &str) -> bool {
-        self.released.contains(backend)
+    pub(crate) fn resumed(&self, backend: &str) -> bool {
+        self.resumed.contains(backend)
     }
 
     /// These devices claim its jobs no more. If no other does, its jobs step behind those of other backends.
-    pub(crate) fn hold(&mut self, backend: &str, devices: &BTreeSet<String>, reason: &str) {
-        self.released.remove(backend);
+    pub(crate) fn suspend(&mut self, backend: &str, devices: &BTreeSet<String>, reason: &str) {
+        self.resumed.remove(backend);
         let before = self.is_open(backend);
-        let held = self.held.entry(backend.to_owned()).or_default();
-        held.extend(devices.iter().map(|device| (device.clone(), reason.to_owned())));
+        let suspended = self.suspended.entry(backend.to_owned()).or_default();
+        suspended.extend(devices.iter().map(|device| (device.clone(), reason.to_owned())));
         self.reopen(backend, before);
     }
 
     /// These devices claim its jobs again.
-    pub(crate) fn release(&mut self, backend: &str, devices: &BTreeSet<String>) {
-        self.released.insert(backend.to_owned());
+    pub(crate) fn resume(&mut self, backend: &str, devices: &BTreeSet<String>) {
+        self.resumed.insert(backend.to_owned());
         let before = self.is_open(backend);
-        if let Some(held) = self.held.get_mut(backend) {
-            devices.iter().for_each(|device| _ = held.remove(device));
-            if held.is_empty() {
-                self.held.remove(backend);
+        if let Some(suspended) = self.suspended.get_mut(backend) {
+            devices.iter().for_each(|device| _ = suspended.remove(device));
+            if suspended.is_empty() {
+                self.suspended.remove(backend);
             }
         }
         self.reopen(backend, before);
@@ -110,7 +110,7 @@ impl State {
 
     /// Whether any device claims the jobs of a backend, unless it is paused.
     pub(super) fn is_open(&self, backend: &str) -> bool {
-        self.devices_of(backend).any(|device| self.held_on(backend, &device.name).is_none())
+        self.devices_of(backend).any(|device| self.suspended_on(backend, &device.name).is_none())
     }
 
     /// Counts those who wait in the line of a backend, if it is open now and was not, and counts them no more if it is the other

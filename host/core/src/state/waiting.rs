@@ -18,7 +18,7 @@ pub enum WaitingFor {
     Paused,
     /// Its device is not configured, or is being settled.
     Device,
-    /// Its backend is not configured, or held.
+    /// Its backend is not configured, or suspended.
     Backend,
     /// Another job.
     Dependency,
@@ -131,7 +131,7 @@ impl State {
         if let Some(pause) = &device.paused {
             return (WaitingFor::Paused, paused(&device.name, pause));
         }
-        if let Some(reason) = self.held_on(&job.backend, &device.name) {
+        if let Some(reason) = self.suspended_on(&job.backend, &device.name) {
             return (WaitingFor::Backend, format!("backend {} is not available: {reason}", job.backend));
         }
         let serving = self.serving(&job.backend);

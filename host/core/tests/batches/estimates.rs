@@ -128,7 +128,7 @@ fn nothing_is_said_of_what_nobody_knows() {
     for (stop, go) in [
         (pause_queue(None), resume_queue()),
         (pause_device("gpu0", None), resume_device("gpu0")),
-        (hold("paint", "away"), release("paint")),
+        (suspend("paint", "away"), resume("paint")),
     ] {
         batch.ask(stop).unwrap();
         assert_eq!(batch.estimate(4, 1_000), None);

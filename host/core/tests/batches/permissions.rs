@@ -196,7 +196,7 @@ fn everybody_sees_what_is_theirs_and_what_stops_all() {
     let mut paused = house();
     paused.ask(pause_queue(None)).unwrap();
     paused.ask(pause_device("gpu0", None)).unwrap();
-    paused.ask(hold("paint", "away")).unwrap();
+    paused.ask(suspend("paint", "away")).unwrap();
     for (actor, sees) in everybody() {
         let viewer = actor.viewer();
         let seen: Vec<_> =
@@ -223,8 +223,8 @@ fn what_easel_does_itself_nobody_else_does() {
         Command::Settled { device: "gpu0".into(), job, attempt },
         Command::ClockSet { by: 1 },
         Command::Due,
-        hold("paint", "away"),
-        release("paint"),
+        suspend("paint", "away"),
+        resume("paint"),
         Command::Recover,
     ];
     for (actor, _) in everybody() {

@@ -22,7 +22,7 @@ impl Batch {
     fn find_away(&mut self, n: u128, attempt: u32) {
         assert_eq!(self.claim(), Some((job_id(n), attempt)));
         self.finish(n, attempt, Outcome::Unavailable);
-        self.ask(release("paint")).unwrap();
+        self.ask(resume("paint")).unwrap();
     }
 
     fn why(&self, n: u128) -> String {
@@ -122,7 +122,7 @@ fn an_engine_that_is_away_holds_its_backend_and_charges_nobody() {
     assert_eq!(batch.why(2), "backend: backend paint is not available: no answer");
     batch.finish(3, 1, Outcome::Complete);
     assert_eq!(batch.claim(), None);
-    batch.ask(release("paint")).unwrap();
+    batch.ask(resume("paint")).unwrap();
     assert_eq!(batch.claim(), Some((job_id(1), 2)));
 }
 
@@ -130,26 +130,26 @@ fn an_engine_that_is_away_holds_its_backend_and_charges_nobody() {
 fn the_jobs_of_a_held_backend_stand_behind_the_others() {
     let mut batch = Batch::after(2);
     batch.submit(NewJob { backend: "draw".into(), ..new_job(3) }).unwrap();
-    batch.ask(hold("paint", "busy")).unwrap();
-    batch.unchanged(|batch| batch.ask(hold("paint", "busy")).unwrap());
+    batch.ask(suspend("paint", "busy")).unwrap();
+    batch.unchanged(|batch| batch.ask(suspend("paint", "busy")).unwrap());
     assert_eq!([1, 2, 3].map(|n| batch.draft.state.position(&batch.job(n))), [2, 3, 1]);
-    batch.ask(release("paint")).unwrap();
-    batch.unchanged(|batch| batch.ask(release("paint")).unwrap());
+    batch.ask(resume("paint")).unwrap();
+    batch.unchanged(|batch| batch.ask(resume("paint")).unwrap());
     assert_eq!([1, 2, 3].map(|n| batch.draft.state.position(&batch.job(n))), [1, 2, 3]);
-    assert_eq!(batch.ask(hold("dream", "busy")), Err(Refusal::NoBackend("dream".into())));
+    assert_eq!(batch.ask(suspend("dream", "busy")), Err(Refusal::NoBackend("dream".into())));
 }
 
 #[test]
 fn a_host_that_starts_holds_nothing_and_says_so() {
     let mut batch = Batch::after(1);
-    batch.ask(hold("paint", "busy")).unwrap();
+    batch.ask(suspend("paint", "busy")).unwrap();
     let before = &batch.draft.state;
     let mut state = State::new(before.seq, before.ticket, before.devices().cloned().collect(), backends(0));
     state.restore_queue(before.queue().clone());
     let mut after = Batch { draft: Draft::new(state, Cold::default()), limits: LIMITS };
     after.ask(Command::Recover).unwrap();
     let said: Vec<_> = after.draft.events.iter().map(|event| &event.body).collect();
-    assert_eq!(said, [&Body::Backend { name: "paint".into(), held: None, device: None }]);
+    assert_eq!(said, [&Body::Backend { name: "paint".into(), suspended: None, device: None }]);
     after.unchanged(|after| after.ask(Command::Recover).unwrap());
 }
 
@@ -164,7 +164,7 @@ fn a_job_that_alone_finds_its_engine_away_three_times_in_a_row_is_charged() {
     batch.finish(1, 3, Outcome::Unavailable);
     let job = batch.job(1);
     assert_eq!((job.status, job.attempts_used, job.unavailable_in_a_row), (Status::Pending, 1, 0));
-    assert_eq!(batch.draft.state.held("paint"), None, "the others go on");
+    assert_eq!(batch.draft.state.suspended("paint"), None, "the others go on");
 }
 
 #[test]

@@ -100,8 +100,8 @@ pub fn asks(command: &Command) -> Actor {
         | Command::Settled { .. }
         | Command::ClockSet { .. }
         | Command::Due
-        | Command::Hold { .. }
-        | Command::Release { .. }
+        | Command::SuspendBackend { .. }
+        | Command::ResumeBackend { .. }
         | Command::Recover => Actor::host(EASEL),
         _ => operator(),
     }
@@ -140,21 +140,23 @@ pub fn reprioritise(job: JobId, priority: i32) -> Command {
     Command::Reprioritise { job, priority }
 }
 
-pub fn hold(backend: &str, reason: &str) -> Command {
-    Command::Hold { backend: backend.into(), device: None, reason: reason.into() }
+pub fn suspend(backend: &str, reason: &str) -> Command {
+    Command::SuspendBackend { backend: backend.into(), device: None, reason: reason.into() }
 }
 
-/// A hold or a release that is about one device.
+/// A suspension, or the end of one, that is about one device.
 pub fn on_device(command: Command, on: Option<&str>) -> Command {
     match command {
-        Command::Hold { backend, reason, .. } => Command::Hold { backend, device: on.map(Into::into), reason },
-        Command::Release { backend, .. } => Command::Release { backend, device: on.map(Into::into) },
+        Command::SuspendBackend { backend, reason, .. } => {
+            Command::SuspendBackend { backend, device: on.map(Into::into), reason }
+        }
+        Command::ResumeBackend { backend, .. } => Command::ResumeBackend { backend, device: on.map(Into::into) },
         other => other,
     }
 }
 
-pub fn release(backend: &str) -> Command {
-    Command::Release { backend: backend.into(), device: None }
+pub fn resume(backend: &str) -> Command {
+    Command::ResumeBackend { backend: backend.into(), device: None }
 }
 
 pub fn pause_queue(reason: Option<&str>) -> Command {

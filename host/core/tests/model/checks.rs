@@ -33,12 +33,12 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     assert_eq!(state.next_due(), naive.dues().first().map(|(at, _)| *at));
     assert!(state.pools().eq(naive.pool_rows().values()), "{:?}", naive.pool_rows());
     for backend in BACKENDS {
-        let on = |device: &&str| naive.held.get(&(backend.into(), (**device).into())).map(String::as_str);
+        let on = |device: &&str| naive.suspended.get(&(backend.into(), (**device).into())).map(String::as_str);
         let devices = naive.binding(backend).map(|binding| &binding.devices);
         let reasons: Vec<_> = devices.into_iter().flatten().map(|device| on(&device.as_str())).collect();
-        assert!(DEVICES.iter().all(|device| state.held_on(backend, device) == on(device)));
+        assert!(DEVICES.iter().all(|device| state.suspended_on(backend, device) == on(device)));
         let everywhere = reasons.first().copied().flatten().filter(|_| !reasons.contains(&None));
-        assert_eq!(state.held(backend), everywhere, "{backend}");
+        assert_eq!(state.suspended(backend), everywhere, "{backend}");
     }
     assert_eq!(state.queued(), naive.queued().len() as u64);
     assert_eq!(state.waiting(), naive.waiting().len() as u64);
@@ -75,7 +75,7 @@ pub fn the_estimates_agree(state: &State, naive: &Naive, now: Timestamp) {
 fn the_line_agrees(state: &State, device: &str, naive: &Naive) {
     let line = &naive.line(device);
     assert_eq!(state.length(device), line.len() as u64);
-    let open = |job: &&&Job| !naive.held_on(job, device);
+    let open = |job: &&&Job| !naive.suspended_on(job, device);
     assert_eq!(state.head(device).map(|job| job.id), line.iter().find(open).map(|job| job.id));
     assert_eq!(ids(&state.line(device, usize::MAX)), ids(line));
     assert_eq!(ids(&state.line(device, 2)), ids(line.iter().take(2)));
@@ -94,7 +94,7 @@ fn ids<J: AsJob>(jobs: impl IntoIterator<Item = J>) -> Vec<JobId> {
     jobs.into_iter().map(|job| job.id()).collect()
 }
 
-/// Jobs are held in several ways.
+/// Jobs are suspended in several ways.
 trait AsJob {
     fn id(&self) -> JobId;
 }

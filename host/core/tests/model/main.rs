@@ -55,8 +55,8 @@ fn random_runs_come_to_every_transition_and_every_answer() {
             Body::Job { event, .. } => format!("{event:?}"),
             Body::Message { event, .. } => format!("message {event:?}"),
             Body::Queue { paused, .. } => (if paused.is_some() { "queue-paused" } else { "queue-resumed" }).into(),
-            Body::Backend { held, device, .. } => {
-                let what = if held.is_some() { "held" } else { "released" };
+            Body::Backend { suspended, device, .. } => {
+                let what = if suspended.is_some() { "suspended" } else { "resumed" };
                 if device.is_some() { format!("{what} on one device") } else { what.into() }
             }
             Body::Binding { .. } => "binding".into(),
@@ -65,10 +65,10 @@ fn random_runs_come_to_every_transition_and_every_answer() {
     }
     let expected = "Cancelled Cancelling Completed Deleted Deleted-by-itself Failed Interrupted Moved Pending Queued Retrying Started accepted \
         bad-priority batch batch-size binding cancelled charged-while-away claimed dependency device-paused \
-        device-resumed done entry estimated failed held held-on-one-device idle in-use invalid key-reused known lost many many-and-more \
+        device-resumed done entry estimated failed idle in-use invalid key-reused known lost many many-and-more \
         message message-Changed message-Created message-Deleted message-exists no-backend no-dependency \
         no-device no-job no-message not-allowed nothing-pruned other-line outlived outofmemory owner-full pruned queue-full queue-paused queue-resumed \
-        released released-on-one-device stalled timeout trapped unavailable unfit";
+        resumed resumed-on-one-device stalled suspended suspended-on-one-device timeout trapped unavailable unfit";
     assert_eq!(seen.iter().map(|name| name.replace(' ', "-")).collect::<Vec<_>>().join(" "), expected);
 }
 

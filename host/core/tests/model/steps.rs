@@ -53,15 +53,15 @@ pub enum Step {
     Wait(i64),
     /// Somebody sets the clock on the wall by so much, and the host notices.
     ClockSet(i64),
-    Hold {
+    SuspendBackend {
         backend: &'static str,
         device: Option<&'static str>,
         reason: &'static str,
     },
-    Release {
+    ResumeBackend {
         backend: &'static str,
         device: Option<&'static str>,
-        held: bool,
+        suspended: bool,
     },
     /// All goes well on this device: it is settled, what runs completes, the next is claimed.
     Run(&'static str),
@@ -234,11 +234,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1i64..30).prop_map(Step::Wait),
         1 => (-200i64..200).prop_map(Step::ClockSet),
         1 => (backend(), prop::option::of(device()), select(&["no answer", "busy"][..]))
-            .prop_map(|(backend, device, reason)| Step::Hold { backend, device, reason }),
+            .prop_map(|(backend, device, reason)| Step::SuspendBackend { backend, device, reason }),
         12 => device().prop_map(Step::Run),
         6 => device().prop_map(Step::Blink),
         6 => (backend(), prop::option::of(device()), prop::bool::weighted(0.8))
-            .prop_map(|(backend, device, held)| Step::Release { backend, device, held }),
+            .prop_map(|(backend, device, suspended)| Step::ResumeBackend { backend, device, suspended }),
         2 => message().prop_map(Step::CreateMessage),
         1 => (message(), prop::option::of("[ab]"), prop::option::of(0u8..3))
             .prop_map(|(id, content, extra)| Step::PatchMessage { id, content, extra }),

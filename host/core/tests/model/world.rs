@@ -12,9 +12,9 @@ use serde_json::json;
 use crate::audit::Audit;
 use crate::checks::{the_estimates_agree, the_state_agrees};
 use crate::common::{
-    BACKENDS, COMMANDS, LIMITS, asks, backends, batch_id, cancel, delete, devices, error, finished, guard, hold,
-    job_id, message_id, move_to, new_job, new_message, object, on_device, operator, pause_device, pause_queue, release,
-    reprioritise, resume_device, resume_queue, retry, unloading,
+    BACKENDS, COMMANDS, LIMITS, asks, backends, batch_id, cancel, delete, devices, error, finished, guard, job_id,
+    message_id, move_to, new_job, new_message, object, on_device, operator, pause_device, pause_queue, reprioritise,
+    resume, resume_device, resume_queue, retry, suspend, unloading,
 };
 use crate::naive::{Answer, Naive};
 use crate::steps::{Boundary, Chosen, Ending, Place, Step, Whom, Whose, Wish};
@@ -119,7 +119,7 @@ impl World {
                 });
                 let backend = self.naive.rows.jobs[&job].backend.clone();
                 let backend = BACKENDS.into_iter().find(|name| *name == backend).unwrap();
-                self.take(Step::Release { backend, device: None, held: false });
+                self.take(Step::ResumeBackend { backend, device: None, suspended: false });
                 self.take(Step::Turn { device, ending: None, claim: true });
             }
             step => {
@@ -273,11 +273,13 @@ impl World {
             }
             Step::Recover => Command::Recover,
             Step::Due => Command::Due,
-            Step::Hold { backend, device, reason } => on_device(hold(backend, reason), device),
-            Step::Release { backend, device, held } => match self.naive.held.keys().next().filter(|_| held) {
-                Some((backend, held)) => on_device(release(backend), device.map(|_| held.as_str())),
-                None => on_device(release(backend), device),
-            },
+            Step::SuspendBackend { backend, device, reason } => on_device(suspend(backend, reason), device),
+            Step::ResumeBackend { backend, device, suspended } => {
+                match self.naive.suspended.keys().next().filter(|_| suspended) {
+                    Some((backend, suspended)) => on_device(resume(backend), device.map(|_| suspended.as_str())),
+                    None => on_device(resume(backend), device),
+                }
+            }
             Step::CreateMessage(id) => {
                 Command::CreateMessage(Box::new(NewMessage { party: Whom::of(id).party(), ..new_message(id) }))
             }

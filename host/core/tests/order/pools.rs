@@ -114,17 +114,20 @@ fn a_backend_that_is_held_on_one_device_goes_on_on_the_other() {
     let mut host = Host::new(&[("paint", vec!["gpu0", "gpu1"]), ("draw", vec!["gpu0"])]);
     host.submit("paint", "ann", 0);
     let (second, _) = host.submit("paint", "ann", 0);
-    host.ask(on_device(hold("paint", "away"), Some("gpu0")));
-    assert_eq!((host.draft.state.held("paint"), host.draft.state.held_on("paint", "gpu0")), (None, Some("away")));
+    host.ask(on_device(suspend("paint", "away"), Some("gpu0")));
+    assert_eq!(
+        (host.draft.state.suspended("paint"), host.draft.state.suspended_on("paint", "gpu0")),
+        (None, Some("away"))
+    );
     assert_eq!(host.turn("gpu0"), None);
     assert_eq!(host.turn("gpu1").unwrap().ticket, 1);
-    host.ask(on_device(hold("paint", "away"), Some("gpu1")));
-    assert_eq!(host.draft.state.held("paint"), Some("away"));
+    host.ask(on_device(suspend("paint", "away"), Some("gpu1")));
+    assert_eq!(host.draft.state.suspended("paint"), Some("away"));
     assert_eq!(host.turn("gpu1"), None);
     assert_eq!(host.draft.state.waiting_for(&second).unwrap().reason.name(), "backend");
     let (other, place) = host.submit("draw", "ann", 0);
-    assert_eq!(place, 1, "what is held everywhere comes last");
-    host.ask(on_device(release("paint"), Some("gpu0")));
+    assert_eq!(place, 1, "what is suspended everywhere comes last");
+    host.ask(on_device(resume("paint"), Some("gpu0")));
     assert_eq!(host.turn("gpu0").unwrap().ticket, second.ticket);
     assert_eq!(host.turn("gpu0").unwrap().ticket, other.ticket);
 }

@@ -89,7 +89,7 @@ impl Naive {
         if job.status == Status::Processing {
             return Some((now.min(job.started_at.unwrap()), self.end_of(job, now, progress)?));
         }
-        let runs = |device: &&String| self.rows.devices[*device].paused.is_none() && !self.held_on(job, device);
+        let runs = |device: &&String| self.rows.devices[*device].paused.is_none() && !self.suspended_on(job, device);
         if job.status != Status::Queued || self.stands() {
             return None;
         }

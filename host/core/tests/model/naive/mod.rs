@@ -40,9 +40,9 @@ pub struct Naive {
     pub completions: Vec<(String, u64, Option<u64>)>,
     /// What was foretold of the jobs that completed, by backend, and when they did.
     pub forecasts: BTreeMap<String, Vec<(Forecast, Timestamp)>>,
-    /// Backends that are held, and where; and those that were released since they last were.
-    pub held: BTreeMap<(String, String), String>,
-    pub released: BTreeSet<String>,
+    /// Backends that are suspended, and where; and those that were resumed since they last were.
+    pub suspended: BTreeMap<(String, String), String>,
+    pub resumed: BTreeSet<String>,
     /// The intents that the command at hand works on.
     pub at_work: VecDeque<u64>,
     pub by: Option<String>,
@@ -57,8 +57,8 @@ impl Naive {
             pools: Pools::default(),
             completions: Vec::new(),
             forecasts: BTreeMap::new(),
-            held: BTreeMap::new(),
-            released: BTreeSet::new(),
+            suspended: BTreeMap::new(),
+            resumed: BTreeSet::new(),
             at_work: VecDeque::new(),
             by: None,
             now: 0,
@@ -70,8 +70,8 @@ impl Naive {
     /// What is not durable is gone.
     pub fn start(&mut self, layout: usize) {
         self.rearrange(backends(layout));
-        self.held.clear();
-        self.released.clear();
+        self.suspended.clear();
+        self.resumed.clear();
     }
 
     /// What has not ended, as it arrived.
@@ -156,8 +156,8 @@ impl Naive {
                 Ok(Reply::Done)
             }
             Command::Due => Ok(self.due()),
-            Command::Hold { backend, device, reason } => self.hold(backend, device, Some(reason)),
-            Command::Release { backend, device } => self.hold(backend, device, None),
+            Command::SuspendBackend { backend, device, reason } => self.suspend(backend, device, Some(reason)),
+            Command::ResumeBackend { backend, device } => self.suspend(backend, device, None),
             Command::Recover => {
                 self.rows.pools = self.pool_rows();
                 self.compare_bindings();

@@ -27,19 +27,20 @@ impl Naive {
         order::shifted(job.rank.as_ref().unwrap(), self.origin(&job.backend))
     }
 
-    /// What a device can run, in order: what is held there comes last.
+    /// What a device can run, in order: what is suspended there comes last.
     pub fn line(&self, device: &str) -> Vec<&Job> {
         let jobs = self.ranked(&self.pool(device)).into_iter();
-        let (held, mut line): (Vec<_>, Vec<_>) =
-            jobs.filter(|job| self.devices_of(job).contains(device)).partition(|job| self.held_on(job, device));
-        line.extend(held);
+        let (suspended, mut line): (Vec<_>, Vec<_>) =
+            jobs.filter(|job| self.devices_of(job).contains(device)).partition(|job| self.suspended_on(job, device));
+        line.extend(suspended);
         line
     }
 
-    /// The line of a pool, in order: what is held everywhere comes last.
+    /// The line of a pool, in order: what is suspended everywhere comes last.
     pub fn line_of(&self, pool: &BTreeSet<String>) -> Vec<&Job> {
-        let (held, mut line): (Vec<_>, Vec<_>) = self.ranked(pool).into_iter().partition(|job| self.is_held(job));
-        line.extend(held);
+        let (suspended, mut line): (Vec<_>, Vec<_>) =
+            self.ranked(pool).into_iter().partition(|job| self.is_suspended(job));
+        line.extend(suspended);
         line
     }
 
@@ -48,18 +49,19 @@ impl Naive {
     }
 
     /// Whether a device does not claim it.
-    pub fn held_on(&self, job: &Job, device: &str) -> bool {
-        self.held.contains_key(&(job.backend.clone(), device.to_owned()))
+    pub fn suspended_on(&self, job: &Job, device: &str) -> bool {
+        self.suspended.contains_key(&(job.backend.clone(), device.to_owned()))
     }
 
     /// Whether none does.
-    pub fn is_held(&self, job: &Job) -> bool {
-        self.devices_of(job).iter().all(|device| self.held_on(job, device))
+    pub fn is_suspended(&self, job: &Job) -> bool {
+        self.devices_of(job).iter().all(|device| self.suspended_on(job, device))
     }
 
-    /// The devices that are nearest to running it: first those that would, then those that are paused, then those where it is held.
+    /// The devices that are nearest to running it: first those that would, then those that are paused, then those where it is
+    /// suspended.
     pub fn serving(&self, job: &Job) -> Vec<String> {
-        let rank = |device: &&String| (self.held_on(job, device), self.rows.devices[*device].paused.is_some());
+        let rank = |device: &&String| (self.suspended_on(job, device), self.rows.devices[*device].paused.is_some());
         let devices = self.devices_of(job);
         let best = devices.iter().map(|device| rank(&device)).min();
         devices.iter().filter(|device| Some(rank(device)) == best).cloned().collect()
@@ -76,7 +78,7 @@ impl Naive {
             Status::Pending if job.retry_at.is_some() => "retry",
             Status::Pending => "time",
             _ if self.stands() || serving[0].paused.is_some() => "paused",
-            _ if self.is_held(job) => "backend",
+            _ if self.is_suspended(job) => "backend",
             _ if serving.iter().all(|device| device.occupant.is_none() && device.dirty.is_some()) => "device",
             _ => "turn",
         })
@@ -84,7 +86,7 @@ impl Naive {
 
     /// Those who take turns in a pool now.
     pub fn parties(&self, pool: &BTreeSet<String>) -> BTreeSet<Party> {
-        self.ranked(pool).into_iter().filter(|job| !self.is_held(job)).map(party_of).collect()
+        self.ranked(pool).into_iter().filter(|job| !self.is_suspended(job)).map(party_of).collect()
     }
 
     pub fn position(&self, job: &Job) -> u64 {

@@ -69,7 +69,7 @@ impl Naive {
     }
 
     /// Where no device is named, or it is not one of several, it is about all of them.
-    pub(super) fn hold(&mut self, backend: String, device: Option<String>, reason: Option<String>) -> Answer {
+    pub(super) fn suspend(&mut self, backend: String, device: Option<String>, reason: Option<String>) -> Answer {
         let all = match self.binding(&backend) {
             Some(binding) => binding.devices.clone(),
             None if reason.is_some() => return Err(Refusal::NoBackend(backend)),
@@ -78,17 +78,17 @@ impl Naive {
         let device = device.filter(|device| all.len() > 1 && all.contains(device));
         let devices: Vec<String> = device.iter().cloned().chain(all.into_iter().filter(|_| device.is_none())).collect();
         let here = |device: &String| (backend.clone(), device.clone());
-        if devices.iter().all(|device| self.held.get(&here(device)) == reason.as_ref()) {
+        if devices.iter().all(|device| self.suspended.get(&here(device)) == reason.as_ref()) {
             return Ok(Reply::Done);
         }
         match &reason {
             Some(reason) => {
-                self.released.remove(&backend);
-                self.held.extend(devices.iter().map(|device| (here(device), reason.clone())));
+                self.resumed.remove(&backend);
+                self.suspended.extend(devices.iter().map(|device| (here(device), reason.clone())));
             }
             None => {
-                self.released.insert(backend.clone());
-                devices.iter().for_each(|device| _ = self.held.remove(&here(device)));
+                self.resumed.insert(backend.clone());
+                devices.iter().for_each(|device| _ = self.suspended.remove(&here(device)));
             }
         }
         self.say_backend(backend, device, reason);
@@ -96,10 +96,10 @@ impl Naive {
     }
 
     /// The row of the queue knows what was said last.
-    pub(super) fn say_backend(&mut self, backend: String, device: Option<String>, held: Option<String>) {
-        self.rows.queue.held.retain(|other| *other != backend);
-        let still = held.is_some() || self.held.keys().any(|(name, _)| *name == backend);
-        self.rows.queue.held.extend(still.then(|| backend.clone()));
-        self.say(Body::Backend { name: backend, held, device });
+    pub(super) fn say_backend(&mut self, backend: String, device: Option<String>, suspended: Option<String>) {
+        self.rows.queue.suspended.retain(|other| *other != backend);
+        let still = suspended.is_some() || self.suspended.keys().any(|(name, _)| *name == backend);
+        self.rows.queue.suspended.extend(still.then(|| backend.clone()));
+        self.say(Body::Backend { name: backend, suspended, device });
     }
 }

@@ -18,7 +18,7 @@ impl Naive {
         if self.stands() {
             return None;
         }
-        let mut job: Job = self.line(name).into_iter().find(|job| !self.held_on(job, name))?.clone();
+        let mut job: Job = self.line(name).into_iter().find(|job| !self.suspended_on(job, name))?.clone();
         let last_error = job.attempts.last().and_then(|attempt| attempt.error.clone());
         self.tick(name, &job);
         let digest = self.binding(&job.backend)?.digest().to_owned();
@@ -59,7 +59,7 @@ impl Naive {
         let error_of_attempt = finished.error.filter(|_| outcome != Outcome::Complete && outcome != Outcome::Cancelled);
         let mut free = outcome == Outcome::Interrupted;
         if outcome == Outcome::Unavailable {
-            let again = job.unavailable_in_a_row == 0 || self.released.contains(&job.backend);
+            let again = job.unavailable_in_a_row == 0 || self.resumed.contains(&job.backend);
             job.unavailable_in_a_row += u32::from(again);
             free = job.unavailable_in_a_row < 3;
         }
@@ -75,7 +75,7 @@ impl Naive {
         if free {
             if outcome == Outcome::Unavailable {
                 let why = error_of_attempt.map_or("The engine was away.".into(), |error| error.message);
-                self.hold(job.backend.clone(), job.device.clone(), Some(why)).unwrap();
+                self.suspend(job.backend.clone(), job.device.clone(), Some(why)).unwrap();
             }
             (job.status, job.progress) = (Status::Pending, 0);
             if !self.blocked(&job) {
@@ -152,7 +152,7 @@ impl Naive {
         let running = self.live().into_iter().filter(|job| job.status == Status::Processing && !self.is_lease(job));
         let lost: Vec<Finished> = running.map(lost).collect();
         lost.into_iter().for_each(|lost| self.finish(lost));
-        for backend in self.rows.queue.held.clone() {
+        for backend in self.rows.queue.suspended.clone() {
             self.say_backend(backend, None, None);
         }
     }
