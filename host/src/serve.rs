@@ -22,7 +22,7 @@ use crate::backends::{Breaker, Loading};
 use crate::clock::Clock;
 use crate::config::{self, Config, Database};
 use crate::devices::{Devices, Local, Memory, Worker};
-use crate::leases::{Holders, backend_of_commands};
+use crate::leases::{Holders, backend_of_leases};
 use crate::scheduler::{Scheduler, Setup};
 use crate::show::Links;
 use crate::store::{Embedded, Home, Location, Sizes, Store, StoreError};
@@ -253,7 +253,7 @@ fn setup(config: &Config, registry: &Registry) -> Setup {
             Binding::component(backend.configured.devices.iter().map(String::as_str), digest, backoff),
         )
     };
-    let leases = config.devices.iter().map(|device| (backend_of_commands(&device.name), Binding::leased(&device.name)));
+    let leases = config.devices.iter().map(|device| (backend_of_leases(&device.name), Binding::leased(&device.name)));
     Setup {
         devices: config.devices.iter().map(|device| device.name.clone()).collect(),
         backends: registry.entries().map(binding).chain(leases).collect(),

@@ -11,7 +11,7 @@ use super::journal::{self, run_of};
 use super::port::Standing;
 use super::worker::Worker;
 use crate::backend::{Backend, Kill, LoadError, Lost};
-use crate::leases::backend_of_commands;
+use crate::leases::backend_of_leases;
 use crate::patience::{PATIENCE, pause};
 
 impl Worker {
@@ -46,7 +46,7 @@ impl Worker {
     }
 
     async fn settle_once(&self, dirty: &Occupant, kill: Kill) -> anyhow::Result<()> {
-        if dirty.backend == backend_of_commands(&self.device) {
+        if dirty.backend == backend_of_leases(&self.device) {
             self.outwait(dirty).await?;
         } else {
             self.quiet(dirty, kill).await?;

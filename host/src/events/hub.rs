@@ -66,8 +66,9 @@ impl Hub {
             Transition::Started => {
                 let version = self.bump();
                 let (percent, since, stage, preview) = (0, Instant::now(), None, None);
-                let live = Telemetry { job: job.id, attempt: job.attempt, percent, since, stage, preview, version };
-                self.table().insert(job.id, live);
+                let telemetry =
+                    Telemetry { job: job.id, attempt: job.attempt, percent, since, stage, preview, version };
+                self.table().insert(job.id, telemetry);
             }
             // The frame of that event is made of the job's row, which does not know how far the attempt is: it is told again.
             Transition::Cancelling => self.change(job.id, job.attempt, |_| {}),
@@ -106,7 +107,10 @@ impl Hub {
     /// How far the attempt is that runs on a device, where the wall clock says `now`.
     pub fn progress_on(&self, device: &Device, now: Timestamp) -> Option<Progress> {
         let running = device.occupant.as_ref()?;
-        self.table().get(&running.job).filter(|live| live.attempt == running.attempt).map(|live| live.progress(now))
+        self.table()
+            .get(&running.job)
+            .filter(|telemetry| telemetry.attempt == running.attempt)
+            .map(|telemetry| telemetry.progress(now))
     }
 
     /// What all running attempts say.
@@ -117,23 +121,23 @@ impl Hub {
     /// An attempt reports. Changes nothing unless that attempt is the running one. Progress never goes back, and is all of
     /// it only when the attempt has ended.
     pub fn report(&self, job: JobId, attempt: u32, percent: Option<f32>, stage: Option<String>) {
-        self.change(job, attempt, |live| {
+        self.change(job, attempt, |telemetry| {
             if let Some(percent) = percent.map(|percent| percent.clamp(0.0, 99.0) as u8)
-                && percent > live.percent
+                && percent > telemetry.percent
             {
-                (live.percent, live.since) = (percent, Instant::now());
+                (telemetry.percent, telemetry.since) = (percent, Instant::now());
             }
             if stage.is_some() {
-                live.stage = stage;
+                telemetry.stage = stage;
             }
         });
     }
 
     /// An attempt shows how far it is. Changes nothing unless that attempt is the running one.
     pub fn preview(&self, job: JobId, attempt: u32, mime: String, image: Bytes) {
-        self.change(job, attempt, |live| {
-            let number = live.preview.as_ref().map_or(1, |preview| preview.number + 1);
-            live.preview = Some(Preview { number, mime, image });
+        self.change(job, attempt, |telemetry| {
+            let number = telemetry.preview.as_ref().map_or(1, |preview| preview.number + 1);
+            telemetry.preview = Some(Preview { number, mime, image });
         });
     }
 
@@ -149,9 +153,9 @@ impl Hub {
 
     fn change(&self, job: JobId, attempt: u32, change: impl FnOnce(&mut Telemetry)) {
         let mut table = self.table();
-        if let Some(live) = table.get_mut(&job).filter(|live| live.attempt == attempt) {
-            change(live);
-            live.version = self.bump();
+        if let Some(telemetry) = table.get_mut(&job).filter(|telemetry| telemetry.attempt == attempt) {
+            change(telemetry);
+            telemetry.version = self.bump();
         }
     }
 

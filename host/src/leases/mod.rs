@@ -16,4 +16,4 @@ pub use attendance::Attendance;
 pub use holders::Holders;
 pub use report::{in_words, judge, lost};
 pub use seat::Grant;
-pub use terms::{ENDING, Terms, backend_of_commands};
+pub use terms::{ENDING, Terms, backend_of_leases};

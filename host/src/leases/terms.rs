@@ -14,8 +14,8 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// How long after it is to end a command is certainly over.
 pub(super) const OVER: Duration = ENDING.saturating_add(MARGIN);
 
-/// The name that takes a backend's place in a command: one for each device. No backend can be called that.
-pub fn backend_of_commands(device: &str) -> String {
+/// The name that takes a backend's place in a lease: one for each device. No backend can be called that.
+pub fn backend_of_leases(device: &str) -> String {
     format!("command@{device}")
 }
 

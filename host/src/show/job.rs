@@ -22,7 +22,7 @@ impl Show<'_> {
         let (start, end) = state.estimate(job, now, &|device| hub.progress_on(device, now)).unzip();
         // Pauses do not follow a wall clock that is set.
         let retry_at = job.retry_at.and_then(|_| state.waits_until(job));
-        let live = hub.telemetry(job.id);
+        let telemetry = hub.telemetry(job.id);
         wire::Job {
             retry_at: retry_at.map(moment),
             waiting_for: waiting.as_ref().map(|waiting| waiting_for(waiting.reason)),
@@ -30,37 +30,40 @@ impl Show<'_> {
             waiting_detail: waiting.map(|waiting| waiting.detail),
             estimated_start_at: start.map(moment),
             estimated_end_at: end.map(moment),
-            ..row(job, state.position(job), live.as_ref(), links)
+            ..row(job, state.position(job), telemetry.as_ref(), links)
         }
     }
 
     /// How far a job is: percent.
     pub fn percent(&self, job: &Job) -> u8 {
-        self.hub.telemetry(job.id).filter(|live| job.runs(live.attempt)).map_or(job.progress, |live| live.percent)
+        self.hub
+            .telemetry(job.id)
+            .filter(|telemetry| job.runs(telemetry.attempt))
+            .map_or(job.progress, |telemetry| telemetry.percent)
     }
 
     /// What a job does right now, for the WebSocket.
-    pub fn progress(&self, job: &Job, live: &Telemetry) -> wire::Frame {
+    pub fn progress(&self, job: &Job, telemetry: &Telemetry) -> wire::Frame {
         let now = time::now();
-        let end = self.state.estimate(job, now, &|_| Some(live.progress(now))).map(|(_, end)| moment(end));
+        let end = self.state.estimate(job, now, &|_| Some(telemetry.progress(now))).map(|(_, end)| moment(end));
         wire::Frame::Progress(wire::Progress {
             job_id: job.id.0,
             message_id: job.message_id.map(|id| id.0),
             conversation_id: job.conversation_id.clone(),
-            attempt: live.attempt,
+            attempt: telemetry.attempt,
             status: status(job.status),
-            progress: live.percent,
+            progress: telemetry.percent,
             queue_position: 0,
-            stage: live.stage.clone(),
+            stage: telemetry.stage.clone(),
             estimated_end_at: end,
-            preview: preview(live, self.links),
+            preview: preview(telemetry, self.links),
         })
     }
 }
 
 /// A job of a row and what goes with it, without its params.
-pub(super) fn row(job: &Job, queue_position: u64, live: Option<&Telemetry>, links: &Links) -> wire::Job {
-    let live = live.filter(|live| job.runs(live.attempt));
+pub(super) fn row(job: &Job, queue_position: u64, telemetry: Option<&Telemetry>, links: &Links) -> wire::Job {
+    let telemetry = telemetry.filter(|telemetry| job.runs(telemetry.attempt));
     // As far as the row tells. What stops everybody is told by events of its own.
     let waits = match job.status {
         Status::Queued => Some(wire::Waiting::Turn),
@@ -94,9 +97,9 @@ pub(super) fn row(job: &Job, queue_position: u64, live: Option<&Telemetry>, link
         retry_at: job.retry_at.map(moment),
         estimated_start_at: None,
         estimated_end_at: None,
-        progress: live.map_or(job.progress, |live| live.percent),
-        stage: live.and_then(|live| live.stage.clone()),
-        preview: live.and_then(|live| preview(live, links)),
+        progress: telemetry.map_or(job.progress, |telemetry| telemetry.percent),
+        stage: telemetry.and_then(|telemetry| telemetry.stage.clone()),
+        preview: telemetry.and_then(|telemetry| preview(telemetry, links)),
         cancel_requested: job.cancel_requested,
         attempt: job.attempt,
         attempts_used: job.attempts_used,
@@ -160,6 +163,6 @@ fn error(error: &JobError) -> wire::JobError {
 }
 
 /// Where the newest preview is.
-fn preview(live: &Telemetry, links: &Links) -> Option<String> {
-    live.preview.as_ref().map(|preview| links.preview(live.job, live.attempt, preview.number))
+fn preview(telemetry: &Telemetry, links: &Links) -> Option<String> {
+    telemetry.preview.as_ref().map(|preview| links.preview(telemetry.job, telemetry.attempt, preview.number))
 }

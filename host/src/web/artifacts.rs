@@ -92,8 +92,8 @@ fn unread(name: &str, error: &io::Error) -> String {
 
 pub(super) async fn preview(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
     let job = jobs::found(&host, &actor.viewer(), id.job()?).await?;
-    let live = host.scheduler.hub().telemetry(job.id).filter(|live| job.runs(live.attempt));
-    let image: Option<Bytes> = live.and_then(|live| live.preview).map(|preview| preview.image);
+    let telemetry = host.scheduler.hub().telemetry(job.id).filter(|telemetry| job.runs(telemetry.attempt));
+    let image: Option<Bytes> = telemetry.and_then(|telemetry| telemetry.preview).map(|preview| preview.image);
     // What is no picture is nothing to look at.
     let Some((image, mime)) = image.and_then(|image| picture(&image).map(|mime| (image, mime))) else {
         return Err(Problem::not_found(format!(

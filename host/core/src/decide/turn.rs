@@ -239,8 +239,8 @@ pub(super) fn recover(draft: &mut Draft, limits: Limits, now: Timestamp) -> Repl
         finish(draft, finished, limits, now);
     }
     // A device that was not configured when its attempt was taken for lost has not heard of that.
-    let runs = |live: &Occupant| draft.state.job(live.job).is_some_and(|job| job.runs(live.attempt));
-    let stale = draft.state.devices().filter(|device| device.occupant.as_ref().is_some_and(|live| !runs(live)));
+    let runs = |occupant: &Occupant| draft.state.job(occupant.job).is_some_and(|job| job.runs(occupant.attempt));
+    let stale = draft.state.devices().filter(|device| device.occupant.as_ref().is_some_and(|occupant| !runs(occupant)));
     let stale: Vec<Device> = stale.cloned().collect();
     for device in stale {
         draft.put_device(Device { occupant: None, ..device });

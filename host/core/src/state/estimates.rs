@@ -80,8 +80,9 @@ impl State {
 
     /// When the attempt that runs began, by the wall clock as it is set now.
     fn begun(&self, job: &Job) -> Option<Timestamp> {
-        let live = self.device(job.device.as_deref()?)?.occupant.as_ref().filter(|live| live.job == job.id)?;
-        Some(self.clock().wall(live.since.saturating_sub(live.shift)))
+        let occupant =
+            self.device(job.device.as_deref()?)?.occupant.as_ref().filter(|occupant| occupant.job == job.id)?;
+        Some(self.clock().wall(occupant.since.saturating_sub(occupant.shift)))
     }
 
     fn expected(&self, backend: &str, jobs: usize, load: Load) -> Option<u64> {

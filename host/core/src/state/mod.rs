@@ -206,8 +206,8 @@ impl State {
 
     /// The lease of a device that lasts now.
     pub fn lease_on(&self, device: &str) -> Option<&Arc<Job>> {
-        let live = self.device(device)?.occupant.as_ref()?;
-        self.job(live.job).filter(|job| job.runs(live.attempt) && self.is_lease(job))
+        let occupant = self.device(device)?.occupant.as_ref()?;
+        self.job(occupant.job).filter(|job| job.runs(occupant.attempt) && self.is_lease(job))
     }
 
     /// How many jobs have not ended.

@@ -5,12 +5,12 @@
 
 mod cancelling;
 mod clock;
-mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod dependencies;
 mod ended_jobs;
 mod estimates;
+mod leases;
 mod many;
 mod messages;
 mod moving;

@@ -74,7 +74,7 @@ fn a_pause_that_frees_the_memory_is_another_than_one_that_does_not() {
 fn nothing_starts_while_the_disk_is_full_and_nobody_can_resume_that() {
     let mut batch = Batch::after(1);
     batch.ask(pause_queue(Some("a new lamp"))).unwrap();
-    batch.ask(guard(Some("less than 1 GiB is free"))).unwrap();
+    batch.ask(disk(Some("less than 1 GiB is free"))).unwrap();
     assert_eq!(why(&batch, 1), "paused: the queue was paused by ann: a new lamp");
     batch.ask(resume_queue()).unwrap();
     assert_eq!(
@@ -82,8 +82,8 @@ fn nothing_starts_while_the_disk_is_full_and_nobody_can_resume_that() {
         (None, "paused: the queue was paused by easel: less than 1 GiB is free".into())
     );
     batch.submit(new_job(2)).unwrap();
-    batch.unchanged(|batch| batch.ask(guard(Some("less than 1 GiB is free still"))).unwrap());
-    batch.ask(guard(None)).unwrap();
+    batch.unchanged(|batch| batch.ask(disk(Some("less than 1 GiB is free still"))).unwrap());
+    batch.ask(disk(None)).unwrap();
     assert_eq!(batch.draft.events.last().unwrap().by.as_deref(), Some("easel"));
     assert_eq!(batch.claim(), Some((job_id(1), 1)));
     let told = batch.draft.events.iter().filter_map(|event| match &event.body {

@@ -217,7 +217,7 @@ fn what_easel_does_itself_nobody_else_does() {
     let inside = [
         Command::Proceed,
         prune(Vec::new()),
-        guard(Some("no room")),
+        disk(Some("no room")),
         Command::Turn { device: "gpu0".into(), finished: None, claim: true },
         Command::Remember { job, attempt, note: "x".into() },
         Command::Settled { device: "gpu0".into(), job, attempt },

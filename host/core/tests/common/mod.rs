@@ -23,9 +23,9 @@ pub const BACKOFF: Backoff = Backoff { base: 8, max: 20 };
 /// Who asks for things where it does not matter.
 pub const BY: &str = "ann";
 pub const DEVICES: [&str; 4] = ["gpu0", "gpu1", "gpu2", "gpu3"];
-pub const BACKENDS: [&str; 4] = ["paint", "draw", "sing", COMMANDS];
-/// What commands for the first device are submitted to.
-pub const COMMANDS: &str = "command@gpu0";
+pub const BACKENDS: [&str; 4] = ["paint", "draw", "sing", LEASES];
+/// What leases of the first device are submitted to.
+pub const LEASES: &str = "command@gpu0";
 
 /// Job number `n`.
 pub fn job_id(n: u128) -> JobId {
@@ -54,14 +54,14 @@ pub fn backends(layout: usize) -> Vec<(String, Binding)> {
     };
     let one = |device: usize| vec![DEVICES[device]];
     let all: Vec<(&str, Vec<&str>)> = match layout {
-        0 => vec![("paint", one(0)), ("draw", one(0)), ("sing", one(1)), (COMMANDS, one(0))],
-        1 => vec![("paint", one(0)), ("draw", one(1)), ("sing", one(1)), (COMMANDS, one(0))],
+        0 => vec![("paint", one(0)), ("draw", one(0)), ("sing", one(1)), (LEASES, one(0))],
+        1 => vec![("paint", one(0)), ("draw", one(1)), ("sing", one(1)), (LEASES, one(0))],
         2 => vec![("paint", one(0)), ("sing", one(1))],
         3 => ["paint", "draw", "sing"].map(|name| (name, DEVICES[..2].to_vec())).into(),
-        _ => vec![("paint", mask(0)), ("draw", mask(1)), ("sing", mask(2)), (COMMANDS, one(0))],
+        _ => vec![("paint", mask(0)), ("draw", mask(1)), ("sing", mask(2)), (LEASES, one(0))],
     };
     let binding = |name, devices: Vec<&str>| match name {
-        COMMANDS => Binding::leased(devices[0]),
+        LEASES => Binding::leased(devices[0]),
         name => Binding::component(devices, &format!("sha256:{name}-{layout}"), BACKOFF),
     };
     let all = all.into_iter().filter(|(_, devices)| !devices.is_empty());
@@ -128,7 +128,7 @@ pub fn prune(jobs: Vec<JobId>) -> Command {
     Command::Prune { jobs, keys: Vec::new() }
 }
 
-pub fn guard(full: Option<&str>) -> Command {
+pub fn disk(full: Option<&str>) -> Command {
     Command::Disk { full: full.map(Into::into) }
 }
 

@@ -12,9 +12,9 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     assert_eq!((state.seq, state.ticket), (naive.rows.seq, naive.rows.ticket));
     assert_eq!(state.floor(), naive.rows.floor);
     assert!(state.devices().eq(naive.rows.devices.values()), "devices");
-    let live = naive.live();
-    assert_eq!(ids(state.jobs()), ids(&live), "jobs as they arrived");
-    assert_eq!(state.open_count(), live.len());
+    let open = naive.open();
+    assert_eq!(ids(state.jobs()), ids(&open), "jobs as they arrived");
+    assert_eq!(state.open_count(), open.len());
     for job in naive.rows.jobs.values() {
         assert_eq!(state.job(job.id).map(|job| &**job), Some(job).filter(|job| !job.status.ended()));
         assert_eq!(state.has_dependents(job.id), !naive.dependents(job.id, 0).is_empty());
@@ -27,7 +27,7 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     assert!(state.intents().eq(naive.rows.intents.values()), "intents");
     assert_eq!(state.has_intents(), !naive.rows.intents.is_empty());
     for batch in 0..5 {
-        let of_it = live.iter().filter(|job| job.batch_id == Some(batch_id(batch)));
+        let of_it = open.iter().filter(|job| job.batch_id == Some(batch_id(batch)));
         assert_eq!(ids(state.jobs_of_batch(batch_id(batch))), ids(of_it), "jobs of batch {batch}");
     }
     assert_eq!(state.next_due(), naive.dues().first().map(|(at, _)| *at));
@@ -42,14 +42,14 @@ pub fn the_state_agrees(state: &State, naive: &Naive) {
     }
     assert_eq!(state.queued(), naive.queued().len() as u64);
     assert_eq!(state.waiting(), naive.waiting().len() as u64);
-    for party in live.iter().map(|job| party_of(job)) {
+    for party in open.iter().map(|job| party_of(job)) {
         assert_eq!(
             state.waiting_of(&party),
             naive.waiting().iter().filter(|job| party_of(job) == party).count() as u64
         );
     }
     for conversation in ["c", "c0", "c1", "c10", "c2"] {
-        let of_it = live.iter().filter(|job| job.conversation_id.as_deref() == Some(conversation));
+        let of_it = open.iter().filter(|job| job.conversation_id.as_deref() == Some(conversation));
         assert_eq!(ids(state.jobs_of(conversation)), ids(of_it), "jobs of {conversation}");
     }
     for device in DEVICES {

@@ -4,7 +4,7 @@ use easel_core::{Actor, ErrorKind, OnDependencyFailure, Outcome, Party, Role, St
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::common::{BACKENDS, COMMANDS, DEVICES, LAYOUTS, operator};
+use crate::common::{BACKENDS, DEVICES, LAYOUTS, LEASES, operator};
 
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -20,7 +20,7 @@ pub enum Step {
     DeleteWhatIsUsed(&'static str, Index),
     /// What a store proposes, or any jobs at all.
     Prune(Option<Vec<Index>>),
-    Guard(bool),
+    Disk(bool),
     Move {
         job: Index,
         queued: bool,
@@ -218,7 +218,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::Delete),
         1 => (device(), index()).prop_map(|(device, index)| Step::DeleteWhatIsUsed(device, index)),
         3 => prop::option::weighted(0.3, prop::collection::vec(index(), 0..5)).prop_map(Step::Prune),
-        2 => prop::bool::weighted(0.25).prop_map(Step::Guard),
+        2 => prop::bool::weighted(0.25).prop_map(Step::Disk),
         3 => (index(), prop::bool::weighted(0.75), place()).prop_map(|(job, queued, to)| Step::Move { job, queued, to }),
         2 => (index(), priority()).prop_map(|(job, priority)| Step::Reprioritise { job, priority }),
         1 => (paused(), prop::option::of(select(&["dust", "noise"][..])), any::<bool>())
@@ -296,7 +296,7 @@ fn chosen() -> impl Strategy<Value = Chosen> {
 
 /// One of the backends, or one that is not there.
 fn backend() -> impl Strategy<Value = &'static str> {
-    prop_oneof![12 => select(&BACKENDS[..3]), 1 => Just(COMMANDS), 1 => Just("dream")]
+    prop_oneof![12 => select(&BACKENDS[..3]), 1 => Just(LEASES), 1 => Just("dream")]
 }
 
 fn wish() -> impl Strategy<Value = Wish> {

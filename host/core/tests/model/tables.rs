@@ -233,8 +233,8 @@ impl Tables {
         state.restore_intents(self.intents.values().cloned());
         state.restore_kept(self.kept, self.oldest_event);
         // In whatever order: here those come first that depend on others.
-        let live = self.jobs.values().rev().filter(|job| job.ticket >= self.floor && !job.status.ended());
-        state.restore(live.cloned());
+        let open = self.jobs.values().rev().filter(|job| job.ticket >= self.floor && !job.status.ended());
+        state.restore(open.cloned());
         state
     }
 }

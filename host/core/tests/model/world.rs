@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::audit::Audit;
 use crate::checks::{the_estimates_agree, the_state_agrees};
 use crate::common::{
-    BACKENDS, COMMANDS, LIMITS, asks, backends, batch_id, cancel, delete, devices, error, finished, guard, job_id,
+    BACKENDS, LEASES, LIMITS, asks, backends, batch_id, cancel, delete, devices, disk, error, finished, job_id,
     message_id, move_to, new_job, new_message, object, on_device, operator, pause_device, pause_queue, reprioritise,
     resume, resume_device, resume_queue, retry, suspend, unloading,
 };
@@ -111,7 +111,9 @@ impl World {
                 self.take(Step::Turn { device, ending, claim: true });
             }
             Step::Blink(device) => {
-                let Some(job) = self.naive.rows.devices[device].occupant.as_ref().map(|live| live.job) else { return };
+                let Some(job) = self.naive.rows.devices[device].occupant.as_ref().map(|occupant| occupant.job) else {
+                    return;
+                };
                 self.take(Step::Turn {
                     device,
                     ending: Some(Ending::clean(device, Outcome::Unavailable)),
@@ -147,7 +149,7 @@ impl World {
         }
         the_state_agrees(&self.draft.state, &self.naive);
         the_estimates_agree(&self.draft.state, &self.naive, now + 3);
-        assert!(self.draft.cold.jobs.keys().all(|id| self.draft.state.job(*id).is_none()), "what is live is not cold");
+        assert!(self.draft.cold.jobs.keys().all(|id| self.draft.state.job(*id).is_none()), "what is open is not cold");
         answer
     }
 
@@ -200,7 +202,7 @@ impl World {
         self.begin();
         self.take(Step::Recover);
         self.commit();
-        let ours = |device: &&Device| device.occupant.as_ref().is_some_and(|live| live.backend != COMMANDS);
+        let ours = |device: &&Device| device.occupant.as_ref().is_some_and(|occupant| occupant.backend != LEASES);
         assert_eq!(self.rows.devices.values().find(ours), None, "nothing but commands runs after a recovery");
         self.outlived |= self.rows.devices.values().any(|device| device.occupant.is_some());
     }
@@ -242,7 +244,7 @@ impl World {
                 });
                 Command::Prune { jobs, keys: self.rows.orphans.values().cloned().collect() }
             }
-            Step::Guard(full) => guard(full.then_some("no room")),
+            Step::Disk(full) => disk(full.then_some("no room")),
             Step::Move { job, queued, to } => {
                 // Mostly what is queued, for only that can be moved.
                 let waiting: Vec<JobId> = self.naive.queued().into_iter().map(|job| job.id).collect();
@@ -357,7 +359,9 @@ impl World {
 
     fn attempt(&mut self, whose: &Whose) -> Option<(JobId, u32)> {
         let devices = self.naive.rows.devices.values();
-        self.claims.extend(devices.filter_map(|device| device.occupant.as_ref()).map(|live| (live.job, live.attempt)));
+        self.claims.extend(
+            devices.filter_map(|device| device.occupant.as_ref()).map(|occupant| (occupant.job, occupant.attempt)),
+        );
         self.claims.sort();
         self.claims.dedup();
         let any = |index: &proptest::sample::Index| (!self.claims.is_empty()).then(|| *index.get(&self.claims));

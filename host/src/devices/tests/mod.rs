@@ -25,7 +25,7 @@ use crate::artifacts::{Files, WriteError};
 use crate::backend::Registry;
 use crate::clock::Clock;
 use crate::config::{self, Component, Config};
-use crate::leases::{Holders, backend_of_commands};
+use crate::leases::{Holders, backend_of_leases};
 use crate::scheduler::{Scheduler, Setup};
 use crate::store::{Embedded, Location, Sizes, Store};
 use crate::upkeep::DiskWatch;
@@ -63,7 +63,7 @@ impl Bench {
         let retention = Retention::EVERYTHING;
         let setup = Setup {
             devices: vec!["gpu0".into()],
-            backends: vec![("fakes".into(), component), (backend_of_commands("gpu0"), Binding::leased("gpu0"))],
+            backends: vec![("fakes".into(), component), (backend_of_leases("gpu0"), Binding::leased("gpu0"))],
             limits: Limits { max_waiting: 99, max_waiting_per_owner: 99, priority_worth: 1, slice: 99, retention },
             clock: Clock::default(),
         };
@@ -170,7 +170,7 @@ async fn a_cancelled_job_ends_and_a_device_that_a_trap_left_is_settled() {
 async fn a_device_is_lent_until_its_holder_gives_it_back() {
     let bench = Bench::new().await;
     let params = bench.holders.usual().params("sh", "a LoRA");
-    let new = NewJob::new(JobId(Uuid::now_v7()), backend_of_commands("gpu0"), Party::of("local"), params);
+    let new = NewJob::new(JobId(Uuid::now_v7()), backend_of_leases("gpu0"), Party::of("local"), params);
     let id = new.id;
     let seat = bench.holders.seat(id);
     let mut granted = seat.watch_grant();

@@ -24,7 +24,7 @@ use super::queue::no_device;
 use super::segment::Segment;
 use super::websocket::Asked;
 use super::{Answer, Host, Problem, submit};
-use crate::leases::{Attendance, Terms, backend_of_commands};
+use crate::leases::{Attendance, Terms, backend_of_leases};
 use crate::scheduler::Rejected;
 
 /// The longest name of a command, in characters.
@@ -89,7 +89,7 @@ async fn come_back(host: &Host, actor: &Actor, device: &str, id: &str, key: &str
         .in_field("job_id")
     };
     let id = id.parse().map(JobId).map_err(|_| gone())?;
-    let backend = backend_of_commands(device);
+    let backend = backend_of_leases(device);
     let is_theirs = |job: &Arc<Job>| {
         job.party() == actor.party && (job.backend.as_str(), job.key.as_deref()) == (backend.as_str(), Some(key))
     };
@@ -120,7 +120,7 @@ fn new_job(host: &Host, actor: &Actor, device: &str, query: &Query, key: String)
         metadata: Json::of(&json!({ "name": name })),
         timeout_s: timeout_s.and_then(|seconds| u32::try_from(seconds).ok()),
         key: Some((key, format!("{:x}", Sha256::digest(said)))),
-        ..NewJob::new(JobId(Uuid::now_v7()), backend_of_commands(device), actor.party.clone(), params)
+        ..NewJob::new(JobId(Uuid::now_v7()), backend_of_leases(device), actor.party.clone(), params)
     })
 }
 

@@ -80,19 +80,19 @@ impl Crowds {
     /// The frame of a running attempt's newest report, which `make` makes if nobody has. `running` are all attempts that run.
     pub(super) fn progress(
         &self,
-        live: &Telemetry,
+        telemetry: &Telemetry,
         running: &[Telemetry],
         make: impl FnOnce() -> Utf8Bytes,
     ) -> Utf8Bytes {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((version, frame)) = progress.get(&live.job)
-            && *version == live.version
+        if let Some((version, frame)) = progress.get(&telemetry.job)
+            && *version == telemetry.version
         {
             return frame.clone();
         }
-        progress.retain(|job, _| running.iter().any(|live| live.job == *job));
+        progress.retain(|job, _| running.iter().any(|telemetry| telemetry.job == *job));
         let frame = make();
-        progress.insert(live.job, (live.version, frame.clone()));
+        progress.insert(telemetry.job, (telemetry.version, frame.clone()));
         frame
     }
 }

@@ -63,7 +63,7 @@ pub(super) struct Session {
     /// It came back with a cursor, and has not been told yet of all that it missed.
     replays: bool,
     head: watch::Receiver<u64>,
-    live: watch::Receiver<u64>,
+    telemetry: watch::Receiver<u64>,
     told_progress: HashMap<JobId, u64>,
     /// Which look at the places it was told of, and as of which event that was.
     told_places: u64,
@@ -76,7 +76,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(host: Arc<Host>, crowds: Arc<Crowds>, query: Query) -> Self {
         let (now, crowd) = (Instant::now(), crowds.of(&query.scope));
-        let (head, live) = (host.scheduler.hub().watch_head(), host.scheduler.hub().watch_telemetry());
+        let (head, telemetry) = (host.scheduler.hub().watch_head(), host.scheduler.hub().watch_telemetry());
         Self {
             host,
             crowds,
@@ -88,7 +88,7 @@ impl Session {
             catching_up: true,
             replays: false,
             head,
-            live,
+            telemetry,
             told_progress: HashMap::new(),
             told_places: 0,
             places_as_of: 0,
@@ -169,7 +169,7 @@ impl Session {
             if let Some(frames) = self.due(now) {
                 return Ok(frames);
             }
-            let progress_waits = self.live.has_changed().unwrap_or(false);
+            let progress_waits = self.telemetry.has_changed().unwrap_or(false);
             let places_wait = self.places_as_of < self.seq;
             let mut wake = self.mark_at;
             if progress_waits {
@@ -180,9 +180,9 @@ impl Session {
             }
             tokio::select! {
                 changed = self.head.changed() => if changed.is_err() { std::future::pending::<()>().await },
-                changed = self.live.changed(), if !progress_waits => {
+                changed = self.telemetry.changed(), if !progress_waits => {
                     if changed.is_err() { std::future::pending::<()>().await }
-                    self.live.mark_changed();
+                    self.telemetry.mark_changed();
                 }
                 () = sleep_until(wake) => {}
             }
@@ -266,8 +266,8 @@ impl Session {
             self.mark_at = now + MARK;
             frames.push(frames::mark(&self.cursor(self.seq)));
         }
-        if now >= self.progress_at && self.live.has_changed().unwrap_or(false) {
-            self.live.mark_unchanged();
+        if now >= self.progress_at && self.telemetry.has_changed().unwrap_or(false) {
+            self.telemetry.mark_unchanged();
             self.progress_at = now + PROGRESS;
             self.progress(&mut frames);
         }
@@ -280,17 +280,17 @@ impl Session {
     fn progress(&mut self, frames: &mut Vec<Utf8Bytes>) {
         let state = self.scheduler().state();
         let running = self.scheduler().hub().all_telemetry();
-        self.told_progress.retain(|job, _| running.iter().any(|live| live.job == *job));
-        for live in &running {
+        self.told_progress.retain(|job, _| running.iter().any(|telemetry| telemetry.job == *job));
+        for telemetry in &running {
             // An attempt whose start this client has not been told of yet is none of its business yet.
             let job = state
-                .job(live.job)
-                .filter(|job| job.runs(live.attempt) && job.seq <= self.seq && self.scope.holds_job(job));
+                .job(telemetry.job)
+                .filter(|job| job.runs(telemetry.attempt) && job.seq <= self.seq && self.scope.holds_job(job));
             if let Some(job) = job
-                && self.told_progress.insert(live.job, live.version) != Some(live.version)
+                && self.told_progress.insert(telemetry.job, telemetry.version) != Some(telemetry.version)
             {
-                let make = || show::text(&self.host.show(&state).progress(job, live)).into();
-                frames.push(self.crowds.progress(live, &running, make));
+                let make = || show::text(&self.host.show(&state).progress(job, telemetry)).into();
+                frames.push(self.crowds.progress(telemetry, &running, make));
             }
         }
     }

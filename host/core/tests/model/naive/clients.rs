@@ -157,7 +157,7 @@ impl Naive {
     /// The first job that runs on what this one made.
     fn user_of(&self, id: JobId) -> Option<JobId> {
         let uses = |other: &&Job| other.status == Status::Processing && other.depends_on.contains(&id);
-        self.live().into_iter().filter(uses).min_by_key(|other| &other.device).map(|user| user.id)
+        self.open().into_iter().filter(uses).min_by_key(|other| &other.device).map(|user| user.id)
     }
 
     /// An ended job is gone. Its key stays for its time.

@@ -143,7 +143,7 @@ impl Naive {
                 let can = |job: &&&Job| {
                     job.ticket > intent.after && job.ticket <= *until && !job.cancel_requested && chosen(which, job)
                 };
-                self.live().iter().filter(can).copied().cloned().collect()
+                self.open().iter().filter(can).copied().cloned().collect()
             }
         }
     }

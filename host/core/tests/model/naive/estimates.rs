@@ -77,8 +77,8 @@ impl Naive {
         Some(now.max(match progress {
             Some(Progress { percent, since }) => since + (takes * (100 - u64::from(percent)) / 100) as i64,
             None => {
-                let live = self.rows.devices[job.device.as_ref().unwrap()].occupant.as_ref().unwrap();
-                live.since - live.shift + self.shift() + takes as i64
+                let occupant = self.rows.devices[job.device.as_ref().unwrap()].occupant.as_ref().unwrap();
+                occupant.since - occupant.shift + self.shift() + takes as i64
             }
         }))
     }
@@ -121,7 +121,7 @@ impl Naive {
     fn free_at(&self, device: &str, now: Timestamp, progress: Option<Progress>) -> Option<Timestamp> {
         let device = &self.rows.devices[device];
         match &device.occupant {
-            Some(live) => self.end_of(&self.rows.jobs[&live.job], now, progress),
+            Some(occupant) => self.end_of(&self.rows.jobs[&occupant.job], now, progress),
             None if device.dirty.is_some() => None,
             None => Some(now),
         }

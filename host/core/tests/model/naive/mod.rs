@@ -75,7 +75,7 @@ impl Naive {
     }
 
     /// What has not ended, as it arrived.
-    pub fn live(&self) -> Vec<&Job> {
+    pub fn open(&self) -> Vec<&Job> {
         let mut jobs: Vec<&Job> = self.rows.jobs.values().filter(|job| !job.status.ended()).collect();
         jobs.sort_by_key(|job| job.ticket);
         jobs
@@ -90,11 +90,11 @@ impl Naive {
     }
 
     pub fn queued(&self) -> Vec<&Job> {
-        self.live().into_iter().filter(|job| job.status == Status::Queued).collect()
+        self.open().into_iter().filter(|job| job.status == Status::Queued).collect()
     }
 
     pub fn waiting(&self) -> Vec<&Job> {
-        self.live().into_iter().filter(|job| job.status != Status::Processing).collect()
+        self.open().into_iter().filter(|job| job.status != Status::Processing).collect()
     }
 
     /// The job that runs as this attempt.
@@ -132,7 +132,7 @@ impl Naive {
             Command::Reprioritise { job, priority, .. } => self.reprioritise(job, priority),
             Command::PauseQueue { reason, unload } => Ok(self.pause(Some(Pause { reason, by, since: now, unload }))),
             Command::ResumeQueue => Ok(self.pause(None)),
-            Command::Disk { full } => Ok(self.guard(full)),
+            Command::Disk { full } => Ok(self.disk(full)),
             Command::PauseDevice { device, reason, unload } => {
                 self.pause_device(device, Some(Pause { reason, by, since: now, unload }))
             }
@@ -172,7 +172,7 @@ impl Naive {
         };
         self.work();
         self.derive();
-        self.rows.floor = self.live().first().map_or(self.rows.ticket + 1, |job| job.ticket);
+        self.rows.floor = self.open().first().map_or(self.rows.ticket + 1, |job| job.ticket);
         answer
     }
 

@@ -183,7 +183,7 @@ impl Naive {
         Reply::Done
     }
 
-    pub(super) fn guard(&mut self, full: Option<String>) -> Reply {
+    pub(super) fn disk(&mut self, full: Option<String>) -> Reply {
         if self.rows.queue.full.is_some() != full.is_some() {
             let by = "easel".to_owned();
             self.rows.queue.full =

@@ -69,7 +69,7 @@ impl Naive {
     /// By a key, by those that wait for it, by those that are about to be told of its end, or by what runs.
     fn is_needed(&self, job: &Job) -> bool {
         let runs = |other: &&Job| other.status == Status::Processing;
-        let mut running = self.live().into_iter().filter(runs);
+        let mut running = self.open().into_iter().filter(runs);
         job.key.is_some() && job.created_at - job.shifts.created + RETENTION.keys > self.own()
             || !self.dependents(job.id, 0).is_empty()
             || self.telling(job.id).is_some()

@@ -8,7 +8,7 @@ use crate::common::LIMITS;
 impl Naive {
     /// When each pending job goes on, the earliest first.
     pub fn dues(&self) -> Vec<(Timestamp, &Job)> {
-        let pending = self.live().into_iter().filter(|job| job.status == Status::Pending);
+        let pending = self.open().into_iter().filter(|job| job.status == Status::Pending);
         let bound = pending.filter(|job| self.binding(&job.backend).is_some() && !self.blocked(job));
         let mut dues: Vec<_> = bound.map(|job| (self.due_at(job).unwrap_or(Timestamp::MIN), job)).collect();
         dues.sort_by_key(|(at, job)| (*at, job.ticket));

@@ -149,7 +149,7 @@ impl Naive {
     }
 
     pub(super) fn recover(&mut self) {
-        let running = self.live().into_iter().filter(|job| job.status == Status::Processing && !self.is_lease(job));
+        let running = self.open().into_iter().filter(|job| job.status == Status::Processing && !self.is_lease(job));
         let lost: Vec<Finished> = running.map(lost).collect();
         lost.into_iter().for_each(|lost| self.finish(lost));
         for backend in self.rows.queue.suspended.clone() {

@@ -1,16 +1,16 @@
-//! Commands, which hold a device like jobs and are run by those who submitted them.
+//! Leases, which hold a device like jobs and are run by those who submitted them.
 
 use super::*;
-use crate::common::COMMANDS;
+use crate::common::LEASES;
 
-fn command(n: u128) -> NewJob {
-    NewJob { backend: COMMANDS.into(), max_attempts: 1, ..new_job(n) }
+fn lease(n: u128) -> NewJob {
+    NewJob { backend: LEASES.into(), max_attempts: 1, ..new_job(n) }
 }
 
-/// A batch in which command 1 holds the device, and job 2 waits for it.
+/// A batch in which lease 1 holds the device, and job 2 waits for it.
 fn held() -> Batch {
     let mut batch = Batch::new();
-    batch.submit(command(1)).unwrap();
+    batch.submit(lease(1)).unwrap();
     batch.submit(new_job(2)).unwrap();
     assert_eq!(batch.claim(), Some((job_id(1), 1)));
     batch
@@ -29,8 +29,8 @@ fn crash(batch: &Batch, layout: usize) -> Batch {
 #[test]
 fn a_command_takes_its_turn_among_the_jobs_of_its_device() {
     let mut batch = Batch::after(1);
-    assert!(matches!(batch.submit(command(2)), Ok(Reply::Job(_, 2))));
-    batch.submit(NewJob { priority: 2, ..command(3) }).unwrap();
+    assert!(matches!(batch.submit(lease(2)), Ok(Reply::Job(_, 2))));
+    batch.submit(NewJob { priority: 2, ..lease(3) }).unwrap();
     assert_eq!(batch.claim(), Some((job_id(3), 1)));
     assert_eq!(batch.draft.state.lease_on("gpu0").map(|job| job.id), Some(job_id(3)));
     assert_eq!(batch.unchanged(Batch::claim), None);
@@ -71,9 +71,9 @@ fn nobody_but_who_submitted_a_command_can_run_it_again() {
 fn how_long_commands_took_is_not_learned() {
     let mut batch = Batch::roomy();
     for n in 1..=3 {
-        batch.submit(command(n)).unwrap();
+        batch.submit(lease(n)).unwrap();
         batch.claim();
         batch.finish(n, 1, Outcome::Complete);
     }
-    assert_eq!((batch.draft.state.mean(), batch.draft.state.history(COMMANDS)), (None, None));
+    assert_eq!((batch.draft.state.mean(), batch.draft.state.history(LEASES)), (None, None));
 }
