@@ -1,8 +1,7 @@
 //! Easel: a durable job host in front of a GPU.
 
 pub mod artifacts;
-pub mod backend;
-mod backends;
+pub mod backends;
 mod choice;
 pub mod cli;
 mod clock;
@@ -13,6 +12,7 @@ mod lasting;
 mod leases;
 mod open_files;
 mod patience;
+mod sandbox;
 pub mod scheduler;
 pub mod serve;
 pub mod show;

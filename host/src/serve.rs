@@ -17,8 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
-use crate::backend::{Entry, Registry, Standing, out_of_reach};
-use crate::backends::{Breaker, Loading};
+use crate::backends::{Breaker, Entry, Loading, Registry, Standing, out_of_reach};
 use crate::clock::Clock;
 use crate::config::{self, Config, Database};
 use crate::devices::{Devices, Local, Memory, Worker};

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use easel::backend::Registry;
+use easel::backends::Registry;
 use easel::config::Config;
 
 use crate::bench::Bench;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use easel_core::Command;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::{Backend, Registry};
+use super::{Backend, Registry};
 use crate::patience::{PATIENCE, pause};
 use crate::scheduler::{Rejected, Scheduler};
 

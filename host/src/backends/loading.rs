@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::{Registry, Standing};
+use super::{Registry, Standing};
 use crate::patience::{PATIENCE, pause};
 use crate::scheduler::{Rejected, Scheduler};
 

@@ -13,8 +13,9 @@ use super::client::{Client, Remote};
 use super::print::{self, Table};
 use super::show::component;
 use super::text::{one_line, safe};
-use crate::backend::{Description, Inspected, Inspector};
+use crate::backends::{Inspected, Inspector};
 use crate::config::Component;
+use crate::sandbox::Description;
 
 // Without a command of its own it is `list`.
 #[derive(Debug, clap::Args)]

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::client::Remote;
 use super::print;
-use crate::backend::{LoadError, Registry, out_of_reach};
+use crate::backends::{Registry, out_of_reach};
 use crate::config::{Config, ConfigError, DEFAULT_FILE, Overrides};
+use crate::sandbox::LoadError;
 
 // Without a command of its own it is `check`, of the usual file.
 #[derive(Debug, clap::Args)]

@@ -10,8 +10,8 @@ use super::id::{Ambiguous, Candidate};
 use super::print::{self, OutputClosed};
 use super::problem::ClientError;
 use super::stderr;
-use crate::backend::LoadError;
 use crate::config::ConfigError;
+use crate::sandbox::LoadError;
 use crate::show;
 
 /// A command line that clap cannot know to be wrong.

@@ -13,8 +13,9 @@ use super::outcome::{Verdict, judge, not_begun, not_started, unsaved};
 use super::port::{self, Assignment, Inputs, PortFiles, Run};
 use super::watchdog::{Allowed, Reason, Step, Watchdog};
 use super::worker::Worker;
-use crate::backend::{Backend, Ended, Kill, Task};
+use crate::backends::Backend;
 use crate::lasting::{self, Deadline};
+use crate::sandbox::{Ended, Kill, Task};
 
 /// News that may wait before the component does.
 const NEWS: usize = 64;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::artifacts::Files;
-use crate::backend::InputFile;
 use crate::patience::PATIENCE;
+use crate::sandbox::InputFile;
 use crate::scheduler::Scheduler;
 
 /// The first pause before a store that could not be read is asked again.

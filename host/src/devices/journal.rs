@@ -4,7 +4,7 @@ use easel_core::{Job, Occupant};
 use tracing::Level;
 
 use super::port::{Port, Run, Said};
-use crate::backend::News;
+use crate::sandbox::News;
 
 /// News of an attempt. A note is stored before the component goes on; if it cannot be, the component is not told that it
 /// was, and ends.

@@ -6,7 +6,7 @@ use easel_core::{ErrorKind, JobError, Outcome};
 use humantime::format_duration;
 
 use super::watchdog::{Allowed, Reason};
-use crate::backend::{Ended, Failure, FailureKind};
+use crate::sandbox::{Ended, Failure, FailureKind};
 
 /// How an attempt ended, without what it made.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use easel_wire::Report;
 use serde::{Deserialize, Serialize};
 
 use crate::artifacts::{Exchange, WriteError};
-use crate::backend::InputFile;
+use crate::sandbox::InputFile;
 
 /// The queue, for the worker of one device.
 #[async_trait]

@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::journal::{self, run_of};
 use super::port::Standing;
 use super::worker::Worker;
-use crate::backend::{Backend, Kill, LoadError, Lost};
+use crate::backends::Backend;
 use crate::leases::backend_of_leases;
 use crate::patience::{PATIENCE, pause};
+use crate::sandbox::{Kill, LoadError, Lost};
 
 impl Worker {
     /// Settles the device if it is dirty, trying until it works; false when it is time to stop. A device that was left

@@ -14,7 +14,7 @@ use super::memory::Pauses;
 use super::port::{Run, Said};
 use super::requests::{Request, UnloadError};
 use super::worker::Worker;
-use crate::backend::Backend;
+use crate::backends::Backend;
 
 impl Worker {
     /// Carries out a request. Nothing runs on the device meanwhile.

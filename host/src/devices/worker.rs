@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::memory::Memory;
 use super::port::{Ended, Port, PortError};
 use super::requests::Request;
-use crate::backend::Registry;
+use crate::backends::Registry;
 use crate::leases::Terms;
 
 /// How often an outcome is tried to be written, a second apart, once the host stops.

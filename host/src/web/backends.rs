@@ -6,10 +6,9 @@ use std::sync::Arc;
 use easel_wire::{Backend, Backends, Capabilities};
 use futures_util::future::join_all;
 
-use super::probes::{Probe, Probes};
 use super::segment::Segment;
 use super::{Answer, Host, Problem, reply};
-use crate::backend::Entry;
+use crate::backends::{Entry, Probe, Probes};
 use crate::choice::one_of;
 use crate::show::accuracy;
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::backends::unknown;
 use super::body::{Opaque, object};
 use super::{Host, Problem};
-use crate::backend::{Entry, Standing};
+use crate::backends::{Entry, Standing};
 
 /// The longest name of a conversation, or of a user.
 pub(super) const NAME: usize = 200;

@@ -9,7 +9,7 @@ use easel_wire::{Alive, Ready};
 use tokio::time::timeout;
 
 use super::{Answer, Host, Problem, reply};
-use crate::backend::{Entry, Standing};
+use crate::backends::{Entry, Standing};
 
 /// A store that takes longer to read one row is not ready for anybody.
 const PATIENCE: Duration = Duration::from_secs(5);

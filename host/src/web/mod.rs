@@ -31,7 +31,6 @@ mod messages;
 mod neighbours;
 mod pace;
 mod places;
-mod probes;
 mod problem;
 mod query;
 mod queue;
@@ -53,7 +52,7 @@ use easel_core::State;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Files;
-use crate::backend::Registry;
+use crate::backends::Registry;
 use crate::config::Config;
 use crate::devices::Devices;
 use crate::leases::Holders;

@@ -16,7 +16,7 @@ use warp::http::{Response, StatusCode};
 
 use super::pace::Terms;
 use crate::artifacts::FilesError;
-use crate::backend::ParamsError;
+use crate::sandbox::ParamsError;
 use crate::scheduler::Rejected;
 use crate::show;
 use crate::store::StoreError;

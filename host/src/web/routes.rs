@@ -20,8 +20,9 @@ use super::query::query;
 use super::segment::{Id, Segment};
 use super::{
     Answer, Host, Problem, artifacts, backends, batches, conversations, events, health, jobs, lease, list, messages,
-    probes, problem, queue, socket, submit, upgrade, uploads,
+    problem, queue, socket, submit, upgrade, uploads,
 };
+use crate::backends::Probes;
 
 /// The table as a filter: it answers every request.
 pub(super) type Routes = BoxedFilter<(Response,)>;
@@ -61,7 +62,7 @@ fn answer(answer: Answer) -> Response {
 
 /// Everything that there is.
 pub(super) fn routes(host: &Arc<Host>) -> Routes {
-    let probes = with(probes::Probes::default());
+    let probes = with(Probes::default());
     let crowds = with(Arc::<socket::Crowds>::default());
     let headers = warp::header::headers_cloned;
     let room = Room::default();

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::port::{Assignment, Ended, Inputs, Port, PortError, Run, Said, Standing};
 use super::{Devices, Local, Memory, Worker};
 use crate::artifacts::{Files, WriteError};
-use crate::backend::Registry;
+use crate::backends::Registry;
 use crate::clock::Clock;
 use crate::config::{self, Component, Config};
 use crate::leases::{Holders, backend_of_leases};

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use super::egress::Policy;
-use super::journal::Journal;
-use super::workshop::{self, Source, Workshop};
-use super::{Description, Guest, LoadError, limits};
 use crate::config::Component;
+use crate::sandbox::workshop::{self, Source, Workshop};
+use crate::sandbox::{Description, Guest, LoadError, Policy, limits};
 
 /// What stands for the backend's name while it has none.
 const NAME: &str = "check";
@@ -42,15 +40,7 @@ impl Inspector {
 
     async fn source(&self, source: &Source) -> Result<Inspected, LoadError> {
         let linked = self.workshop.link(NAME, source, true).await?;
-        let guest = Guest {
-            name: NAME.to_owned(),
-            pre: linked.pre,
-            memory: limits::DESCRIBE_MEMORY,
-            policy: Policy::nothing(NAME).into(),
-            config: "{}".into(),
-            timeout: limits::DESCRIBE,
-            journal: Journal::host(NAME),
-        };
+        let guest = Guest::new(NAME, &linked, limits::DESCRIBE_MEMORY, Policy::nothing(NAME), limits::DESCRIBE);
         let description = workshop::describe(&guest, &source.label).await?.description;
         let digest = source.digest();
         Ok(Inspected { digest, size: source.bytes.len(), wants_network: linked.wants_network, description })
@@ -60,7 +50,7 @@ impl Inspector {
 #[cfg(test)]
 impl Inspector {
     /// Looks at the component that these bytes are, if they are one.
-    pub(super) async fn bytes(&self, bytes: Vec<u8>) -> Result<Inspected, LoadError> {
+    pub(crate) async fn bytes(&self, bytes: Vec<u8>) -> Result<Inspected, LoadError> {
         self.source(&Source::new("some.wasm".into(), bytes.into())).await
     }
 }

@@ -3,18 +3,18 @@
 
 use serde_json::Value;
 
-use super::ParamsError;
+use crate::sandbox::ParamsError;
 
 /// The keyword of a params schema that names the inputs.
 const KEYWORD: &str = "x-inputs";
 
 /// The names of the inputs that a component takes, if it says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Inputs(Option<Vec<String>>);
+pub(crate) struct Inputs(Option<Vec<String>>);
 
 impl Inputs {
     /// What a params schema says. The error says what it should, for its author.
-    pub(super) fn of(schema: &Value) -> Result<Self, String> {
+    pub(crate) fn of(schema: &Value) -> Result<Self, String> {
         match schema.get(KEYWORD) {
             None => Ok(Self(None)),
             Some(Value::Object(inputs)) => Ok(Self(Some(inputs.keys().cloned().collect()))),
@@ -25,12 +25,12 @@ impl Inputs {
         }
     }
 
-    pub(super) fn names(&self) -> Option<&[String]> {
+    pub(crate) fn names(&self) -> Option<&[String]> {
         self.0.as_deref()
     }
 
     /// Whether a job of `backend` may have inputs of these names.
-    pub(super) fn check<'a>(&self, backend: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), ParamsError> {
+    pub(crate) fn check<'a>(&self, backend: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), ParamsError> {
         let Some(known) = &self.0 else { return Ok(()) };
         let stranger = names.into_iter().enumerate().find(|(_, name)| !known.iter().any(|known| known == name));
         let Some((index, name)) = stranger else { return Ok(()) };

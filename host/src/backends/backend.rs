@@ -1,47 +1,4 @@
-//! Backends: other people's components, run in a box.
-//!
-//! - [`Registry`]: the backends of this host. `workshop` turns bytes into a component that may run and says what it
-//!   lacks, `anatomy` how large it is; `settings` and `schema`, with `references`, `integers`, `inputs` and `complaint`, check what the operator and
-//!   the users give it. [`Inspector`] looks at a component without a host.
-//! - [`Backend`]: one of them, with the five calls of the contract. `calls` gives each an end, `sandbox` a store with
-//!   limits, `engine` the clock that interrupts it. `limits` has every figure, `pace` those that are per second.
-//! - What a guest can ask of the host: `services` translates, `attempt`, `blob`, `journal`, `printed` and `egress` answer.
-//!   `trap` says why one came to nothing.
-//!
-//! What is trusted: the operator's configuration, the data directory. What is not: everything that a component says,
-//! returns or asks for. It is bounded and checked here, so that nobody further in has to.
-
-mod anatomy;
-mod attempt;
-mod bindings;
-mod blob;
-mod calls;
-mod complaint;
-mod egress;
-mod engine;
-mod error;
-mod inputs;
-mod inspector;
-mod integers;
-mod journal;
-mod kill;
-mod limits;
-mod outcome;
-mod pace;
-mod printed;
-mod references;
-mod registry;
-mod sandbox;
-mod schema;
-mod services;
-mod settings;
-mod task;
-#[cfg(test)]
-mod tests;
-mod text;
-mod trap;
-mod urls;
-mod workshop;
+//! A backend as this host has it: a component under a name, with all that it is granted on one of its devices.
 
 use std::fmt;
 use std::time::Duration;
@@ -50,18 +7,10 @@ use easel_core::Json;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use calls::Guest;
-pub use complaint::ParamsError;
-use complaint::Quote;
-pub use error::LoadError;
-use inputs::Inputs;
-pub use inspector::{Inspected, Inspector};
-pub use kill::Kill;
-pub use outcome::{Description, Ended, EngineInfo, Failure, FailureKind};
-pub use registry::{Entry, Placed, Registry, Standing};
-use schema::Schema;
-pub use task::{InputFile, Lost, News, Task};
-pub use urls::out_of_reach;
+use crate::sandbox::{
+    Description, Ended, EngineInfo, Failure, FailureKind, Guest, Inputs, Kill, Lost, News, ParamsError, Quote, Schema,
+    Task,
+};
 
 /// A component under a name, with all that it is granted on one of its devices.
 pub struct Backend {
@@ -83,10 +32,10 @@ pub struct Backend {
     pub idle_release: Option<Duration>,
     /// Whether it may hold memory while others run on its device.
     pub keep_memory: bool,
-    allow_hosts: Vec<String>,
-    params: Schema,
-    inputs: Inputs,
-    guest: Guest,
+    pub(super) allow_hosts: Vec<String>,
+    pub(super) params: Schema,
+    pub(super) inputs: Inputs,
+    pub(super) guest: Guest,
 }
 
 impl Backend {

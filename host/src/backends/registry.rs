@@ -7,11 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::egress::Policy;
-use super::journal::Journal;
-use super::workshop::{self, Linked, Source, Workshop};
-use super::{Backend, Guest, LoadError, limits, settings, text};
+use super::{Backend, settings};
 use crate::config::{self, Config};
+use crate::sandbox::workshop::{self, Linked, Source, Workshop};
+use crate::sandbox::{Guest, LoadError, Policy, limits, text};
 
 /// All backends of the configuration, with what came of loading each.
 pub struct Registry {
@@ -212,15 +211,9 @@ impl Registry {
         settings: Settings,
     ) -> Result<Backend, LoadError> {
         let configured = backend.placed(device);
-        let mut guest = Guest {
-            name: name.to_owned(),
-            pre: linked.pre.clone(),
-            memory: usize::try_from(configured.memory.as_u64()).unwrap_or(usize::MAX),
-            policy: Arc::new(Policy::new(name, &configured.allow_hosts)),
-            config: "{}".into(),
-            timeout: configured.timeout,
-            journal: Journal::host(name),
-        };
+        let memory = usize::try_from(configured.memory.as_u64()).unwrap_or(usize::MAX);
+        let policy = Policy::new(name, &configured.allow_hosts);
+        let mut guest = Guest::new(name, linked, memory, policy, configured.timeout);
         let workshop::Said { description, params, config: table, inputs } =
             workshop::describe(&guest, &source.label).await?;
         guest.config = match settings {

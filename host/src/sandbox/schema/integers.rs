@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 /// Whether there may be anything to do: a number that is not written as an integer is.
-pub(super) fn may_be_meant(value: &Value) -> bool {
+pub(crate) fn may_be_meant(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(may_be_meant),
         Value::Object(fields) => match written(value) {
@@ -23,7 +23,7 @@ pub(super) fn may_be_meant(value: &Value) -> bool {
 
 /// Writes the numbers of `value` as `schema` means them; `evaluation` is that of the value. The error is the place, as a JSON
 /// pointer, of what only looks like an integer, or has more digits than anybody writes out.
-pub(super) fn write_as_meant(value: &mut Value, schema: &Value, evaluation: &Evaluation) -> Result<(), String> {
+pub(crate) fn write_as_meant(value: &mut Value, schema: &Value, evaluation: &Evaluation) -> Result<(), String> {
     let mut units = vec![evaluation.root()];
     while let Some(unit) = units.pop() {
         // What does not hold says nothing: the branches of anyOf that the value does not take.

@@ -5,7 +5,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::sandbox::HostState;
+use super::store::HostState;
 use super::{Ended, limits, text};
 
 /// How many of the functions that it was in go to the log.

@@ -13,11 +13,11 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::journal::Journal;
-use super::limits;
+use crate::sandbox::limits;
 
 /// The two streams of one call. Clones are the same.
 #[derive(Clone, Debug)]
-pub(super) struct Printed {
+pub(crate) struct Printed {
     journal: Journal,
     page: Arc<Mutex<Page>>,
 }
@@ -91,21 +91,21 @@ impl Page {
 }
 
 impl Printed {
-    pub(super) fn new(journal: Journal) -> Self {
+    pub(crate) fn new(journal: Journal) -> Self {
         let page = Page { left: limits::PRINTED, open: Default::default(), lines: VecDeque::new(), last: Vec::new() };
         Self { journal, page: Arc::new(Mutex::new(page)) }
     }
 
-    pub(super) fn output(&self) -> impl StdoutStream + use<> {
+    pub(crate) fn output(&self) -> impl StdoutStream + use<> {
         Stream { printed: self.clone(), which: Which::Output }
     }
 
-    pub(super) fn error(&self) -> impl StdoutStream + use<> {
+    pub(crate) fn error(&self) -> impl StdoutStream + use<> {
         Stream { printed: self.clone(), which: Which::Error }
     }
 
     /// Nothing is printed any more: writes what was left without an end of line.
-    pub(super) async fn finish(&self) {
+    pub(crate) async fn finish(&self) {
         for which in [Which::Output, Which::Error] {
             self.page().end_line(which);
         }
@@ -114,7 +114,7 @@ impl Printed {
 
     /// The last words on standard error, on one line: of an exception or a panic all of it and nothing before. None: there are
     /// none.
-    pub(super) fn last_words(&self) -> Option<String> {
+    pub(crate) fn last_words(&self) -> Option<String> {
         let last = String::from_utf8_lossy(&self.page().last).replace("panicked at ", "panic at ");
         let begins = ["Traceback (most recent call last)", "panic at "].iter().find_map(|words| last.rfind(words));
         let words = begins.and_then(|at| last.get(at..)).unwrap_or(&last);
@@ -188,7 +188,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::backend::News;
+    use crate::sandbox::News;
 
     async fn printed(pieces: &[(Which, &str)]) -> (Vec<(Level, String)>, Option<String>) {
         let (sender, mut news) = mpsc::channel(10_000);

@@ -35,10 +35,10 @@ use tracing::Level;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-pub(super) use policy::Policy;
+pub(crate) use policy::Policy;
 
-use super::journal::Journal;
 use super::limits;
+use super::services::journal::Journal;
 use crate::lasting::{Deadline, within};
 
 type Response = http::Response<WasiBody>;

@@ -10,24 +10,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
 use super::journal::Journal;
-use super::pace::Pace;
-use super::{InputFile, News, Task, limits, text};
 use crate::artifacts::{Exchange, WriteError};
 use crate::lasting::Deadline;
+use crate::sandbox::pace::Pace;
+use crate::sandbox::{InputFile, News, Task, limits, text};
 
 /// One attempt, as the guest sees it.
 pub struct Attempt {
-    pub(super) job: Arc<Job>,
+    pub(crate) job: Arc<Job>,
     /// As its component takes them.
-    pub(super) params: Json,
-    pub(super) files: Arc<dyn Exchange>,
-    pub(super) inputs: Vec<InputFile>,
-    pub(super) dependencies: String,
+    pub(crate) params: Json,
+    pub(crate) files: Arc<dyn Exchange>,
+    pub(crate) inputs: Vec<InputFile>,
+    pub(crate) dependencies: String,
     until: Deadline,
     cancel: CancellationToken,
     news: mpsc::Sender<News>,
     /// What it remembered; before that, what the attempt before it did.
-    pub(super) note: Option<String>,
+    pub(crate) note: Option<String>,
     journal: Journal,
     notes: Pace,
     previews: Pace,
@@ -35,7 +35,7 @@ pub struct Attempt {
 
 impl Attempt {
     /// The attempt of a task, and the log that it writes to.
-    pub(super) fn of(task: Task, params: Json) -> (Self, Journal) {
+    pub(crate) fn of(task: Task, params: Json) -> (Self, Journal) {
         let Task { job, files, inputs, dependencies, until, deadline: _, cancel, kill: _, news } = task;
         let journal = Journal::job(news.clone());
         let note = job.note.clone();
@@ -59,22 +59,22 @@ impl Attempt {
         )
     }
 
-    pub(super) fn remaining_ms(&self) -> u64 {
+    pub(crate) fn remaining_ms(&self) -> u64 {
         let left = self.until.left();
         u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
     }
 
-    pub(super) fn cancelled(&self) -> bool {
+    pub(crate) fn cancelled(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
-    pub(super) async fn report(&self, percent: Option<f32>, stage: Option<String>) {
+    pub(crate) async fn report(&self, percent: Option<f32>, stage: Option<String>) {
         let (percent, stage) = (percent.and_then(presentable), stage.as_deref().map(short));
         self.tell(News::Report { percent, stage }).await;
     }
 
     /// Shows a preview. Those that come faster than anybody could look are dropped without a word: the next one shows more.
-    pub(super) async fn preview(&mut self, mime: String, image: Vec<u8>) {
+    pub(crate) async fn preview(&mut self, mime: String, image: Vec<u8>) {
         match check_preview(&mime, &image) {
             Ok(()) if !self.previews.take(Instant::now()) => {}
             Ok(()) => self.tell(News::Preview { mime, image: Bytes::from(image) }).await,
@@ -83,7 +83,7 @@ impl Attempt {
     }
 
     /// Stores a note. Whether it is durable now; if not, there is nobody to store it and the guest must not go on.
-    pub(super) async fn remember(&mut self, note: String) -> bool {
+    pub(crate) async fn remember(&mut self, note: String) -> bool {
         tokio::time::sleep(self.notes.queue(Instant::now())).await;
         let note = text::cut(note, limits::NOTE);
         let (done, stored) = oneshot::channel();
@@ -133,16 +133,16 @@ pub struct File {
 }
 
 impl File {
-    pub(super) async fn begin(files: Arc<dyn Exchange>, name: &str, mime: &str) -> Result<Self, WriteError> {
+    pub(crate) async fn begin(files: Arc<dyn Exchange>, name: &str, mime: &str) -> Result<Self, WriteError> {
         let number = files.begin(name, mime).await?;
         Ok(Self { files, number })
     }
 
-    pub(super) async fn write(&self, chunk: Vec<u8>) -> Result<(), WriteError> {
+    pub(crate) async fn write(&self, chunk: Vec<u8>) -> Result<(), WriteError> {
         self.files.write(self.number, chunk).await
     }
 
-    pub(super) async fn finish(self) -> Result<(), WriteError> {
+    pub(crate) async fn finish(self) -> Result<(), WriteError> {
         self.files.finish(self.number).await
     }
 }

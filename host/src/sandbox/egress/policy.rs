@@ -25,7 +25,7 @@ const METADATA_EC2: [u16; 2] = [0xfd00, 0xec2];
 
 /// What an operator allows one backend.
 #[derive(Debug)]
-pub(in crate::backend) struct Policy {
+pub(crate) struct Policy {
     backend: String,
     allowed: Vec<Entry>,
     /// As the operator wrote them.
@@ -68,7 +68,7 @@ impl Host {
 
 /// A request that is not made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::backend) enum Denied {
+pub(crate) enum Denied {
     #[error(
         "host {host}:{port} is not allowed for backend {backend}: add \"{host}:{port}\" to backend.{backend}.allow_hosts \
          ({line})"
@@ -93,13 +93,13 @@ impl Denied {
 
 impl Policy {
     /// The policy of a backend with these `allow_hosts`: `HOST:PORT`, or `HOST` for ports 80 and 443.
-    pub(in crate::backend) fn new(backend: &str, allow_hosts: &[String]) -> Self {
+    pub(crate) fn new(backend: &str, allow_hosts: &[String]) -> Self {
         let allowed = allow_hosts.iter().map(|entry| parse(entry)).collect();
         Self { backend: backend.to_owned(), allowed, written: allow_hosts.to_vec() }
     }
 
     /// The policy of a call that has no business outside.
-    pub(in crate::backend) fn nothing(backend: &str) -> Self {
+    pub(crate) fn nothing(backend: &str) -> Self {
         Self::new(backend, &[])
     }
 
@@ -109,7 +109,7 @@ impl Policy {
     }
 
     /// Whether a request may be made.
-    pub(in crate::backend) fn check(&self, host: &str, port: u16) -> Result<(), Denied> {
+    pub(crate) fn check(&self, host: &str, port: u16) -> Result<(), Denied> {
         if self.allows(&Host::of(host), port) {
             Ok(())
         } else {

@@ -12,7 +12,8 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use crate::backend::{Backend, Ended, EngineInfo, FailureKind, Standing};
+use super::{Backend, Standing};
+use crate::sandbox::{Ended, EngineInfo, FailureKind};
 
 /// How long an answer is good for.
 const FRESH: Duration = Duration::from_secs(10);
@@ -21,11 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What was found about one backend.
 #[derive(Clone, Debug)]
-pub(super) struct Probe {
+pub(crate) struct Probe {
     /// How it is.
-    pub(super) health: Health,
+    pub(crate) health: Health,
     /// What the engine lists: models, samplers …
-    pub(super) catalog: Option<Value>,
+    pub(crate) catalog: Option<Value>,
 }
 
 /// A backend's last answer. Locked while the question is out, so that the others wait for the same answer.
@@ -33,13 +34,13 @@ type Cell = Arc<tokio::sync::Mutex<Option<(Instant, Probe)>>>;
 
 /// The last answers by backend and device.
 #[derive(Clone, Default)]
-pub(super) struct Probes {
+pub(crate) struct Probes {
     cells: Arc<Mutex<HashMap<(String, String), Cell>>>,
 }
 
 impl Probes {
     /// How this backend is now.
-    pub(super) async fn of(&self, standing: Standing) -> Probe {
+    pub(crate) async fn of(&self, standing: Standing) -> Probe {
         match standing {
             Standing::Ready(placed) => {
                 let asked = placed.everywhere().map(async |backend| (backend, self.ask(backend.clone()).await));

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use reqwest::Url;
 use serde_json::Value;
 
-use super::egress::Policy;
 use crate::config::{self, Config};
+use crate::sandbox::Policy;
 
 /// A sentence for each URL in a backend's `config` that its `allow_hosts` leaves out.
 pub fn out_of_reach(config: &Config) -> Vec<String> {

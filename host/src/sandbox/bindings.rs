@@ -9,8 +9,8 @@ wasmtime::component::bindgen!({
     imports: { default: async | trappable },
     exports: { default: async },
     with: {
-        "easel:backend/host.artifact": crate::backend::attempt::File,
-        "easel:backend/host.attempt": crate::backend::attempt::Attempt,
-        "easel:backend/host.blob": crate::backend::blob::Blob,
+        "easel:backend/host.artifact": crate::sandbox::services::attempt::File,
+        "easel:backend/host.attempt": crate::sandbox::services::attempt::Attempt,
+        "easel:backend/host.blob": crate::sandbox::services::blob::Blob,
     },
 });

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{InputFile, limits};
 use crate::artifacts::Exchange;
+use crate::sandbox::{InputFile, limits};
 
 /// Bytes that came with the job, as the guest sees them.
 pub struct Blob {
@@ -12,16 +12,16 @@ pub struct Blob {
 }
 
 impl Blob {
-    pub(super) fn new(about: InputFile, files: Arc<dyn Exchange>) -> Self {
+    pub(crate) fn new(about: InputFile, files: Arc<dyn Exchange>) -> Self {
         Self { about, files }
     }
 
-    pub(super) fn about(&self) -> &InputFile {
+    pub(crate) fn about(&self) -> &InputFile {
         &self.about
     }
 
     /// Up to `max` bytes from `offset`. The error is for the log of whoever wrote the guest: it names no path of ours.
-    pub(super) async fn read(&self, offset: u64, max: u32) -> Result<Vec<u8>, String> {
+    pub(crate) async fn read(&self, offset: u64, max: u32) -> Result<Vec<u8>, String> {
         let name = &self.about.name;
         let piece = self.files.read(name, offset, u64::from(max).min(limits::PIECE)).await;
         piece.map_err(|error| format!("cannot read the input {name:?}: {error}"))

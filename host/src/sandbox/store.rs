@@ -12,8 +12,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::egress::{Egress, Policy};
-use super::journal::Journal;
-use super::printed::Printed;
+use super::services::journal::Journal;
+use super::services::printed::Printed;
 use super::{Kill, limits};
 use crate::lasting::Deadline;
 
@@ -173,7 +173,7 @@ mod tests {
     use wasmtime::component::{Component, Linker};
 
     use super::*;
-    use crate::backend::engine;
+    use crate::sandbox::engine;
 
     /// A component whose start function is `loop br 0 end`.
     const SPINNING: &[u8] = b"\0asm\x0d\0\x01\0\

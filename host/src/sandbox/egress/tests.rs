@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::backend::News;
+use crate::sandbox::News;
 
 /// A server that answers its first request with `answer`, then keeps the connection open: its port, and the request.
 async fn server(answer: &'static str) -> (u16, tokio::task::JoinHandle<String>) {

@@ -18,12 +18,11 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::bindings::{self, BackendPre};
-use super::inputs::Inputs;
-use super::sandbox::HostState;
 use super::schema::Schema;
+use super::schema::inputs::Inputs;
+use super::store::HostState;
 use super::{Description, Guest, LoadError, anatomy, engine, limits, text};
-use crate::artifacts;
-use crate::config;
+use crate::{artifacts, config};
 
 const CONTRACT: &str = "easel:backend@0.1.0";
 
@@ -35,7 +34,7 @@ const EXPORTS: [&str; 5] = ["describe", "probe", "run", "settle", "unload"];
 /// How often it is looked how much time a compilation has taken.
 const LOOK: Duration = Duration::from_millis(20);
 
-pub(super) struct Workshop {
+pub(crate) struct Workshop {
     engine: Engine,
     /// For components that get no network: `wasi:http` is not even there.
     offline: Linker<HostState>,
@@ -48,32 +47,32 @@ pub(super) struct Workshop {
 }
 
 /// A component that may run.
-pub(super) struct Linked {
+pub(crate) struct Linked {
     pub(super) pre: BackendPre<HostState>,
-    pub(super) wants_network: bool,
+    pub(crate) wants_network: bool,
 }
 
 /// A component as it came: where from, and what it is.
-pub(super) struct Source {
-    pub(super) label: String,
-    pub(super) bytes: Cow<'static, [u8]>,
+pub(crate) struct Source {
+    pub(crate) label: String,
+    pub(crate) bytes: Cow<'static, [u8]>,
     /// Of the bytes, in hexadecimal.
-    pub(super) hex: String,
+    pub(crate) hex: String,
 }
 
 impl Source {
-    pub(super) fn new(label: String, bytes: Cow<'static, [u8]>) -> Self {
+    pub(crate) fn new(label: String, bytes: Cow<'static, [u8]>) -> Self {
         let hex = format!("{:x}", Sha256::digest(&bytes));
         Self { label, bytes, hex }
     }
 
     /// `sha256:HEX` of the bytes.
-    pub(super) fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         format!("sha256:{}", self.hex)
     }
 
     /// The component that an operator chose.
-    pub(super) fn configured(backend: &str, component: &config::Component) -> Result<Self, LoadError> {
+    pub(crate) fn configured(backend: &str, component: &config::Component) -> Result<Self, LoadError> {
         let name = match component {
             config::Component::File(path) => return Self::file(backend, path),
             config::Component::Builtin(name) => name,
@@ -87,7 +86,7 @@ impl Source {
     }
 
     /// The component in a file.
-    pub(super) fn file(backend: &str, path: &Path) -> Result<Self, LoadError> {
+    pub(crate) fn file(backend: &str, path: &Path) -> Result<Self, LoadError> {
         let unreadable = |source| LoadError::Unreadable { backend: backend.to_owned(), path: path.to_owned(), source };
         // To open a pipe that nobody writes to would take for ever.
         if !path.metadata().map_err(unreadable)?.is_file() {
@@ -107,14 +106,14 @@ impl Source {
 
 impl Workshop {
     /// A workshop that keeps components, and what they compile to, in `directory`.
-    pub(super) fn open(directory: PathBuf) -> Result<Self, LoadError> {
+    pub(crate) fn open(directory: PathBuf) -> Result<Self, LoadError> {
         let cache = directory.join("cache");
         Self::with(directory, Some(&cache), None)
     }
 
     /// One to look at components in, of which nothing is kept: a compilation that takes too much of the processor's time is
     /// given up, however busy the machine is.
-    pub(super) fn for_a_look(directory: PathBuf) -> Result<Self, LoadError> {
+    pub(crate) fn for_a_look(directory: PathBuf) -> Result<Self, LoadError> {
         Self::with(directory, None, Some(limits::COMPILE))
     }
 
@@ -130,7 +129,7 @@ impl Workshop {
     }
 
     /// Keeps a component under its digest.
-    pub(super) fn keep(&self, backend: &str, source: &Source) -> Result<(), LoadError> {
+    pub(crate) fn keep(&self, backend: &str, source: &Source) -> Result<(), LoadError> {
         let path = self.path_of(&source.hex);
         // A whole file or none is ever under this name, so the length tells.
         if path.metadata().is_ok_and(|kept| kept.len() == source.bytes.len() as u64) {
@@ -141,7 +140,7 @@ impl Workshop {
     }
 
     /// The component that was kept under a digest (`sha256:HEX`).
-    pub(super) fn kept(&self, backend: &str, digest: &str) -> Result<Source, LoadError> {
+    pub(crate) fn kept(&self, backend: &str, digest: &str) -> Result<Source, LoadError> {
         let hex = digest.strip_prefix("sha256:").filter(|hex| is_digest(hex));
         let hex = hex.ok_or_else(|| unfit(backend, digest.to_owned(), "is no digest of a component".into()))?;
         let source = Source::file(backend, &self.path_of(hex))?;
@@ -153,7 +152,7 @@ impl Workshop {
     }
 
     /// Compiles and links a component. The error says which import or export is missing.
-    pub(super) async fn link(&self, backend: &str, source: &Source, online: bool) -> Result<Linked, LoadError> {
+    pub(crate) async fn link(&self, backend: &str, source: &Source, online: bool) -> Result<Linked, LoadError> {
         let refused = |reason: String| unfit(backend, source.label.clone(), reason);
         if let Some(reason) = no_component(&source.bytes) {
             return Err(refused(reason.into()));
@@ -218,16 +217,16 @@ impl Workshop {
 }
 
 /// What a component says of itself.
-pub(super) struct Said {
-    pub(super) description: Description,
+pub(crate) struct Said {
+    pub(crate) description: Description,
     /// Its two schemas, compiled.
-    pub(super) params: Schema,
-    pub(super) config: Schema,
-    pub(super) inputs: Inputs,
+    pub(crate) params: Schema,
+    pub(crate) config: Schema,
+    pub(crate) inputs: Inputs,
 }
 
 /// Asks a component who it is.
-pub(super) async fn describe(guest: &Guest, label: &str) -> Result<Said, LoadError> {
+pub(crate) async fn describe(guest: &Guest, label: &str) -> Result<Said, LoadError> {
     let refused = |reason: String| unfit(&guest.name, label.to_owned(), reason);
     let said = guest.describe().await.map_err(|ended| refused(format!("does not describe itself: {ended}")))?;
     if !is_name(&said.name) {
@@ -274,7 +273,7 @@ async fn within_processor_time<T>(most: Duration, work: impl Future<Output = T>)
 #[cfg(test)]
 impl Workshop {
     /// The same, with another idea of how long a compilation may take.
-    pub(super) fn waits(mut self, patience: Duration) -> Self {
+    pub(crate) fn waits(mut self, patience: Duration) -> Self {
         self.patience = Some(patience);
         self
     }

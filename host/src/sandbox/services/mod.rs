@@ -5,15 +5,20 @@
 //! correct bindings cannot produce, and a note that could not be made durable, since the guest would go on as if it
 //! were.
 
+pub(super) mod attempt;
+pub(super) mod blob;
+pub(super) mod journal;
+pub(super) mod printed;
+
 use tracing::Level;
 use wasmtime::component::Resource;
 
-use super::attempt::{Attempt, File};
 use super::bindings::easel::backend::host::{self, ArtifactError};
 use super::bindings::easel::backend::types;
-use super::blob::Blob;
-use super::sandbox::HostState;
+use super::store::HostState;
 use crate::artifacts::WriteError;
+use attempt::{Attempt, File};
+use blob::Blob;
 
 type Answer<T> = wasmtime::Result<T>;
 

@@ -5,7 +5,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-use super::text;
+use crate::sandbox::text;
 
 /// A longer complaint is cut: it may quote what was sent.
 const LONGEST: usize = 300;
@@ -22,14 +22,14 @@ pub struct ParamsError {
 
 /// Whether a complaint may say what was found.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quote {
+pub(crate) enum Quote {
     Values,
     /// The values may be secrets.
     Nothing,
 }
 
 /// What is wrong with `value`, by the first error that was found in it. `root` is what the fields' names begin with.
-pub(super) fn of(error: &ValidationError<'_>, schema: &Value, value: &Value, root: &str, quote: Quote) -> ParamsError {
+pub(crate) fn of(error: &ValidationError<'_>, schema: &Value, value: &Value, root: &str, quote: Quote) -> ParamsError {
     let place = error.instance_path().as_str();
     let mut field = dotted(root, place);
     let (below, message) = match error.kind() {
@@ -55,7 +55,7 @@ pub(super) fn of(error: &ValidationError<'_>, schema: &Value, value: &Value, roo
 }
 
 /// The name of the field at a JSON pointer, which escapes `~` and `/`; dots are what people write.
-pub(super) fn dotted(root: &str, pointer: &str) -> String {
+pub(crate) fn dotted(root: &str, pointer: &str) -> String {
     let parts = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
     parts.fold(root.to_owned(), |field, part| format!("{field}.{part}"))
 }
@@ -139,7 +139,7 @@ fn type_name(one: JsonType) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use super::super::schema::Schema;
+    use super::super::Schema;
     use super::*;
 
     /// What is said of `a` where the schema has this rule for it.

@@ -4,26 +4,31 @@
 //! the schema's `properties` say so: at the top, and in objects that are present. An object that is absent stays so,
 //! since whether it is there may mean something. Numbers are kept to the letter, except integers: see `integers`.
 
+pub(super) mod complaint;
+pub(super) mod inputs;
+mod integers;
+mod references;
+
 use easel_core::json::{self, letters};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-use super::complaint::{self, ParamsError, Quote};
-use super::{integers, limits, references, text};
+use super::{limits, text};
+use complaint::{ParamsError, Quote};
 
 /// A longer reason is cut: it may quote the schema.
 const LONGEST: usize = 300;
 
 /// A compiled schema.
 #[derive(Debug)]
-pub(super) struct Schema {
-    pub(super) value: Value,
+pub(crate) struct Schema {
+    pub(crate) value: Value,
     validator: Validator,
 }
 
 impl Schema {
     /// Compiles a schema of type `object`. The error says why it is none, for its author.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let value = json::read(text.as_bytes()).map_err(|error| format!("is not JSON: {error}"))?;
         // What it says of numbers is calculated with.
         let value = letters::approximate(&value);
@@ -43,7 +48,7 @@ impl Schema {
 
     /// The value with all defaults and with its integers written as such, if that is valid. `root` is what the fields' names
     /// begin with.
-    pub(super) fn complete(&self, mut value: Value, root: &str, quote: Quote) -> Result<Value, ParamsError> {
+    pub(crate) fn complete(&self, mut value: Value, root: &str, quote: Quote) -> Result<Value, ParamsError> {
         if let Some(object) = value.as_object_mut() {
             fill(object, &self.value);
         }

@@ -9,15 +9,15 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::Level;
 
-use super::pace::Pace;
-use super::{News, limits, text};
+use crate::sandbox::pace::Pace;
+use crate::sandbox::{News, limits, text};
 
 /// How long it is good for that it was said that lines are dropped.
 const SAID: Duration = Duration::from_mins(10);
 
 /// A log of one call, or of all calls of a backend that are no job's. Clones share its pace.
 #[derive(Clone, Debug)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     to: To,
     flow: Arc<Mutex<Flow>>,
 }
@@ -44,17 +44,17 @@ enum Turn {
 
 impl Journal {
     /// The log of the job that the guest works on.
-    pub(super) fn job(news: mpsc::Sender<News>) -> Self {
+    pub(crate) fn job(news: mpsc::Sender<News>) -> Self {
         Self::new(To::Job(news), limits::JOB_LINES)
     }
 
     /// The log of the attempt that made it necessary to settle, which is also the host's: at the pace of this one.
-    pub(super) fn settling(&self, news: mpsc::Sender<News>) -> Self {
+    pub(crate) fn settling(&self, news: mpsc::Sender<News>) -> Self {
         Self { to: To::Job(news), flow: self.flow.clone() }
     }
 
     /// The host's log, under the backend's name: one for all its calls, since what fails is called again and again.
-    pub(super) fn host(backend: &str) -> Self {
+    pub(crate) fn host(backend: &str) -> Self {
         Self::new(To::Host(backend.to_owned()), limits::HOST_LINES)
     }
 
@@ -63,7 +63,7 @@ impl Journal {
     }
 
     /// Writes a line, unless there are too many of them; waits while the log's reader is behind.
-    pub(super) async fn write(&self, level: Level, message: &str) {
+    pub(crate) async fn write(&self, level: Level, message: &str) {
         match self.turn() {
             Turn::Free => self.put(level, text::line(message, limits::LINE)).await,
             Turn::Last => self.put(Level::WARN, "too many log lines: some are dropped from here on".into()).await,
@@ -73,7 +73,7 @@ impl Journal {
 
     /// Writes a line that only the operator can do something about: always to the host's log, and to the job's, where
     /// the author of a component looks.
-    pub(super) async fn warn_operator(&self, backend: &str, message: &str) {
+    pub(crate) async fn warn_operator(&self, backend: &str, message: &str) {
         if matches!(self.to, To::Job(_)) {
             to_host(backend, Level::WARN, &text::line(message, limits::LINE));
         }

@@ -1,14 +1,14 @@
 //! Text from guests, made fit for logs, rows and terminals.
 
 /// At most `most` bytes of `text`, cut between characters.
-pub(super) fn cut(mut text: String, most: usize) -> String {
+pub(crate) fn cut(mut text: String, most: usize) -> String {
     text.truncate(text.floor_char_boundary(most));
     text
 }
 
 /// One line of at most `most` bytes in which nothing moves a cursor, starts another line or reverses the reading
 /// direction: such characters are shown as their escapes. A guest can then not forge lines of a log.
-pub(super) fn line(text: &str, most: usize) -> String {
+pub(crate) fn line(text: &str, most: usize) -> String {
     let mut safe = String::with_capacity(text.len().min(most));
     for character in text.chars() {
         if misleads(character) {
@@ -29,7 +29,7 @@ fn misleads(character: char) -> bool {
 }
 
 /// Text for users, at most `most` bytes: lines may break, nothing else may happen.
-pub(super) fn paragraph(text: &str, most: usize) -> String {
+pub(crate) fn paragraph(text: &str, most: usize) -> String {
     let safe = text.chars().filter(|character| *character == '\n' || !misleads(*character)).collect();
     cut(safe, most)
 }

@@ -4,10 +4,8 @@
 
 use serde_json::Value;
 
-use super::LoadError;
-use super::complaint::Quote;
-use super::schema::Schema;
 use crate::config::{self, Placement};
+use crate::sandbox::{LoadError, Quote, Schema};
 
 /// The table of a backend's configuration on a device, for a component with this schema.
 pub(super) fn of(name: &str, backend: &config::Backend, device: &str, schema: &Schema) -> Result<String, LoadError> {

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::artifacts::{AttemptFiles, Files, OpenFiles};
+use crate::backends::{Backend, Inspector, Registry};
 use crate::config::{self, Component, Config};
 use crate::lasting::Deadline;
 

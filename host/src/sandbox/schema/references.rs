@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::limits;
+use crate::sandbox::limits;
 
 /// Whether a schema stays small when it is unfolded. The error continues a sentence about it.
-pub(super) fn check(schema: &Value) -> Result<(), String> {
+pub(crate) fn check(schema: &Value) -> Result<(), String> {
     Unfolding { root: schema, path: Vec::new(), known: HashMap::new() }.size(schema).map(drop)
 }
 

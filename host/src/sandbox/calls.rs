@@ -14,26 +14,27 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Level;
 use wasmtime::Store;
 
-use super::attempt::Attempt;
 use super::bindings::easel::backend::types as wit;
 use super::bindings::{Backend as Instance, BackendPre};
 use super::egress::Policy;
-use super::journal::Journal;
-use super::sandbox::{self, Grant, HostState};
+use super::services::attempt::Attempt;
+use super::services::journal::Journal;
+use super::store::{self, Grant, HostState};
+use super::workshop::Linked;
 use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, News, Task, limits, text, trap};
 use crate::lasting::Deadline;
 
 /// A component that was checked, with everything that it is granted.
 #[derive(Clone)]
-pub(super) struct Guest {
-    pub(super) name: String,
-    pub(super) pre: BackendPre<HostState>,
-    pub(super) memory: usize,
-    pub(super) policy: Arc<Policy>,
-    pub(super) config: Arc<str>,
-    pub(super) timeout: Duration,
+pub(crate) struct Guest {
+    pub(crate) name: String,
+    pre: BackendPre<HostState>,
+    memory: usize,
+    policy: Arc<Policy>,
+    pub(crate) config: Arc<str>,
+    timeout: Duration,
     /// For what it says when it works on no job.
-    pub(super) journal: Journal,
+    journal: Journal,
 }
 
 /// What surrounds one call.
@@ -46,7 +47,20 @@ struct Frame {
 }
 
 impl Guest {
-    pub(super) async fn describe(&self) -> Result<wit::Description, Ended> {
+    /// One whose configuration is empty.
+    pub(crate) fn new(name: &str, linked: &Linked, memory: usize, policy: Policy, timeout: Duration) -> Self {
+        Self {
+            name: name.to_owned(),
+            pre: linked.pre.clone(),
+            memory,
+            policy: Arc::new(policy),
+            config: "{}".into(),
+            timeout,
+            journal: Journal::host(name),
+        }
+    }
+
+    pub(crate) async fn describe(&self) -> Result<wit::Description, Ended> {
         let quiet = Self {
             memory: self.memory.min(limits::DESCRIBE_MEMORY),
             policy: Arc::new(Policy::nothing(&self.name)),
@@ -57,7 +71,7 @@ impl Guest {
         quiet.call(frame, |guest, store| Box::pin(async move { guest.call_describe(store).await })).await
     }
 
-    pub(super) async fn probe(&self) -> Result<EngineInfo, Ended> {
+    pub(crate) async fn probe(&self) -> Result<EngineInfo, Ended> {
         let frame = self.frame(Kill::new(), limits::PROBE);
         let answer = self.call(frame, |guest, store| Box::pin(async move { guest.call_probe(store).await })).await;
         match answer {
@@ -75,7 +89,7 @@ impl Guest {
         }
     }
 
-    pub(super) async fn run(&self, task: Task, params: Json) -> Ended {
+    pub(crate) async fn run(&self, task: Task, params: Json) -> Ended {
         let (kill, deadline) = (task.kill.clone(), task.deadline);
         let (attempt, journal) = Attempt::of(task, params);
         let log = journal.clone();
@@ -101,7 +115,7 @@ impl Guest {
         ended
     }
 
-    pub(super) async fn settle(&self, lost: Option<Lost>, kill: Kill, news: Sender<News>) -> Result<(), Ended> {
+    pub(crate) async fn settle(&self, lost: Option<Lost>, kill: Kill, news: Sender<News>) -> Result<(), Ended> {
         let lost =
             lost.map(|lost| wit::Lost { job_id: lost.job_id.to_string(), attempt: lost.attempt, note: lost.note });
         let frame =
@@ -112,7 +126,7 @@ impl Guest {
         answer.map_err(|failure| Ended::Failed(failure.into()))
     }
 
-    pub(super) async fn unload(&self) -> Result<(), Ended> {
+    pub(crate) async fn unload(&self) -> Result<(), Ended> {
         let frame = self.frame(Kill::new(), limits::SETTLE.min(self.timeout));
         let answer = self.call(frame, |guest, store| Box::pin(async move { guest.call_unload(store).await })).await?;
         answer.map_err(|failure| Ended::Failed(failure.into()))
@@ -138,7 +152,7 @@ impl Guest {
         let grant = Grant { memory, egress, config, journal, deadline, kill: kill.clone() };
         let pre = self.pre.clone();
         let whole = async move {
-            let mut store = sandbox::store(pre.engine(), grant);
+            let mut store = store::store(pre.engine(), grant);
             let answer = match pre.instantiate_async(&mut store).await {
                 Ok(instance) => call(&instance, &mut store).await,
                 Err(error) => Err(error),
