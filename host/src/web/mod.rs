@@ -1,50 +1,26 @@
 //! The web server: HTTP and the way in to the WebSocket.
 //!
 //! - `server` takes connections, `places` has one for each and says who gives way, by the `pace` that `watched` tells it.
-//! - `guard`, `neighbours` and `cors` decide who may talk at all, `routes` is the table of what there is.
-//! - One file a resource: `submit`, `jobs`, `list`, `artifacts`, `uploads`, `messages`,
-//!   `conversations`, `queue`, `backends`, `events`, `health`,
-//!   `upgrade` (of a request to a `socket`), `lease` (of a device to a command).
-//! - `caller` says who asks; what they may do is decided in the core.
-//! - What they share: `coding`, `body`, `query` and `segment` read requests, `reply` and `problem` write answers, `websocket` is the protocol.
-//!
-//! A handler is `async fn(Arc<Host>, Actor, …) -> Answer`. It checks the shape of what was asked, turns it into a command or a
-//! read, and shows what came of it. It decides nothing: that is the scheduler's.
+//! - `guard` and `neighbours` decide who may talk at all, `caller` says who asks; what they may do is decided in the core.
+//! - `routes` is the table of what there is: it gives the handlers in [`v1`] what [`extract`] makes of a request, and they
+//!   [`answer`].
+//! - `websocket` is the protocol of both sockets: [`ws`] follows events, [`lease`] lends a device to a command.
 
-mod artifacts;
-mod backends;
-mod batches;
-mod body;
+mod answer;
 mod caller;
-mod coding;
 mod connection;
-mod conversations;
-mod cors;
-mod envelope;
-mod events;
+mod extract;
 mod guard;
-mod health;
-mod jobs;
 mod lease;
-mod list;
-mod messages;
 mod neighbours;
 mod pace;
 mod places;
-mod problem;
-mod query;
-mod queue;
-mod range;
-mod reply;
 mod routes;
-mod segment;
 mod server;
-mod socket;
-mod submit;
-mod upgrade;
-mod uploads;
+mod v1;
 mod watched;
 mod websocket;
+mod ws;
 
 use std::sync::Arc;
 
@@ -61,7 +37,7 @@ use crate::show::{Links, Show};
 use crate::upkeep::DiskWatch;
 
 pub use places::{LEAST_FILES, Shares};
-use problem::Problem;
+use answer::problem::Problem;
 pub use server::serve;
 
 /// What handlers work with. The same for all of them.

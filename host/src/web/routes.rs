@@ -13,15 +13,15 @@ use warp::http::Method;
 use warp::reply::Response;
 use warp::{Filter, Rejection, path};
 
-use super::body::{self, Room};
+use super::extract::body::{self, Room};
 use super::caller::caller;
-use super::problem::WrongMethod;
-use super::query::query;
-use super::segment::{Id, Segment};
-use super::{
-    Answer, Host, Problem, artifacts, backends, batches, conversations, events, health, jobs, lease, list, messages,
-    problem, queue, socket, submit, upgrade, uploads,
-};
+use super::answer::problem::{self, WrongMethod};
+use super::extract::query::query;
+use super::extract::path::{Id, Segment};
+use super::{Answer, Host, Problem, lease};
+use super::v1::{artifacts, backends, batches, conversations, events, health, messages, queue, uploads};
+use super::v1::jobs::{self, list, submit};
+use super::ws::{self, upgrade};
 use crate::backends::Probes;
 
 /// The table as a filter: it answers every request.
@@ -63,7 +63,7 @@ fn answer(answer: Answer) -> Response {
 /// Everything that there is.
 pub(super) fn routes(host: &Arc<Host>) -> Routes {
     let probes = with(Probes::default());
-    let crowds = with(Arc::<socket::Crowds>::default());
+    let crowds = with(Arc::<ws::Crowds>::default());
     let headers = warp::header::headers_cloned;
     let room = Room::default();
     let (json, json_or_nothing) = (|| body::json(host, &room), || body::json_or_nothing(host, &room));

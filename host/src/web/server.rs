@@ -33,7 +33,9 @@ use super::neighbours::{Client, Neighbours};
 use super::places::{Places, Seat, Shares};
 use super::watched::{Told, Watched};
 use super::websocket::Asked;
-use super::{Host, Problem, body, coding, cors, routes};
+use super::{Host, Problem, routes};
+use super::extract::{body, coding};
+use super::answer::cors;
 
 /// The largest head of a request.
 const HEAD: usize = 64 * 1024;

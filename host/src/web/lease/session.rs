@@ -17,7 +17,7 @@ use super::Host;
 use crate::leases::{Attendance, ENDING, Grant, Terms};
 use crate::show;
 use crate::store::StoreError;
-use crate::web::body::read_value;
+use crate::web::extract::body::read_value;
 use crate::web::websocket::{End, WebSocket};
 
 /// Close codes (RFC 6455 section 7.4, and the registry's 1013).

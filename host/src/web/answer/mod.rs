@@ -1,0 +1,7 @@
+//! What handlers answer with: `reply` is what was asked for, a `problem` is why not, `range` a part of a file; `cors` says who may read
+//! it in a browser.
+
+pub(super) mod cors;
+pub(super) mod problem;
+pub(super) mod range;
+pub(super) mod reply;
