@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use easel_wire::Problem;
 use serde::Serialize;
 
-use super::config::Faults;
-use super::id::{Ambiguous, Candidate};
-use super::print::{self, OutputClosed};
-use super::problem::ClientError;
-use super::stderr;
+use super::args::id::{Ambiguous, Candidate};
+use super::client::problem::ClientError;
+use super::commands::config::Faults;
+use super::out::print::{self, OutputClosed};
+use super::out::stderr;
 use crate::config::ConfigError;
 use crate::sandbox::LoadError;
 use crate::show;

@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Usage, stderr};
+use super::Usage;
+use super::out::stderr;
 
 /// Libraries whose `info` is about themselves, and one that blames the host for a stranger's certificate. Two parts of the database
 /// complain whenever it is closed: that it is being closed. What the user says about them comes later and wins.

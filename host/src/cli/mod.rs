@@ -4,45 +4,12 @@
 //! nothing that any other client could not. Results go to stdout and everything else to stderr, so that a command's
 //! output can be piped without a second thought.
 
-mod backend;
-mod bar;
-mod cancel;
-mod check;
+mod args;
 mod client;
-mod config;
-mod device;
-mod doctor;
+mod commands;
 mod exit;
-#[cfg(test)]
-mod fake_host;
-mod feed;
-mod follow;
-mod id;
-mod job;
-mod jobs;
-mod line;
 mod logging;
-mod paging;
-mod patience;
-mod place;
-mod print;
-mod probes;
-mod problem;
-mod queue;
-#[cfg(test)]
-mod sample;
-mod save;
-mod serve;
-mod short_id;
-mod show;
-mod socket;
-mod stderr;
-mod submit;
-mod text;
-mod upload;
-mod wait;
-mod watch;
-mod when;
+mod out;
 mod with;
 
 use std::ffi::OsString;
@@ -56,6 +23,7 @@ pub use exit::{Usage, exit_code};
 pub use logging::log_to_stderr;
 
 use client::Remote;
+use commands::{backend, cancel, config, device, doctor, job, jobs, place, queue, serve, submit, wait, watch};
 
 /// One GPU, many people, any backend.
 #[derive(Debug, Parser)]
@@ -180,7 +148,7 @@ async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
 mod tests {
     use clap::CommandFactory as _;
 
-    use super::Cli;
+    use crate::cli::Cli;
 
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {

@@ -36,8 +36,8 @@ use crate::scheduler::Scheduler;
 use crate::show::{Links, Show};
 use crate::upkeep::DiskWatch;
 
-pub use places::{LEAST_FILES, Shares};
 use answer::problem::Problem;
+pub use places::{LEAST_FILES, Shares};
 pub use server::serve;
 
 /// What handlers work with. The same for all of them.

@@ -13,15 +13,15 @@ use warp::http::Method;
 use warp::reply::Response;
 use warp::{Filter, Rejection, path};
 
-use super::extract::body::{self, Room};
-use super::caller::caller;
 use super::answer::problem::{self, WrongMethod};
-use super::extract::query::query;
+use super::caller::caller;
+use super::extract::body::{self, Room};
 use super::extract::path::{Id, Segment};
-use super::{Answer, Host, Problem, lease};
-use super::v1::{artifacts, backends, batches, conversations, events, health, messages, queue, uploads};
+use super::extract::query::query;
 use super::v1::jobs::{self, list, submit};
+use super::v1::{artifacts, backends, batches, conversations, events, health, messages, queue, uploads};
 use super::ws::{self, upgrade};
+use super::{Answer, Host, Problem, lease};
 use crate::backends::Probes;
 
 /// The table as a filter: it answers every request.

@@ -27,15 +27,15 @@ use warp::http::Request;
 use warp::http::header::{CONNECTION, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use warp::reply::Response;
 
+use super::answer::cors;
 use super::connection::Connection;
+use super::extract::{body, coding};
 use super::guard::Guard;
 use super::neighbours::{Client, Neighbours};
 use super::places::{Places, Seat, Shares};
 use super::watched::{Told, Watched};
 use super::websocket::Asked;
 use super::{Host, Problem, routes};
-use super::extract::{body, coding};
-use super::answer::cors;
 
 /// The largest head of a request.
 const HEAD: usize = 64 * 1024;

@@ -9,13 +9,12 @@ use anyhow::bail;
 use easel_wire::{EndedFor, Job, Report, Status};
 use tokio::time::timeout;
 
-use super::super::exit::Ended;
-use super::super::stderr::say;
-use super::Args;
 use super::lease::{Lease, News};
 use super::program::not_run;
-use super::running;
 use super::signals::{Heard, Signals};
+use super::{Args, running};
+use crate::cli::exit::Ended;
+use crate::cli::out::stderr::say;
 
 /// How long the host may be away when it is to be told of the end. Then it finds out by itself.
 pub(super) const FAREWELL: Duration = Duration::from_secs(30);

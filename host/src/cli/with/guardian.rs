@@ -9,11 +9,11 @@ use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::super::exit::Ended;
 use super::confine::Confinement;
 use super::namespace::CONFINEMENT;
 use super::signals::{Heard, Signals};
 use super::tree;
+use crate::cli::exit::Ended;
 
 /// How a holder knows its guardian.
 pub(super) const GUARDIAN: &str = "EASEL_WITH_GUARDIAN";

@@ -8,11 +8,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::super::client::{Client, Remote};
-use super::super::patience::{BACK, lost};
-use super::super::short_id::short;
-use super::super::stderr::{self, say};
-use super::Args;
 use super::confine::Confinement;
 use super::farewell::{Why, not_begun, outcome, report, told};
 use super::guardian::Guardian;
@@ -20,7 +15,11 @@ use super::lease::{Lease, News};
 use super::line::{Turn, in_line};
 use super::running::Running;
 use super::signals::{Heard, Signals};
-use super::tree;
+use super::{Args, tree};
+use crate::cli::client::patience::{BACK, lost};
+use crate::cli::client::{Client, Remote};
+use crate::cli::out::short_id::short;
+use crate::cli::out::stderr::{self, say};
 
 /// What the news of a signal may take that somebody else has had as well.
 const HINDSIGHT: Duration = Duration::from_millis(20);

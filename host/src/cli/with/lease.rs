@@ -14,12 +14,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use uuid::Uuid;
 
-use super::super::client::Client;
-use super::super::patience::Patience;
-use super::super::problem::ClientError;
-use super::super::socket::Socket;
-use super::super::text;
 use super::Args;
+use crate::cli::client::Client;
+use crate::cli::client::patience::Patience;
+use crate::cli::client::problem::ClientError;
+use crate::cli::client::socket::Socket;
+use crate::cli::out::text;
 use crate::show;
 
 /// How often the host is asked whether it is still there, at the least.

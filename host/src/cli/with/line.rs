@@ -7,16 +7,16 @@ use easel_wire::{Job, Status};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::super::bar::Bar;
-use super::super::client::Client;
-use super::super::exit::Ended;
-use super::super::patience::{BACK, lost as lost_for_now};
-use super::super::short_id::short;
-use super::super::show;
-use super::super::stderr::say;
 use super::farewell::{FAREWELL, not_begun, told};
 use super::lease::{Lease, News};
 use super::signals::{Heard, Signals};
+use crate::cli::client::Client;
+use crate::cli::client::patience::{BACK, lost as lost_for_now};
+use crate::cli::exit::Ended;
+use crate::cli::out::bar::Bar;
+use crate::cli::out::short_id::short;
+use crate::cli::out::show;
+use crate::cli::out::stderr::say;
 
 /// How long the host may be away while the command waits in line.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -140,10 +140,10 @@ mod tests {
     use easel_wire::{LeaseFrame, LeaseReason};
     use uuid::Uuid;
 
-    use super::super::super::fake_host::FakeHost;
-    use super::super::super::sample;
-    use super::super::Args;
     use super::*;
+    use crate::cli::client::fake_host::FakeHost;
+    use crate::cli::out::sample;
+    use crate::cli::with::Args;
 
     #[derive(clap::Parser)]
     struct Line {

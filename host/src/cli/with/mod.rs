@@ -36,9 +36,11 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 
 #[cfg(target_os = "linux")]
-use super::check::Check;
+use super::commands::doctor::check::Check;
 use super::client::Remote;
-use super::{Usage, finish, place, stderr};
+use super::commands::place;
+use super::out::stderr;
+use super::{Usage, finish};
 use crate::config;
 #[cfg(target_os = "linux")]
 use confine::Confinement;

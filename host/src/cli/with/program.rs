@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::super::exit::Ended;
+use crate::cli::exit::Ended;
 
 /// Where the system looks when there is no `PATH`.
 const USUAL: &str = "/bin:/usr/bin";

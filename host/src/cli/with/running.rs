@@ -13,11 +13,11 @@ use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::super::stderr::say;
 use super::confine::Confinement;
 use super::guardian::GUARDIAN;
 use super::namespace::CONFINEMENT;
 use super::tree::{self, LOOK};
+use crate::cli::out::stderr::say;
 
 /// A command, from its start until nothing of it is left.
 pub(super) struct Running<'a> {

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait, waitpid};
 
-use super::super::stderr::say;
+use crate::cli::out::stderr::say;
 
 /// How often it is looked whether processes that were killed are gone.
 pub(super) const LOOK: Duration = Duration::from_millis(50);

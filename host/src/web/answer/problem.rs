@@ -14,12 +14,12 @@ use warp::http::header::{
 };
 use warp::http::{Response, StatusCode};
 
-use crate::web::pace::Terms;
 use crate::artifacts::FilesError;
 use crate::sandbox::ParamsError;
 use crate::scheduler::Rejected;
 use crate::show;
 use crate::store::StoreError;
+use crate::web::pace::Terms;
 use easel_core::Refusal;
 
 /// The path is known, but not with this method: these are.
@@ -32,7 +32,8 @@ impl warp::reject::Reject for WrongMethod {}
 const LONGEST: usize = 500;
 
 /// What to do about what is ours.
-pub(in crate::web) const LATER: &str = "try again in a moment. If it stays so, `GET /readyz` and the host's log say why";
+pub(in crate::web) const LATER: &str =
+    "try again in a moment. If it stays so, `GET /readyz` and the host's log say why";
 
 /// Why a request was not answered as asked.
 #[derive(Debug)]

@@ -11,7 +11,11 @@ use crate::web::Problem;
 
 /// The part that is wanted of `size` bytes; none is the whole. Whatever a server may ignore is ignored: what cannot be
 /// read, what is not in bytes, several parts at once, and a part of what the file was before.
-pub(in crate::web) fn wanted(headers: &HeaderMap, etag: &ETag, size: u64) -> Result<Option<RangeInclusive<u64>>, Problem> {
+pub(in crate::web) fn wanted(
+    headers: &HeaderMap,
+    etag: &ETag,
+    size: u64,
+) -> Result<Option<RangeInclusive<u64>>, Problem> {
     let Some(text) = headers.get(RANGE).and_then(|range| range.to_str().ok()) else { return Ok(None) };
     let unchanged = headers.typed_get::<IfRange>().is_none_or(|known| !known.is_modified(Some(etag), None));
     let Some(ranges) = parse_range_header(text).ok().filter(|_| unchanged) else { return Ok(None) };

@@ -6,8 +6,8 @@ use easel_core::{BatchId, JobId, MessageId};
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-use crate::web::Problem;
 use super::body::ID;
+use crate::web::Problem;
 
 /// A variable of a path that is a name, decoded. What is no text, or none that could be stored, names nothing.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use warp::{Filter, Rejection};
 
-use crate::web::Problem;
 use crate::choice::one_of;
+use crate::web::Problem;
 
 /// The pairs of a query, decoded.
 #[derive(Debug, Default)]

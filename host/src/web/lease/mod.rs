@@ -18,10 +18,10 @@ use uuid::Uuid;
 use warp::http::HeaderMap;
 
 use super::connection::Connection;
-use super::v1::jobs::{submit, to_the_end};
-use super::extract::query::Query;
-use super::v1::queue::no_device;
 use super::extract::path::Segment;
+use super::extract::query::Query;
+use super::v1::jobs::{submit, to_the_end};
+use super::v1::queue::no_device;
 use super::websocket::Asked;
 use super::{Answer, Host, Problem};
 use crate::leases::{Attendance, Terms, backend_of_leases};

@@ -22,11 +22,11 @@ use warp::http::header::{
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
+use super::jobs;
 use crate::web::answer::problem::LATER;
+use crate::web::answer::range;
 use crate::web::extract::path::{Id, Segment};
 use crate::web::{Answer, Host, Problem};
-use super::jobs;
-use crate::web::answer::range;
 
 /// How much of a file is looked at to tell what it is.
 const MAGIC: u64 = 4096;
@@ -35,7 +35,13 @@ const CHUNK: usize = 64 * 1024;
 /// A person's retry makes the files of the same names anew: a copy may be kept, but has to be asked about.
 const CACHED: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-pub(in crate::web) async fn artifact(host: Arc<Host>, actor: Actor, id: Id, name: Segment, headers: HeaderMap) -> Answer {
+pub(in crate::web) async fn artifact(
+    host: Arc<Host>,
+    actor: Actor,
+    id: Id,
+    name: Segment,
+    headers: HeaderMap,
+) -> Answer {
     let job = jobs::found(&host, &actor.viewer(), id.job()?).await?;
     // Only a name that the job's row has becomes part of a path.
     let Some(artifact) = job.artifacts.iter().find(|artifact| artifact.name == name.0) else {

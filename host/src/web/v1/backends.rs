@@ -6,12 +6,12 @@ use std::sync::Arc;
 use easel_wire::{Backend, Backends, Capabilities};
 use futures_util::future::join_all;
 
-use crate::web::extract::path::Segment;
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
 use crate::backends::{Entry, Probe, Probes};
 use crate::choice::one_of;
 use crate::show::accuracy;
+use crate::web::answer::reply;
+use crate::web::extract::path::Segment;
+use crate::web::{Answer, Host, Problem};
 
 pub(in crate::web) async fn list(host: Arc<Host>, _: Actor, probes: Probes) -> Answer {
     let backends = join_all(host.registry.entries().map(|backend| told(&host, backend, &probes))).await;

@@ -10,14 +10,14 @@ use serde_json::Value;
 use uuid::Uuid;
 use warp::http::HeaderMap;
 
-use crate::web::extract::body::{Body, Document, Opaque};
-use super::jobs::{cancel_many, envelope, to_the_end, view_as_told};
-use crate::web::extract::path::Id;
 use super::jobs::submit::{adopt, forget_inputs, key, made_before};
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
+use super::jobs::{cancel_many, envelope, to_the_end, view_as_told};
 use crate::scheduler::Rejected;
 use crate::show::status;
+use crate::web::answer::reply;
+use crate::web::extract::body::{Body, Document, Opaque};
+use crate::web::extract::path::Id;
+use crate::web::{Answer, Host, Problem};
 
 /// The most jobs of a batch.
 const JOBS: usize = easel_core::decide::batches::LARGEST;

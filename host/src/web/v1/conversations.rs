@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use easel_wire::{Conversation, Conversations, Time};
 
+use crate::web::answer::reply;
 use crate::web::extract::query::Query;
 use crate::web::{Answer, Host};
-use crate::web::answer::reply;
 
 /// How many conversations a page has, unless it is told otherwise, and at the most: each is counted.
 const PAGE: (usize, usize) = (50, 200);

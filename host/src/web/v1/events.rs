@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use easel_wire::Events;
 
-use crate::web::extract::query::Query;
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
 use crate::events::{Cursor, Logged};
 use crate::show;
+use crate::web::answer::reply;
+use crate::web::extract::query::Query;
+use crate::web::{Answer, Host, Problem};
 
 /// How many events a page has, unless it is told otherwise, and at the most.
 const PAGE: (usize, usize) = (100, 1000);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use easel_wire::{Alive, Ready};
 use tokio::time::timeout;
 
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
 use crate::backends::{Entry, Standing};
+use crate::web::answer::reply;
+use crate::web::{Answer, Host, Problem};
 
 /// A store that takes longer to read one row is not ready for anybody.
 const PATIENCE: Duration = Duration::from_secs(5);

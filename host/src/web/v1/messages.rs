@@ -9,13 +9,13 @@ use easel_wire::{self as wire, ConversationPage};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::web::extract::body::{Body, Opaque, object};
 use super::jobs::envelope::{name as checked_name, small};
-use crate::web::extract::query::Query;
-use crate::web::extract::path::{Id, Segment};
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
 use crate::events::Cursor;
+use crate::web::answer::reply;
+use crate::web::extract::body::{Body, Opaque, object};
+use crate::web::extract::path::{Id, Segment};
+use crate::web::extract::query::Query;
+use crate::web::{Answer, Host, Problem};
 
 /// How many messages a page has, unless it is told otherwise, and at the most.
 const PAGE: (usize, usize) = (100, 500);

@@ -7,13 +7,13 @@ use easel_core::{Actor, Command, Device, Viewer};
 use easel_wire::{Devices, Pausing};
 use tokio::time::timeout;
 
-use crate::web::extract::body::Body;
-use crate::web::extract::path::Segment;
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
 use crate::choice::one_of;
 use crate::devices::UnloadError;
 use crate::show::Show;
+use crate::web::answer::reply;
+use crate::web::extract::body::Body;
+use crate::web::extract::path::Segment;
+use crate::web::{Answer, Host, Problem};
 
 /// The longest reason, in characters.
 const REASON: usize = 500;

@@ -10,11 +10,11 @@ use headers::{ContentLength, HeaderMapExt as _};
 use warp::http::HeaderMap;
 use warp::http::header::CONTENT_TYPE;
 
-use crate::web::extract::body::{Coming, content_type, drain};
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
 use crate::artifacts::{FilesError, Upload};
 use crate::upkeep::DiskWatch;
+use crate::web::answer::reply;
+use crate::web::extract::body::{Coming, content_type, drain};
+use crate::web::{Answer, Host, Problem};
 
 /// After so many bytes it is looked again whether the disk has room for more.
 const LOOK: usize = 1024 * 1024;

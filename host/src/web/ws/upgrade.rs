@@ -25,8 +25,7 @@ pub(in crate::web) async fn upgrade(
     crowds: Arc<Crowds>,
 ) -> Answer {
     let handshake = asked.handshake(&headers)?;
-    let query =
-        Scopes::parse(actor.viewer(), query.pairs()).map_err(|(name, rule)| Problem::invalid(name, rule))?;
+    let query = Scopes::parse(actor.viewer(), query.pairs()).map_err(|(name, rule)| Problem::invalid(name, rule))?;
     let asked = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|names| names.to_str().ok());
     let ours = asked.flat_map(|names| names.split(',')).any(|name| name.trim() == PROTOCOL);
     let place = held.seat.places().socket().map_err(|most| {

@@ -32,7 +32,10 @@ const SMALL: u64 = 16 * 1024;
 pub(in crate::web) type Body = Result<Document, Problem>;
 
 /// Reads the body of a request as JSON.
-pub(in crate::web) fn json(host: &Arc<Host>, room: &Room) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
+pub(in crate::web) fn json(
+    host: &Arc<Host>,
+    room: &Room,
+) -> impl Filter<Extract = (Body,), Error = Rejection> + Clone + use<> {
     json_up_to(ROOM + 2 * host.config.web.max_params.as_u64(), room.clone())
 }
 

@@ -12,10 +12,10 @@ use easel_wire::{self as wire, NewInput};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::web::v1::backends::unknown;
-use crate::web::extract::body::{Opaque, object};
-use crate::web::{Host, Problem};
 use crate::backends::{Entry, Standing};
+use crate::web::extract::body::{Opaque, object};
+use crate::web::v1::backends::unknown;
+use crate::web::{Host, Problem};
 
 /// The longest name of a conversation, or of a user.
 pub(in crate::web) const NAME: usize = 200;

@@ -7,13 +7,13 @@ use easel_core::{Actor, BatchId, Job, JobId, State, Status, Viewer};
 use easel_wire::Jobs;
 use uuid::Uuid;
 
-use crate::web::extract::body::ID;
 use super::envelope::moment;
-use crate::web::extract::query::Query;
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
 use crate::choice::one_of;
 use crate::store::JobFilter;
+use crate::web::answer::reply;
+use crate::web::extract::body::ID;
+use crate::web::extract::query::Query;
+use crate::web::{Answer, Host, Problem};
 
 /// How many jobs a page has, unless it is told otherwise, and at the most: params come along, up to 64 KiB each.
 const PAGE: (usize, usize) = (50, 200);

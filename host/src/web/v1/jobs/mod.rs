@@ -10,12 +10,12 @@ use std::sync::Arc;
 use easel_core::{Actor, BatchId, Command, Job, JobId, MessageId, MoveTo, Refusal, Reply, Status, Viewer, Which};
 use easel_wire::{self as wire, CancelMany, Cancelled, End, JobPatch, Log, Move, OneOrMany, Time};
 
+use crate::artifacts::LogLine;
+use crate::scheduler::Rejected;
+use crate::web::answer::reply;
 use crate::web::extract::body::Body;
 use crate::web::extract::path::Id;
 use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
-use crate::artifacts::LogLine;
-use crate::scheduler::Rejected;
 
 pub(in crate::web) async fn show(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
     let id = id.job()?;

@@ -10,11 +10,11 @@ use easel_core::{Actor, Command, Job, JobId, Party, Refusal, Reply};
 use easel_wire::NewInput;
 use warp::http::HeaderMap;
 
-use crate::web::extract::body::{Body, Document};
 use super::{envelope, to_the_end, view_as_told};
-use crate::web::{Answer, Host, Problem};
-use crate::web::answer::reply;
 use crate::scheduler::Rejected;
+use crate::web::answer::reply;
+use crate::web::extract::body::{Body, Document};
+use crate::web::{Answer, Host, Problem};
 
 /// The header that makes a repeated request harmless.
 const KEY: &str = "idempotency-key";
