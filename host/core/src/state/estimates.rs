@@ -40,10 +40,10 @@ impl State {
     /// When a queued job starts: at the earliest that any device gets to it. Devices that have the same lines before it are taken
     /// together. What another device may take of these lines meanwhile is left out: so, if anything, it starts sooner.
     fn start_of(&self, job: &Job, now: Timestamp, progress: ProgressOn<'_>) -> Option<Timestamp> {
-        let open =
-            |device: &&Device| device.paused.is_none() && self.suspended_on(&job.backend, &device.name).is_none();
+        // They are all alike: if one is paused, or the backend suspended there, it is so on all.
+        let open = |device: &&Device| self.obstacles(&job.backend, device) == (false, false);
         let place = self.place(job);
-        let fronts = self.devices_of(&job.backend).filter(open).map(|device| {
+        let fronts = self.serving(&job.backend).into_iter().filter(open).map(|device| {
             let before = self.open_lanes(&device.name).map(|lane| (lane.backend, lane.load_before(&place)));
             let before: Before<'_> = before.filter(|(_, (jobs, _))| *jobs > 0).collect();
             (self.free_at(device, now, progress), before)

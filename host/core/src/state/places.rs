@@ -90,9 +90,13 @@ impl State {
     /// The devices that run the jobs of a backend as things are: those that are not paused and where it is not suspended. If there
     /// are none, it is those that are paused, and if it is suspended on all, those where it is suspended.
     pub(super) fn serving(&self, backend: &str) -> Vec<&Device> {
-        let rank = |device: &Device| (self.suspended_on(backend, &device.name).is_some(), device.paused.is_some());
-        let best = self.devices_of(backend).map(rank).min();
-        self.devices_of(backend).filter(|device| Some(rank(device)) == best).collect()
+        let best = self.devices_of(backend).map(|device| self.obstacles(backend, device)).min();
+        self.devices_of(backend).filter(|device| Some(self.obstacles(backend, device)) == best).collect()
+    }
+
+    /// Whether a backend is suspended on a device, and whether the device is paused: what keeps it from claiming the backend's jobs.
+    pub(super) fn obstacles(&self, backend: &str, device: &Device) -> (bool, bool) {
+        (self.suspended_on(backend, &device.name).is_some(), device.paused.is_some())
     }
 
     /// How many jobs a device claims before this place, which is one of this backend. What is suspended comes last.
@@ -136,16 +140,24 @@ impl State {
 
     /// The first `limit` jobs that a device can run, in order: those of backends that are suspended on it come last.
     pub fn line(&self, device: &str, limit: usize) -> Vec<Arc<Job>> {
-        let (open, suspended) =
-            (self.places(self.open_lanes(device), limit), self.places(self.suspended_lanes(device), limit));
-        open.iter().chain(&suspended).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
+        self.first(self.open_lanes(device), self.suspended_lanes(device), limit)
     }
 
     /// The first `limit` jobs in the line of a pool, in order: those of backends that are suspended come last.
     pub fn line_of(&self, pool: &Pool, limit: usize) -> Vec<Arc<Job>> {
-        let open = self.places(self.lanes_of(pool).filter(|lane| self.is_open(lane.backend)), limit);
-        let suspended = self.places(self.lanes_of(pool).filter(|lane| !self.is_open(lane.backend)), limit);
-        open.iter().chain(&suspended).take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
+        let lanes = |open: bool| self.lanes_of(pool).filter(move |lane| self.is_open(lane.backend) == open);
+        self.first(lanes(true), lanes(false), limit)
+    }
+
+    /// The first `limit` jobs of these lines, in order: those that are suspended come last.
+    fn first<'a>(
+        &self,
+        open: impl Iterator<Item = Lane<'a>>,
+        suspended: impl Iterator<Item = Lane<'a>>,
+        limit: usize,
+    ) -> Vec<Arc<Job>> {
+        let places = self.places(open, limit).into_iter().chain(self.places(suspended, limit));
+        places.take(limit).filter_map(|place| self.at(place.ticket).cloned()).collect()
     }
 
     /// The first `limit` places of each of these lines, in order.

@@ -8,6 +8,7 @@ mod checks;
 #[path = "../common/mod.rs"]
 mod common;
 mod naive;
+mod runs;
 mod steps;
 mod tables;
 mod world;
@@ -24,7 +25,7 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_core_does_what_the_naive_model_does(layout in steps::layout(), steps in steps::steps()) {
+    fn the_core_does_what_the_naive_model_does(layout in runs::layout(), steps in runs::steps()) {
         let mut world = world::World::new(layout);
         for step in steps {
             world.take(step);
@@ -39,8 +40,8 @@ fn random_runs_come_to_every_transition_and_every_answer() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
     for _ in 0..1_200 {
-        let mut world = world::World::new(steps::layout().new_tree(&mut runner).unwrap().current());
-        for step in steps::steps().new_tree(&mut runner).unwrap().current() {
+        let mut world = world::World::new(runs::layout().new_tree(&mut runner).unwrap().current());
+        for step in runs::steps().new_tree(&mut runner).unwrap().current() {
             world.take(step);
             seen.extend(world.answers().map(name_of));
             seen.extend(world.estimates().then(|| "estimated".into()));
