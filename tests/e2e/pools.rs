@@ -70,10 +70,15 @@ async fn four_devices_run_four_jobs_at_once_and_each_device_one_at_a_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_is_away_on_one_device_holds_nobody_up_on_another() {
     // Nobody answers on the first device, whenever it is asked; so it stays held there.
-    let host = host_of(2, "[backend.fakes.on.gpu0]\nconfig = { probe = \"unavailable\" }").await;
+    let host =
+        host_of(2, "[backend.fakes.on.gpu0]\nallow_hosts = [\"127.0.0.1:9\"]\nconfig = { probe = \"unavailable\" }")
+            .await;
     let api = host.api();
     let backend = api.get("/v1/backends/fakes").await.expect(200);
     assert_eq!((&backend["device"], &backend["devices"]), (&json!("gpu0"), &json!(["gpu0", "gpu1"])));
+    let granted = &backend["capabilities"];
+    let network = (&granted["allow_hosts"], &granted["allow_hosts_on"]);
+    assert_eq!(network, (&json!([]), &json!({"gpu0": ["127.0.0.1:9"]})), "{granted}");
     let health = &backend["health"];
     assert_eq!(health["status"], "ok", "its jobs run on the other: {backend}");
     assert!(text(&health["detail"]).contains("on gpu0: the engine is away"), "{health}");

@@ -1,5 +1,7 @@
 //! A backend: what it is, what it may do, and how it is.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,6 +61,9 @@ pub struct Backend {
 pub struct Capabilities {
     /// `HOST:PORT` that it may reach; nothing else.
     pub allow_hosts: Vec<String>,
+    /// The same for each device on which that is different; absent where there is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub allow_hosts_on: BTreeMap<String, Vec<String>>,
     /// How long an attempt may take, in seconds.
     pub timeout_s: f64,
     /// How long one may report nothing, in seconds.

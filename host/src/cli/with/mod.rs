@@ -35,9 +35,9 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 
+use super::client::Remote;
 #[cfg(target_os = "linux")]
 use super::commands::doctor::check::Check;
-use super::client::Remote;
 use super::commands::place;
 use super::out::stderr;
 use super::{Usage, finish};

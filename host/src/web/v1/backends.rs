@@ -47,6 +47,11 @@ async fn told(host: &Host, backend: Entry<'_>, probes: &Probes) -> Backend {
         config_schema: about.map(|about| about.config_schema.clone()),
         capabilities: Capabilities {
             allow_hosts: configured.allow_hosts.clone(),
+            allow_hosts_on: configured
+                .on
+                .iter()
+                .filter_map(|(device, placement)| Some((device.clone(), placement.allow_hosts.clone()?)))
+                .collect(),
             timeout_s: configured.timeout.as_secs_f64(),
             stall_s: configured.stall.as_secs_f64(),
             artifact_quota: configured.artifact_quota.as_u64(),
