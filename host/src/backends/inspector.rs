@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::Component;
 use crate::sandbox::workshop::{self, Source, Workshop};
-use crate::sandbox::{Description, Guest, LoadError, Policy, limits};
+use crate::sandbox::{Description, LoadError, Policy, limits};
 
 /// What stands for the backend's name while it has none.
 const NAME: &str = "check";
@@ -40,7 +40,7 @@ impl Inspector {
 
     async fn source(&self, source: &Source) -> Result<Inspected, LoadError> {
         let linked = self.workshop.link(NAME, source, true).await?;
-        let guest = Guest::new(NAME, &linked, limits::DESCRIBE_MEMORY, Policy::nothing(NAME), limits::DESCRIBE);
+        let guest = linked.guest(NAME, limits::DESCRIBE_MEMORY, Policy::nothing(NAME), limits::DESCRIBE);
         let description = workshop::describe(&guest, &source.label).await?.description;
         let digest = source.digest();
         Ok(Inspected { digest, size: source.bytes.len(), wants_network: linked.wants_network, description })

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{Backend, settings};
 use crate::config::{self, Config};
 use crate::sandbox::workshop::{self, Linked, Source, Workshop};
-use crate::sandbox::{Guest, LoadError, Policy, limits, text};
+use crate::sandbox::{LoadError, Policy, limits, text};
 
 /// All backends of the configuration, with what came of loading each.
 pub struct Registry {
@@ -213,7 +213,7 @@ impl Registry {
         let configured = backend.placed(device);
         let memory = usize::try_from(configured.memory.as_u64()).unwrap_or(usize::MAX);
         let policy = Policy::new(name, &configured.allow_hosts);
-        let mut guest = Guest::new(name, linked, memory, policy, configured.timeout);
+        let mut guest = linked.guest(name, memory, policy, configured.timeout);
         let workshop::Said { description, params, config: table, inputs } =
             workshop::describe(&guest, &source.label).await?;
         guest.config = match settings {

@@ -10,14 +10,10 @@ use super::client::problem::ClientError;
 use super::commands::config::Faults;
 use super::out::print::{self, OutputClosed};
 use super::out::stderr;
+use super::usage::Usage;
 use crate::config::ConfigError;
 use crate::sandbox::LoadError;
 use crate::show;
-
-/// A command line that clap cannot know to be wrong.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Usage(pub String);
 
 /// A command of the user's own that `easel with` ran has ended like this, and has said itself what there was to say.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ mod commands;
 mod exit;
 mod logging;
 mod out;
+mod usage;
 mod with;
 
 use std::ffi::OsString;
@@ -19,8 +20,9 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
-pub use exit::{Usage, exit_code};
+pub use exit::exit_code;
 pub use logging::log_to_stderr;
+pub use usage::Usage;
 
 use client::Remote;
 use commands::{backend, cancel, config, device, doctor, job, jobs, place, queue, serve, submit, wait, watch};

@@ -1,18 +1,13 @@
 //! What an operator grants one backend: a component, a device, the network, secrets and limits.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::parse;
-
-/// The components that are part of the executable, as `builtin:NAME` names them.
-pub const BUILTINS: [&str; 2] = ["flux-stub", "forge"];
+use super::source::{Component, Secret};
 
 /// A component under a name, with all that it is granted.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -131,48 +126,6 @@ mod limits {
 
     pub(super) fn artifact_quota() -> ByteSize {
         ByteSize::mib(256)
-    }
-}
-
-/// Where a component comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Component {
-    /// `builtin:NAME`: one of [`BUILTINS`].
-    Builtin(String),
-    /// A `.wasm` file.
-    File(PathBuf),
-}
-
-/// Where a secret is read from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "parse::SecretTable")]
-pub enum Secret {
-    /// An environment variable of the host.
-    Env(String),
-    /// A file, without the white space at its end.
-    File(PathBuf),
-}
-
-/// A secret that cannot be read. It says what is missing where, never what was found.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// The variable is not set, or is not text.
-    #[error("environment variable {0} is not set, or is not UTF-8")]
-    Env(String),
-    /// The file is not there, is not ours to read, or is not text.
-    #[error("file {}: {}", .0.display(), .1)]
-    File(PathBuf, io::Error),
-}
-
-impl Secret {
-    /// Reads the secret as it is now.
-    pub fn read(&self) -> Result<String, SecretError> {
-        match self {
-            Self::Env(name) => env::var(name).map_err(|_| SecretError::Env(name.clone())),
-            Self::File(path) => std::fs::read_to_string(path)
-                .map(|text| text.trim_end().to_owned())
-                .map_err(|error| SecretError::File(path.clone(), error)),
-        }
     }
 }
 

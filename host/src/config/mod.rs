@@ -12,6 +12,7 @@ mod error;
 mod load;
 mod parse;
 mod rules;
+mod source;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -24,11 +25,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-pub use backend::{BUILTINS, Backend, Component, Placement, Retry, Secret, SecretError};
+pub use backend::{Backend, Placement, Retry};
 pub use error::ConfigError;
 pub use load::{DEFAULT_FILE, ForgeUrl, Overrides};
 pub use parse::{duration, listen_address};
 pub use rules::LONGEST_GRACE;
+pub use source::{BUILTINS, Component, Secret, SecretError};
 
 /// Everything that an operator decides.
 #[derive(Debug, Clone, Deserialize)]

@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 use figment::value::magic::RelativePathBuf;
 use serde::de::{Deserialize, Deserializer, Error};
 
-use super::{Component, Database, Secret};
+use super::Database;
 
 /// A path. One that stands in a file is relative to that file, so that a host can be started from anywhere; one from
 /// a flag or the environment is relative to where the host is started.
@@ -115,40 +115,10 @@ impl<'de> Deserialize<'de> for Database {
     }
 }
 
-impl<'de> Deserialize<'de> for Component {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (text, beside) = text_and_place(deserializer)?;
-        Ok(match text.strip_prefix("builtin:") {
-            Some(name) => Self::Builtin(name.to_owned()),
-            None => Self::File(beside.join(text)),
-        })
-    }
-}
-
 /// A text, and the directory of the file that it stands in (empty if it stands in none).
-fn text_and_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, PathBuf), D::Error> {
+pub(super) fn text_and_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, PathBuf), D::Error> {
     let raw = RelativePathBuf::deserialize(deserializer)?;
     let text = raw.original().to_str().ok_or_else(|| D::Error::custom("is not UTF-8"))?.to_owned();
     let beside = raw.metadata_path().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
     Ok((text, beside))
-}
-
-/// `{ env = NAME }` or `{ file = PATH }`, before it is known to be exactly one of them.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SecretTable {
-    env: Option<String>,
-    file: Option<RelativePathBuf>,
-}
-
-impl TryFrom<SecretTable> for Secret {
-    type Error = &'static str;
-
-    fn try_from(table: SecretTable) -> Result<Self, Self::Error> {
-        match (table.env, table.file) {
-            (Some(name), None) => Ok(Self::Env(name)),
-            (None, Some(path)) => Ok(Self::File(path.relative())),
-            _ => Err("a secret is { env = \"NAME\" } or { file = \"PATH\" }"),
-        }
-    }
 }

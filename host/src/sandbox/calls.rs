@@ -20,21 +20,20 @@ use super::egress::Policy;
 use super::services::attempt::Attempt;
 use super::services::journal::Journal;
 use super::store::{self, Grant, HostState};
-use super::workshop::Linked;
 use super::{Ended, EngineInfo, Failure, FailureKind, Kill, Lost, News, Task, limits, text, trap};
 use crate::lasting::Deadline;
 
 /// A component that was checked, with everything that it is granted.
 #[derive(Clone)]
 pub(crate) struct Guest {
-    pub(crate) name: String,
-    pre: BackendPre<HostState>,
-    memory: usize,
-    policy: Arc<Policy>,
+    pub(super) name: String,
+    pub(super) pre: BackendPre<HostState>,
+    pub(super) memory: usize,
+    pub(super) policy: Arc<Policy>,
     pub(crate) config: Arc<str>,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     /// For what it says when it works on no job.
-    journal: Journal,
+    pub(super) journal: Journal,
 }
 
 /// What surrounds one call.
@@ -47,19 +46,6 @@ struct Frame {
 }
 
 impl Guest {
-    /// One whose configuration is empty.
-    pub(crate) fn new(name: &str, linked: &Linked, memory: usize, policy: Policy, timeout: Duration) -> Self {
-        Self {
-            name: name.to_owned(),
-            pre: linked.pre.clone(),
-            memory,
-            policy: Arc::new(policy),
-            config: "{}".into(),
-            timeout,
-            journal: Journal::host(name),
-        }
-    }
-
     pub(crate) async fn describe(&self) -> Result<wit::Description, Ended> {
         let quiet = Self {
             memory: self.memory.min(limits::DESCRIBE_MEMORY),

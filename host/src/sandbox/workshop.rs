@@ -20,8 +20,9 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use super::bindings::{self, BackendPre};
 use super::schema::Schema;
 use super::schema::inputs::Inputs;
+use super::services::journal::Journal;
 use super::store::HostState;
-use super::{Description, Guest, LoadError, anatomy, engine, limits, text};
+use super::{Description, Guest, LoadError, Policy, anatomy, engine, limits, text};
 use crate::{artifacts, config};
 
 const CONTRACT: &str = "easel:backend@0.1.0";
@@ -48,8 +49,23 @@ pub(crate) struct Workshop {
 
 /// A component that may run.
 pub(crate) struct Linked {
-    pub(super) pre: BackendPre<HostState>,
+    pre: BackendPre<HostState>,
     pub(crate) wants_network: bool,
+}
+
+impl Linked {
+    /// The component with what it is granted, and no configuration.
+    pub(crate) fn guest(&self, name: &str, memory: usize, policy: Policy, timeout: Duration) -> Guest {
+        Guest {
+            name: name.to_owned(),
+            pre: self.pre.clone(),
+            memory,
+            policy: Arc::new(policy),
+            config: "{}".into(),
+            timeout,
+            journal: Journal::host(name),
+        }
+    }
 }
 
 /// A component as it came: where from, and what it is.
