@@ -13,7 +13,7 @@ use warp::http::Method;
 use warp::reply::Response;
 use warp::{Filter, Rejection, path};
 
-use super::answer::problem::{self, WrongMethod};
+use super::answer::refusals::{self, WrongMethod};
 use super::caller::caller;
 use super::extract::body::{self, Room};
 use super::extract::path::{Id, Segment};
@@ -142,7 +142,7 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("healthz") => { GET health::alive; }
         path!("readyz") => { GET health::ready; }
     };
-    table.recover(problem::recover).unify().boxed()
+    table.recover(refusals::recover).unify().boxed()
 }
 
 fn with<T: Clone + Send + Sync + 'static>(value: T) -> impl Filter<Extract = (T,), Error = Infallible> + Clone {

@@ -4,29 +4,15 @@
 //! kinds apart. A problem of the client's is nobody else's business and is never logged; one of ours is logged with its
 //! whole chain of causes, and the client is told no more of it than helps.
 
-use std::convert::Infallible;
-
 use bytesize::ByteSize;
-use warp::Rejection;
 use warp::http::header::{
     ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE,
     WWW_AUTHENTICATE,
 };
 use warp::http::{Response, StatusCode};
 
-use crate::artifacts::FilesError;
-use crate::sandbox::ParamsError;
-use crate::scheduler::Rejected;
 use crate::show;
-use crate::store::StoreError;
 use crate::web::pace::Terms;
-use easel_core::Refusal;
-
-/// The path is known, but not with this method: these are.
-#[derive(Debug)]
-pub(in crate::web) struct WrongMethod(pub(in crate::web) &'static [&'static str]);
-
-impl warp::reject::Reject for WrongMethod {}
 
 /// The longest detail: it may quote what was sent.
 const LONGEST: usize = 500;
@@ -38,7 +24,7 @@ pub(in crate::web) const LATER: &str =
 /// Why a request was not answered as asked.
 #[derive(Debug)]
 pub(in crate::web) struct Problem {
-    status: StatusCode,
+    pub(super) status: StatusCode,
     title: &'static str,
     detail: String,
     field: Option<String>,
@@ -46,7 +32,7 @@ pub(in crate::web) struct Problem {
     job: Option<Box<easel_wire::Job>>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
     /// What the operator has to know, if it is ours.
-    cause: Option<String>,
+    pub(super) cause: Option<String>,
 }
 
 impl Problem {
@@ -111,7 +97,7 @@ impl Problem {
     }
 
     /// 405: something can be done there, but not this.
-    fn method_not_allowed(allow: &[&str]) -> Self {
+    pub(super) fn method_not_allowed(allow: &[&str]) -> Self {
         // Whatever can be read can be asked about.
         let allow: Vec<_> = allow.iter().map(|method| if *method == "GET" { "GET, HEAD" } else { *method }).collect();
         let allow = allow.join(", ");
@@ -186,7 +172,7 @@ impl Problem {
     }
 
     /// 429: later.
-    fn too_many(detail: impl Into<String>) -> Self {
+    pub(super) fn too_many(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too many jobs", detail).with_header(RETRY_AFTER, 10)
     }
 
@@ -238,7 +224,7 @@ impl Problem {
             .with_header(RETRY_AFTER, 5)
     }
 
-    fn document(&self) -> easel_wire::Problem {
+    pub(super) fn document(&self) -> easel_wire::Problem {
         let kind: String =
             self.title.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
         easel_wire::Problem {
@@ -264,85 +250,6 @@ impl Problem {
     }
 }
 
-/// Answers what no route has: warp's own rejections.
-pub(in crate::web) async fn recover(rejection: Rejection) -> Result<warp::reply::Response, Infallible> {
-    Ok(of_rejection(&rejection).into_response())
-}
-
-fn of_rejection(rejection: &Rejection) -> Problem {
-    use warp::reject;
-
-    if rejection.is_not_found() {
-        return Problem::not_found("there is nothing at this path");
-    }
-    if let Some(WrongMethod(allow)) = rejection.find() {
-        return Problem::method_not_allowed(allow);
-    }
-    if rejection.find::<reject::InvalidQuery>().is_some() {
-        return Problem::bad_request("the query cannot be read: write ?name=value&name=value");
-    }
-    Problem::internal(format!("an unexpected rejection: {rejection:?}"))
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let detail = refusal.to_string();
-        match refusal {
-            Refusal::NoJob(_) | Refusal::NoMessage(_) | Refusal::NoDevice(_) => Self::not_found(detail),
-            Refusal::NotAllowed { .. } => Self::forbidden(detail),
-            Refusal::NoBackend(_) => Self::invalid("backend", detail),
-            Refusal::BadPriority(_) => Self::invalid("priority", detail),
-            Refusal::NoDependency(_) => Self::invalid("depends_on", detail),
-            Refusal::TooMany { what, .. } => Self::invalid(what, detail),
-            Refusal::MessageFull { .. } => Self::invalid("extra_metadata", detail),
-            Refusal::BatchSize(_) => Self::invalid("jobs", detail),
-            Refusal::Entry { index, refusal } => Self::from(*refusal).under(&format!("jobs.{index}")),
-            Refusal::OtherLine { .. } => Self::conflict(detail),
-            Refusal::Unfit { .. } | Refusal::InUse { .. } | Refusal::KeyReused(_) | Refusal::MessageExists(_) => {
-                Self::conflict(detail)
-            }
-            Refusal::QueueFull(_) | Refusal::OwnerFull(_) => Self::too_many(detail),
-        }
-    }
-}
-
-impl From<Rejected> for Problem {
-    fn from(rejected: Rejected) -> Self {
-        match rejected {
-            Rejected::Refused(refusal) => refusal.into(),
-            Rejected::Store(cause) => {
-                Self::unavailable(format!("nothing was changed, since the store could not write it: {LATER}"), cause)
-            }
-            Rejected::Closing => Self::closing(),
-        }
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        Self::unavailable(format!("the store could not be read: {LATER}"), error.to_string())
-    }
-}
-
-impl From<FilesError> for Problem {
-    fn from(error: FilesError) -> Self {
-        match error {
-            FilesError::TooLarge { max } => Self::too_large("an upload", max),
-            FilesError::BrokenOff(_) => Self::bad_request(error.to_string()),
-            FilesError::NoUpload(_) | FilesError::BadName { .. } => Self::invalid("inputs", error.to_string()),
-            FilesError::Io { .. } => {
-                Self::unavailable(format!("a file could not be read or written: {LATER}"), error.to_string())
-            }
-        }
-    }
-}
-
-impl From<ParamsError> for Problem {
-    fn from(error: ParamsError) -> Self {
-        Self::invalid(error.field.clone(), error.to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -365,36 +272,5 @@ mod tests {
     fn a_long_quotation_is_cut_between_characters() {
         let problem = Problem::bad_request("ä".repeat(10_000)).in_field("ö".repeat(10_000));
         assert!(problem.detail.len() <= LONGEST && problem.field.unwrap().len() <= LONGEST);
-    }
-
-    #[test]
-    fn a_full_queue_says_when_to_come_back() {
-        let response = Problem::from(Refusal::QueueFull(7)).into_response();
-        assert_eq!(response.status(), 429);
-        assert_eq!(response.headers()["retry-after"], "10");
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
-    }
-
-    #[test]
-    fn what_is_ours_says_nothing_of_its_cause() {
-        let error = FilesError::Io {
-            doing: "read",
-            path: "/secret/place".into(),
-            cause: std::io::Error::other("the disk is on fire"),
-        };
-        let problem = Problem::from(error);
-        assert!(problem.cause.as_ref().is_some_and(|cause| cause.contains("on fire")), "{problem:?}");
-        assert!(!show::text(&problem.document()).contains("secret"));
-    }
-
-    #[test]
-    fn a_wrong_method_is_told_the_right_ones() {
-        let problem = of_rejection(&warp::reject::custom(WrongMethod(&["GET", "POST"])));
-        let response = problem.into_response();
-        assert_eq!(
-            (response.status().as_u16(), &response.headers()["allow"]),
-            (405, &"GET, HEAD, POST".parse().unwrap())
-        );
-        assert_eq!(of_rejection(&warp::reject()).status, 404);
     }
 }
