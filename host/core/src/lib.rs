@@ -19,6 +19,7 @@ pub mod job;
 pub mod json;
 pub mod message;
 pub mod order;
+mod permissions;
 pub mod policy;
 pub mod pool;
 pub mod rank_set;

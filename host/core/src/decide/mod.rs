@@ -16,12 +16,13 @@ mod prune;
 mod suspensions;
 mod turn;
 
-use crate::actor::{Actor, permit};
+use crate::actor::Actor;
 use crate::command::Command;
 use crate::device::Pause;
 use crate::draft::Draft;
 use crate::ids::Timestamp;
 use crate::intent::Which;
+use crate::permissions::permit;
 use crate::reply::{Refusal, Reply};
 use crate::retention::Retention;
 
