@@ -8,7 +8,6 @@ pub(super) mod doctor;
 pub(super) mod follow;
 pub(super) mod job;
 pub(super) mod jobs;
-pub(super) mod line;
 pub(super) mod place;
 pub(super) mod queue;
 pub(super) mod save;

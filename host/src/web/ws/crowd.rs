@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::places::{Places, Step};
+use super::positions::{Places, Step};
 use super::scope::Scope;
 use super::snapshot;
 use crate::events::{Hub, Logged, Telemetry};

@@ -5,7 +5,7 @@
 
 mod crowd;
 mod frames;
-mod places;
+mod positions;
 mod scope;
 mod session;
 mod snapshot;

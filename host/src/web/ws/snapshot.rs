@@ -6,7 +6,7 @@ use easel_core::{Job, JobId, State, Status, Viewer};
 use easel_wire as wire;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::places::LOOKED_AT;
+use super::positions::LOOKED_AT;
 use super::scope::{Filter, Follows, Scope};
 use crate::events::Cursor;
 use crate::scheduler::Scheduler;

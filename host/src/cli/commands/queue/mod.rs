@@ -1,11 +1,13 @@
 //! `easel queue`: is it open, how long is it, who is being served, who is next; and stopping it.
 
+mod list;
+
 use clap::Subcommand;
 use easel_core::actor::EASEL;
 use easel_wire::{Accuracy, Pause, Pausing, Queue};
 use reqwest::Method;
 
-use super::{device, jobs, line};
+use super::{device, jobs};
 use crate::cli::client::{Client, Remote};
 use crate::cli::out::print;
 use crate::cli::out::text::one_line;
@@ -22,7 +24,7 @@ pub(in crate::cli) enum Command {
     /// Show whether the queue is open, how many jobs run and wait, and what holds them up [the default]
     Status,
     /// List the line in its order, and why each job waits
-    List(line::Args),
+    List(list::Args),
     /// Start no more jobs on any device; running ones finish
     Pause(PauseArgs),
     /// Start jobs again
@@ -51,7 +53,7 @@ pub(in crate::cli) async fn run(remote: &Remote, command: &Command) -> anyhow::R
     let client = Client::new(remote)?;
     let answer = match command {
         Command::Status => client.get(&["v1", "queue"]).await?,
-        Command::List(args) => return line::list(remote, &client, args).await,
+        Command::List(args) => return list::list(remote, &client, args).await,
         Command::Pause(pausing) => {
             client
                 .ask(client.request(Method::POST, client.url(["v1", "queue", "pause"])).json(&pausing.asked()))
@@ -60,7 +62,7 @@ pub(in crate::cli) async fn run(remote: &Remote, command: &Command) -> anyhow::R
         Command::Resume => client.ask(client.request(Method::POST, client.url(["v1", "queue", "resume"]))).await?,
     };
     // What waits for its turn only needs no further word.
-    let reasons = if remote.json { Vec::new() } else { line::reasons(&client).await? };
+    let reasons = if remote.json { Vec::new() } else { list::reasons(&client).await? };
     answer.print(remote.json, |queue: Queue| page(&queue, &reasons))
 }
 

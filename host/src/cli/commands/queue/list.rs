@@ -2,9 +2,9 @@
 
 use easel_wire::{Job, Jobs};
 
-use super::jobs;
 use crate::cli::args::paging::Paging;
 use crate::cli::client::{Body, Client, Remote};
+use crate::cli::commands::jobs;
 use crate::cli::out::print::{self, Table};
 use crate::cli::out::short_id::short;
 use crate::cli::out::show;
