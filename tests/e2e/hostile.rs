@@ -74,7 +74,7 @@ attacks! {
     FinishTwice, a_file_that_is_finished_is_gone, "trapped", "handle";
     LateResult, a_result_after_the_cancellation_is_none, "cancelled", "";
     NotJson, a_result_that_is_no_json_fails, "failed", "not json";
-    NotAnObject, a_result_that_is_no_object_fails, "failed", "no object";
+    NotAnObject, a_result_that_is_no_object_fails, "failed", "not an object";
     DeepJson, a_result_that_is_too_deep_fails, "failed", "not json";
     HugeResult, a_result_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
     LargeResult, a_result_of_1_mb_fails, "failed", "65536 are allowed";

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::device::Pause;
 use crate::ids::{MessageId, Timestamp};
 use crate::job::{Job, Status};
+use crate::names::one_or_more;
 
 /// What happened to a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,20 +61,6 @@ pub struct Runs {
     /// On any of these devices. Older rows name one.
     #[serde(alias = "device", deserialize_with = "one_or_more")]
     pub devices: BTreeSet<String>,
-}
-
-/// What is a list now, and was one of its entries.
-fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        One(String),
-        More(BTreeSet<String>),
-    }
-    Ok(match Either::deserialize(from)? {
-        Either::One(name) => BTreeSet::from([name]),
-        Either::More(names) => names,
-    })
 }
 
 /// What runs the jobs of all backends, by their names.

@@ -18,6 +18,7 @@ pub mod intent;
 pub mod job;
 pub mod json;
 pub mod message;
+pub mod names;
 pub mod order;
 mod permissions;
 pub mod policy;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use easel_core::names::one_or_more;
 use serde::Deserialize;
 
 use super::parse;
@@ -17,7 +18,7 @@ pub struct Backend {
     pub component: Component,
     /// The devices that it may run on, at least one; a name alone is a list of one. Always some of
     /// [`Config::devices`](super::Config::devices).
-    #[serde(rename = "device", alias = "devices", deserialize_with = "parse::one_or_more")]
+    #[serde(rename = "device", alias = "devices", deserialize_with = "one_or_more")]
     pub devices: Vec<String>,
     /// What differs on one of these devices.
     #[serde(default)]

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use figment::error::{Actual, Kind};
 
+use crate::choice::one_of;
+
 /// Why there is no [`Config`](super::Config).
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file was asked for by name and is not there.
-    #[error("there is no configuration file {}", .0.display())]
+    #[error("there is no configuration file {}: name one that there is with --config, or none", .0.display())]
     NoFile(PathBuf),
     /// A layer cannot be read at all; TOML that does not parse, say.
     #[error("{from}: {message}")]
@@ -72,10 +74,10 @@ impl From<figment::Error> for ConfigError {
             file.map_or_else(|| metadata.name.to_string(), |file| file.display().to_string())
         });
         let rule = match &error.kind {
-            Kind::UnknownField(_, known) => format!("unknown key; the keys here are {}", known.join(", ")),
-            Kind::MissingField(_) => "is missing".to_owned(),
+            Kind::UnknownField(_, known) => format!("unknown key; use {}", one_of(*known)),
+            Kind::MissingField(_) => "is missing: add it".to_owned(),
             Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
-                format!("is {}, and must be {}", what(found), in_words(wanted))
+                format!("is {} and must be {}", what(found), in_words(wanted))
             }
             kind => kind.to_string().trim_end().to_owned(),
         };
@@ -109,7 +111,8 @@ fn what(found: &Actual) -> String {
 /// What belongs there, as people call it and not as Rust does.
 fn in_words(wanted: &str) -> &str {
     match wanted {
-        "usize" | "u16" | "u32" | "u64" => "a whole number",
+        "u32" => "a whole number from 0 to 4294967295",
+        "usize" | "u64" => "a whole number, 0 or more",
         "a boolean" => "true or false",
         "a sequence" => "a list",
         "a map" => "a table",

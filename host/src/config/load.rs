@@ -65,16 +65,20 @@ impl FromStr for ForgeUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url = reqwest::Url::parse(text).map_err(|_| format!("{text:?} is not a URL: write http://HOST:PORT"))?;
+        let wrong = || format!("{text:?} is not the address of an engine: write http://HOST:PORT");
+        let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
         let (Some(host), Some(port), "http" | "https") = (url.host_str(), url.port_or_known_default(), url.scheme())
         else {
-            return Err("write http://HOST:PORT".to_owned());
+            return Err(wrong());
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("keep the password out of the URL: set backend.forge.secrets in easel.toml".to_owned());
+            return Err(
+                "the address has a user or a password: leave them out, and set backend.forge.secrets in easel.toml"
+                    .to_owned(),
+            );
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("write http://HOST:PORT, at most with a path".to_owned());
+            return Err(format!("{text:?} has a `?` or a `#`: write http://HOST:PORT, or http://HOST:PORT/PATH"));
         }
         Ok(Self { url: url.as_str().trim_end_matches('/').to_owned(), host: format!("{host}:{port}") })
     }
@@ -212,7 +216,7 @@ fn sort_out(environment: impl IntoIterator<Item = (String, String)>, broken: &mu
             Kin::Key => keys.push(variable),
             Kin::Near(meant) => broken.0.push(ConfigError::Invalid {
                 key: variable.key,
-                rule: format!("unknown key; write {} for {meant}", strangers::variable(&meant)),
+                rule: format!("unknown key; use {} to set {meant}", strangers::variable(&meant)),
                 from: Some(format!("environment variable {}", variable.name)),
             }),
             Kin::Stranger => strangers.push(variable.name),
@@ -300,7 +304,7 @@ fn only_backend(backends: &BTreeMap<String, Backend>) -> Result<String, ConfigEr
         (None, _) => Err(rules::no_backend()),
         (Some(_), Some(_)) => Err(ConfigError::invalid(
             "default_backend",
-            format!("is missing, and there is more than one backend: name {}", one_of(backends.keys())),
+            format!("is missing, and there is more than one backend: set it to {}", one_of(backends.keys())),
         )),
     }
 }

@@ -8,6 +8,7 @@
 //! sets `web.base_path` must not have to find out from broken links that nothing reads it.
 
 mod backend;
+mod bounds;
 mod error;
 mod load;
 mod parse;

@@ -1,5 +1,6 @@
 //! How single values are read, with errors that show by example what would have been right.
 
+use std::fmt::{self, Formatter};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use figment::value::magic::RelativePathBuf;
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::Database;
 
@@ -31,18 +32,29 @@ pub(super) fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Socke
 
 /// A number of bytes, or a text such as `512MiB`.
 pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
-    #[derive(serde::Deserialize)]
-    #[serde(untagged, expecting = "a size is a text such as \"512MiB\", or a number of bytes")]
-    enum Size {
-        Bytes(u64),
-        Text(String),
+    struct Size;
+    impl Visitor<'_> for Size {
+        type Value = ByteSize;
+
+        fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            f.write_str("a size, such as \"512MiB\", or a number of bytes")
+        }
+
+        fn visit_u64<E: Error>(self, bytes: u64) -> Result<ByteSize, E> {
+            Ok(ByteSize(bytes))
+        }
+
+        fn visit_i64<E: Error>(self, bytes: i64) -> Result<ByteSize, E> {
+            let known = u64::try_from(bytes).map(ByteSize);
+            known.map_err(|_| E::invalid_value(Unexpected::Signed(bytes), &self))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<ByteSize, E> {
+            let wrong = |_| E::custom(format!("{text:?} is not a size: write \"512MiB\", or a number of bytes"));
+            text.parse().map_err(wrong)
+        }
     }
-    match Size::deserialize(deserializer)? {
-        Size::Bytes(bytes) => Ok(ByteSize(bytes)),
-        Size::Text(text) => text
-            .parse()
-            .map_err(|_| D::Error::custom(format!("{text:?} is not a size: write \"512MiB\", or a number of bytes"))),
-    }
+    deserializer.deserialize_any(Size)
 }
 
 /// A duration as people write it, wherever one is given.
@@ -52,13 +64,19 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// The same in a file.
 pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    #[derive(serde::Deserialize)]
-    #[serde(untagged, expecting = "a duration is a text with a unit: write one like \"90s\", \"5m\" or \"2h\"")]
-    enum Time {
-        Text(String),
+    struct Time;
+    impl Visitor<'_> for Time {
+        type Value = Duration;
+
+        fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            f.write_str("a duration in quotes, with its unit, such as \"90s\", \"5m\" or \"2h\"")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+            duration(text).map_err(E::custom)
+        }
     }
-    let Time::Text(text) = Time::deserialize(deserializer)?;
-    duration(&text).map_err(D::Error::custom)
+    deserializer.deserialize_any(Time)
 }
 
 /// The same where there may be none.
@@ -69,20 +87,6 @@ pub(super) fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
 /// The same where there may be none.
 pub(super) fn some_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ByteSize>, D::Error> {
     size(deserializer).map(Some)
-}
-
-/// A list of names, or a name alone.
-pub(super) fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(serde::Deserialize)]
-    #[serde(untagged, expecting = "write one name, or a list such as [\"gpu0\", \"gpu1\"]")]
-    enum Names {
-        One(String),
-        More(Vec<String>),
-    }
-    Ok(match Names::deserialize(deserializer)? {
-        Names::One(name) => vec![name],
-        Names::More(names) => names,
-    })
 }
 
 impl FromStr for Database {
@@ -98,8 +102,9 @@ impl FromStr for Database {
         match scheme {
             // What follows a `?` would be options of the engine; the one that matters switches durability off.
             "surrealkv" if !path.is_empty() && !path.contains('?') => Ok(Self::SurrealKv(path.into())),
-            "surrealkv" => Err("write surrealkv://PATH with a directory and no options".to_owned()),
-            "mem" => Err("write mem:// and nothing after it".to_owned()),
+            "surrealkv" if path.is_empty() => Err(format!("{url:?} names no directory: write surrealkv://PATH")),
+            "surrealkv" => Err(format!("{url:?} has a question mark: write surrealkv://PATH without options")),
+            "mem" => Err(format!("{url:?} has something after mem://: write mem:// alone")),
             _ => Err(format!("{scheme}:// is not supported yet: use surrealkv://PATH or mem://")),
         }
     }

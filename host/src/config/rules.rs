@@ -5,15 +5,19 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use humantime::format_duration;
 use serde_json::{Map, Value};
 
 use super::{
-    BUILTINS, Backend, Component, Config, ConfigError, Database, Device, Queue, Retention, Secret, Store, Web,
+    BUILTINS, Backend, Component, Config, ConfigError, Database, Device, Queue, Retention, Retry, Secret, Web, bounds,
 };
 use crate::choice::one_of;
 
 /// Below, the database would do nothing but flush; above, a flush would take seconds.
 const LOG: RangeInclusive<ByteSize> = ByteSize::kib(256)..=ByteSize::mib(256);
+
+/// A body with as many params as are allowed must have room beside others.
+const PARAMS: RangeInclusive<ByteSize> = ByteSize(1)..=ByteSize::mib(8);
 
 /// The most that `command_grace` may be: more would keep a device from everybody for longer than they bear.
 pub const LONGEST_GRACE: Duration = Duration::from_hours(1);
@@ -21,18 +25,21 @@ pub const LONGEST_GRACE: Duration = Duration::from_hours(1);
 /// Less would end a command at the first hiccup.
 const GRACE: RangeInclusive<Duration> = Duration::from_secs(1)..=LONGEST_GRACE;
 
-/// The most that a point of priority may be worth: with 100 points, a million turns.
-const WORTH: u32 = 10_000;
+/// With 100 points, a million turns at the most.
+const WORTH: RangeInclusive<u32> = 0..=10_000;
+
+/// As many as a job may ask for itself.
+const ATTEMPTS: RangeInclusive<u32> = 1..=100;
 
 /// A guest is a 32-bit machine: more could never be used.
-const MOST_MEMORY: ByteSize = ByteSize::gib(4);
+const MEMORY: RangeInclusive<ByteSize> = ByteSize(1)..=ByteSize::gib(4);
 
 /// What is wrong, so far.
 #[derive(Default)]
 pub(super) struct Broken(pub(super) Vec<ConfigError>);
 
 impl Broken {
-    fn ensure(&mut self, holds: bool, key: impl Into<String>, rule: impl FnOnce() -> String) {
+    pub(super) fn ensure(&mut self, holds: bool, key: impl Into<String>, rule: impl FnOnce() -> String) {
         if !holds {
             self.0.push(ConfigError::invalid(key, rule()));
         }
@@ -43,8 +50,9 @@ impl Broken {
 pub(super) fn check(broken: &mut Broken, config: &Config) {
     listen(broken, config);
     directory(broken, config);
-    command_grace(broken, config.command_grace);
-    store(broken, &config.store);
+    broken.time("shutdown_grace", config.shutdown_grace, &bounds::ANY_TIME);
+    broken.time("command_grace", config.command_grace, &GRACE);
+    broken.size("store.max_log", config.store.max_log, &LOG);
     web(broken, &config.web);
     queue(broken, &config.queue);
     retention(broken, &config.retention);
@@ -61,7 +69,7 @@ fn listen(broken: &mut Broken, config: &Config) {
     let listen = config.listen;
     broken.ensure(listen.ip().to_canonical().is_loopback(), "listen", || {
         format!(
-            "{listen} can be reached from elsewhere, which needs tokens, and tokens are not supported yet: listen on \
+            "is {listen}, which other machines can reach. That needs tokens, and tokens are not supported yet: listen on \
              127.0.0.1:{}",
             listen.port()
         )
@@ -73,18 +81,11 @@ fn directory(broken: &mut Broken, config: &Config) {
     let key = if config.database == Database::InData { "data" } else { "database" };
     let Some(directory) = config.database.directory(&config.data) else { return };
     broken.ensure(directory.to_str().is_some_and(|path| !path.contains('?')), key, || {
-        format!("{} cannot hold a database: its path must be UTF-8 and have no question mark", directory.display())
+        format!(
+            "the path {} cannot be that of a database: use one that is UTF-8 and has no question mark",
+            directory.display()
+        )
     });
-}
-
-fn command_grace(broken: &mut Broken, grace: Duration) {
-    broken.ensure(GRACE.contains(&grace), "command_grace", || "must be at least 1s and at most 1h".to_owned())
-}
-
-fn store(broken: &mut Broken, store: &Store) {
-    broken.ensure(LOG.contains(&store.max_log), "store.max_log", || {
-        format!("must be at least {} and at most {}", LOG.start(), LOG.end())
-    })
 }
 
 fn web(broken: &mut Broken, web: &Web) {
@@ -108,21 +109,23 @@ fn web(broken: &mut Broken, web: &Web) {
             format!("there is no user {user:?} on this machine: write a name that `getent passwd` lists, or a number")
         });
     }
-    some_bytes(broken, "web.max_params", web.max_params);
-    some_bytes(broken, "web.max_upload", web.max_upload)
+    broken.size("web.max_params", web.max_params, &PARAMS);
+    broken.size("web.max_upload", web.max_upload, &bounds::SOME_SIZE);
 }
 
 fn queue(broken: &mut Broken, queue: &Queue) {
-    broken.ensure(queue.priority_worth <= WORTH, "queue.priority_worth", || format!("must be at most {WORTH}"));
-    broken.ensure(queue.max_waiting_per_owner > 0, "queue.max_waiting_per_owner", || "must be at least 1".to_owned());
-    broken.ensure(queue.max_waiting > 0, "queue.max_waiting", || "must be at least 1".to_owned())
+    broken.number("queue.priority_worth", queue.priority_worth, &WORTH);
+    broken.some("queue.max_waiting_per_owner", queue.max_waiting_per_owner as u64);
+    broken.some("queue.max_waiting", queue.max_waiting as u64);
 }
 
 fn retention(broken: &mut Broken, retention: &Retention) {
-    some_time(broken, "retention.jobs", retention.jobs);
-    broken.ensure(retention.max_jobs > 0, "retention.max_jobs", || "must be at least 1".to_owned());
-    broken.ensure(retention.events > 0, "retention.events", || "must be at least 1".to_owned());
-    some_bytes(broken, "retention.artifacts", retention.artifacts)
+    // These two are only compared: they may be as long as anybody likes.
+    broken.ensure(!retention.jobs.is_zero(), "retention.jobs", || "is 0s and must be more".to_owned());
+    broken.some("retention.max_jobs", retention.max_jobs);
+    broken.some("retention.events", retention.events);
+    broken.size("retention.artifacts", retention.artifacts, &bounds::SOME_SIZE);
+    broken.size("retention.disk_reserve", retention.disk_reserve, &bounds::ANY_SIZE);
 }
 
 fn devices(broken: &mut Broken, config: &Config) {
@@ -130,7 +133,7 @@ fn devices(broken: &mut Broken, config: &Config) {
     for device in &config.devices {
         name(broken, "device.name", &device.name);
         broken.ensure(seen.insert(&device.name), "device.name", || {
-            format!("there are two devices named {:?}", device.name)
+            format!("there are two devices named {:?}: give each its own name", device.name)
         });
     }
     if seen.is_empty() {
@@ -148,27 +151,38 @@ fn backend(broken: &mut Broken, devices: Option<&[Device]>, its_name: &str, back
     }
     for device in backend.on.keys() {
         broken.ensure(backend.devices.contains(device), key(&format!("on.{device}")), || {
-            format!("it does not run on {device:?}, but on {}: add it to {}", backend.devices.join(", "), key("device"))
+            let runs = backend.devices.join(", ");
+            format!(
+                "backend {its_name} runs on {runs}, not on {device}: add {device} to {}, or remove this table",
+                key("device")
+            )
         });
     }
     hosts(broken, &key("allow_hosts"), &backend.allow_hosts);
-    memory(broken, &key("memory"), backend.memory);
+    broken.size(key("memory"), backend.memory, &MEMORY);
     secrets(broken, &format!("backend.{its_name}"), &backend.secrets, &backend.config);
     for (device, placement) in &backend.on {
         let place = key(&format!("on.{device}"));
         hosts(broken, &format!("{place}.allow_hosts"), placement.allow_hosts.iter().flatten());
-        placement.memory.into_iter().for_each(|size| memory(broken, &format!("{place}.memory"), size));
+        placement.memory.into_iter().for_each(|size| broken.size(format!("{place}.memory"), size, &MEMORY));
         secrets(broken, &place, &placement.secrets, &placement.config);
     }
-    some_time(broken, &key("timeout"), backend.timeout);
-    some_time(broken, &key("stall"), backend.stall);
-    some_bytes(broken, &key("artifact_quota"), backend.artifact_quota);
+    broken.time(key("timeout"), backend.timeout, &bounds::SOME_TIME);
+    broken.time(key("stall"), backend.stall, &bounds::SOME_TIME);
+    broken.size(key("artifact_quota"), backend.artifact_quota, &bounds::SOME_SIZE);
     if let Some(time) = backend.idle_release {
-        some_time(broken, &key("idle_release"), time);
+        broken.time(key("idle_release"), time, &bounds::SOME_TIME);
     }
-    broken.ensure(backend.retry.attempts > 0, key("retry.attempts"), || "must be at least 1".to_owned());
-    broken.ensure(backend.retry.base <= backend.retry.max, key("retry.base"), || {
-        format!("must not be above {}", key("retry.max"))
+    retry(broken, &key("retry"), &backend.retry);
+}
+
+fn retry(broken: &mut Broken, place: &str, retry: &Retry) {
+    let key = |field: &str| format!("{place}.{field}");
+    broken.number(key("attempts"), retry.attempts, &ATTEMPTS);
+    broken.time(key("max"), retry.max, &bounds::ANY_TIME);
+    broken.ensure(retry.base <= retry.max, key("base"), || {
+        let (base, max) = (format_duration(retry.base), format_duration(retry.max));
+        format!("is {base} and must be at most {max}, which is {}", key("max"))
     })
 }
 
@@ -177,7 +191,7 @@ fn on_devices(broken: &mut Broken, key: &str, devices: &[Device], backend: &Back
     broken.ensure(!backend.devices.is_empty(), key, || "the list is empty: name at least one device".to_owned());
     let mut seen = BTreeSet::new();
     for named in &backend.devices {
-        broken.ensure(seen.insert(named), key, || format!("{named:?} stands there twice"));
+        broken.ensure(seen.insert(named), key, || format!("names {named:?} twice: name each device once"));
         broken.ensure(devices.iter().any(|device| device.name == *named), key, || {
             let devices = one_of(devices.iter().map(|device| &device.name));
             format!("there is no device {named:?}: name {devices}, or add a [[device]]")
@@ -193,16 +207,11 @@ fn hosts<'a>(broken: &mut Broken, key: &str, hosts: impl IntoIterator<Item = &'a
     }
 }
 
-fn memory(broken: &mut Broken, key: &str, size: ByteSize) {
-    some_bytes(broken, key, size);
-    broken.ensure(size <= MOST_MEMORY, key, || format!("must be at most {MOST_MEMORY}"));
-}
-
 /// A secret stands in one place.
 fn secrets(broken: &mut Broken, place: &str, secrets: &BTreeMap<String, Secret>, config: &Map<String, Value>) {
     for secret in secrets.keys() {
         broken.ensure(!config.contains_key(secret), format!("{place}.secrets.{secret}"), || {
-            format!("is also in {place}.config: keep one of them")
+            format!("is set in {place}.config as well: remove one of the two")
         });
     }
 }
@@ -211,7 +220,8 @@ fn component(broken: &mut Broken, key: &str, component: &Component) {
     // Whether there is a file, and what it is, is seen when it is loaded: it holds up nobody else.
     if let Component::Builtin(name) = component {
         broken.ensure(BUILTINS.contains(&name.as_str()), key, || {
-            format!("there is no builtin {name:?}: use {}, or the path of a .wasm file", one_of(BUILTINS))
+            let builtins = BUILTINS.map(|name| format!("builtin:{name}"));
+            format!("there is no builtin {name:?}: write {}, or the path of a .wasm file", builtins.join(" or "))
         });
     }
 }
@@ -239,19 +249,11 @@ fn supported(broken: &mut Broken, key: &str, is_default: bool) {
     broken.ensure(is_default, key, || "not supported yet: leave it out".to_owned())
 }
 
-fn some_bytes(broken: &mut Broken, key: &str, size: ByteSize) {
-    broken.ensure(size.as_u64() > 0, key, || "must be more than 0 bytes".to_owned())
-}
-
-fn some_time(broken: &mut Broken, key: &str, time: Duration) {
-    broken.ensure(!time.is_zero(), key, || "must be more than 0 seconds".to_owned())
-}
-
 /// Names become parts of URLs, of file names and of metrics: one spelling that is safe in all of them.
 fn name(broken: &mut Broken, key: &str, name: &str) {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     broken.ensure((1..=64).contains(&name.len()) && name.bytes().all(allowed), key, || {
-        format!("{name:?} is not a name: 1 to 64 of a-z, 0-9 and -")
+        format!("{name:?} is not a name: use 1 to 64 of the characters a-z, 0-9 and -")
     })
 }
 

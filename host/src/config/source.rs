@@ -44,7 +44,7 @@ pub enum Secret {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set, or is not text.
-    #[error("environment variable {0} is not set, or is not UTF-8")]
+    #[error("environment variable {0} is not set, or is not UTF-8: set it where the host is started")]
     Env(String),
     /// The file is not there, is not ours to read, or is not text.
     #[error("file {}: {}", .0.display(), .1)]
@@ -78,7 +78,7 @@ impl TryFrom<SecretTable> for Secret {
         match (table.env, table.file) {
             (Some(name), None) => Ok(Self::Env(name)),
             (None, Some(path)) => Ok(Self::File(path.relative())),
-            _ => Err("a secret is { env = \"NAME\" } or { file = \"PATH\" }"),
+            _ => Err("must be { env = \"NAME\" } or { file = \"PATH\" }, one of the two"),
         }
     }
 }

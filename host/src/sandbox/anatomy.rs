@@ -25,7 +25,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
                 let size = body.range().len();
                 if size > limits::FUNCTION {
                     return Err(format!(
-                        "has a function of {size} bytes, and {} are allowed: build it with -O or split it",
+                        "has a function of {size} bytes; at most {} are allowed: build it with -O, or split the function",
                         limits::FUNCTION
                     ));
                 }
@@ -34,14 +34,25 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
             _ => {}
         }
         if functions > limits::FUNCTIONS {
-            return Err(format!("has more than {} functions", limits::FUNCTIONS));
+            return Err(format!(
+                "has more than {} functions, which is the most: leave some of it out",
+                limits::FUNCTIONS
+            ));
         }
         if parts > limits::PARTS {
-            return Err(format!("is made of more than {} modules", limits::PARTS));
+            return Err(format!(
+                "is made of more than {} modules and components, which is the most: join some",
+                limits::PARTS
+            ));
         }
         match nest.take(payload) {
             Ok(()) if nest.whole <= limits::EXPANDED => {}
-            Ok(()) => return Err(format!("unfolds to more than {} instances", limits::EXPANDED)),
+            Ok(()) => {
+                return Err(format!(
+                    "makes more than {} instances of modules and components, which is the most",
+                    limits::EXPANDED
+                ));
+            }
             Err(_) => return Ok(()),
         }
     }
@@ -147,7 +158,7 @@ impl Nest {
 
 /// It has more bytes than a component may.
 pub(super) fn too_large() -> String {
-    format!("has more than {} MiB: a component with a language's whole runtime has 40", limits::COMPONENT / limits::MIB)
+    format!("is larger than {} MiB, which is the most: build it with -O, and strip it", limits::COMPONENT / limits::MIB)
 }
 
 #[cfg(test)]
@@ -184,7 +195,7 @@ mod tests {
     #[test]
     fn a_component_that_unfolds_to_too_many_instances_is_refused() {
         let text = refused(&format!("(component {})", bomb(10, 3)));
-        assert!(text.contains("unfolds to more than 1000 instances"), "{text}");
+        assert!(text.contains("makes more than 1000 instances"), "{text}");
         assert_eq!(check(&wat::parse_str(format!("(component {})", bomb(3, 3))).unwrap()), Ok(()));
     }
 
@@ -199,7 +210,7 @@ mod tests {
             let inner = "(component $inner (core module $m) CORE)"
                 .replace("CORE", &"(core instance (instantiate $m))".repeat(100));
             let text = refused(&format!("(component $top {inner} {})", around.replace("MANY", &many)));
-            assert!(text.contains("unfolds to more"), "{text}");
+            assert!(text.contains("makes more than 1000 instances"), "{text}");
         }
     }
 

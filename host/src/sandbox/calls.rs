@@ -176,11 +176,11 @@ fn engine_info(info: wit::EngineInfo) -> Result<EngineInfo, Ended> {
 /// The JSON object that `text` is. The error continues a sentence about it.
 fn check_object(text: &str, most: usize) -> Result<serde_json::Value, String> {
     if text.len() > most {
-        return Err(format!("has {} bytes, and {most} are allowed", text.len()));
+        return Err(format!("has {} bytes; at most {most} are allowed", text.len()));
     }
     match json::read(text.as_bytes()) {
         Ok(serde_json::Value::Object(fields)) if !json::letters::is_number(&fields) => Ok(fields.into()),
-        Ok(_) => Err("is JSON, but no object".into()),
+        Ok(_) => Err("is JSON, but not an object".into()),
         Err(error) => Err(format!("is not JSON: {error}")),
     }
 }

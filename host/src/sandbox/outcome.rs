@@ -99,7 +99,7 @@ impl fmt::Display for Ended {
             Self::Exceeded(limit) => write!(f, "the component {limit}"),
             Self::Late(most) => write!(
                 f,
-                "the component was stopped: it took longer than the {} that it may",
+                "the component was stopped after {}: a call may take no longer",
                 humantime::format_duration(*most)
             ),
             Self::Killed => f.write_str("the component was stopped"),

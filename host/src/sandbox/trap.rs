@@ -27,11 +27,11 @@ pub(super) async fn ended(error: &wasmtime::Error, state: &mut HostState) -> End
     let cause = match (error.downcast_ref(), words) {
         (Some(Trap::UnreachableCodeReached), Some(words)) => words,
         (Some(Trap::UnreachableCodeReached), None) => {
-            "it gave up without a word on standard error (wasm `unreachable`)".to_owned()
+            "it stopped itself and printed nothing on standard error (wasm `unreachable`)".to_owned()
         }
         (_, words) => {
             let cause = match error.downcast_ref::<I32Exit>() {
-                Some(I32Exit(code)) => format!("it ended itself with exit code {code}"),
+                Some(I32Exit(code)) => format!("it exited with code {code}"),
                 None => causes,
             };
             words.map_or(cause.clone(), |words| format!("{cause}; its last words: {words}"))
@@ -45,17 +45,26 @@ pub(super) async fn ended(error: &wasmtime::Error, state: &mut HostState) -> End
 fn limit(error: &wasmtime::Error, causes: &str) -> Option<String> {
     if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) || causes.contains("store handle limit exceeded")
     {
-        return Some(format!("keeps more than {} things of the host", limits::HANDLES));
+        return Some(format!(
+            "keeps more than {} of the host's resources (files, requests, bodies) open at once",
+            limits::HANDLES
+        ));
     }
     if error.downcast_ref() == Some(&Trap::StackOverflow) {
-        return Some(format!("calls itself deeper than its stack of {} KiB allows", limits::STACK / limits::KIB));
+        return Some(format!(
+            "needs more stack than the {} KiB that it may have: it calls itself too deeply",
+            limits::STACK / limits::KIB
+        ));
     }
     // These have no types of their own.
     if causes.contains("fuel allocated for hostcalls") {
         let most = limits::HOSTCALL_BYTES / limits::MIB;
-        return Some(format!("hands over more than the {most} MiB that it may in one call"));
+        return Some(format!("hands the host more than {most} MiB in one call, which is the most"));
     }
     causes.contains("exceeds limit").then(|| {
-        format!("asks for more than {} MiB of random numbers at once", limits::RANDOM_BYTES / limits::MIB as u64)
+        format!(
+            "asks for more than {} MiB of random numbers at once, which is the most",
+            limits::RANDOM_BYTES / limits::MIB as u64
+        )
     })
 }

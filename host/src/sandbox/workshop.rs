@@ -158,12 +158,12 @@ impl Workshop {
     /// The component that was kept under a digest (`sha256:HEX`).
     pub(crate) fn kept(&self, backend: &str, digest: &str) -> Result<Source, LoadError> {
         let hex = digest.strip_prefix("sha256:").filter(|hex| is_digest(hex));
-        let hex = hex.ok_or_else(|| unfit(backend, digest.to_owned(), "is no digest of a component".into()))?;
+        let hex = hex.ok_or_else(|| unfit(backend, digest.to_owned(), "is not the digest of a component".into()))?;
         let source = Source::file(backend, &self.path_of(hex))?;
         if source.hex == hex {
             Ok(source)
         } else {
-            Err(unfit(backend, source.label, "is damaged: its digest is not its name".into()))
+            Err(unfit(backend, source.label, "is damaged: its digest does not match its name".into()))
         }
     }
 
@@ -189,7 +189,12 @@ impl Workshop {
         let component = match self.patience {
             None => compiling.await,
             Some(patience) => {
-                let late = || refused(format!("is not compiled within {} s of processor time", patience.as_secs()));
+                let late = || {
+                    refused(format!(
+                        "takes more than {} s of processor time to compile, which is the most for a check",
+                        patience.as_secs()
+                    ))
+                };
                 within_processor_time(patience, compiling).await.ok_or_else(late)?
             }
         };
@@ -244,13 +249,16 @@ pub(crate) struct Said {
 /// Asks a component who it is.
 pub(crate) async fn describe(guest: &Guest, label: &str) -> Result<Said, LoadError> {
     let refused = |reason: String| unfit(&guest.name, label.to_owned(), reason);
-    let said = guest.describe().await.map_err(|ended| refused(format!("does not describe itself: {ended}")))?;
+    let said = guest.describe().await.map_err(|ended| refused(format!("cannot describe itself: {ended}")))?;
     if !is_name(&said.name) {
-        return Err(refused(format!("calls itself {:?}: a name is [a-z][a-z0-9-]*", text::line(&said.name, 64))));
+        return Err(refused(format!(
+            "calls itself {:?}, which is not a name: use a letter from a to z, and at most 63 more of a-z, 0-9 and -",
+            text::line(&said.name, 64)
+        )));
     }
     let schema = |which: &str, text: &str| {
         if text.len() > limits::SCHEMA {
-            let rule = format!("has {} bytes, and {} are allowed", text.len(), limits::SCHEMA);
+            let rule = format!("has {} bytes; at most {} are allowed", text.len(), limits::SCHEMA);
             return Err(refused(format!("has a {which} schema that {rule}")));
         }
         Schema::parse(text).map_err(|reason| refused(format!("has a {which} schema that {reason}")))

@@ -97,7 +97,7 @@ impl Inner {
             match kind(found) {
                 Some(kind) => plain.push_str(&self.name(kind, found)),
                 None if measured(&plain) && found.parse::<f64>().is_ok() => plain.push_str("MEASURED"),
-                None => plain.push_str(found),
+                None => plain.push_str(without_line(found)),
             }
             rest = after;
         }
@@ -140,6 +140,11 @@ fn kind(word: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Where a panic of the fakes is in their source, without line and column: that says nothing of Easel, and moves with each edit.
+fn without_line(word: &str) -> &str {
+    word.split_once(".rs:").map_or(word, |(file, _)| &word[..file.len() + ".rs".len()])
 }
 
 /// Whether what comes next is the value of a measured field.

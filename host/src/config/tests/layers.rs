@@ -107,14 +107,14 @@ fn variables_of_clients_log_tests_and_build_are_not_keys() {
 #[test]
 fn a_misspelt_variable_is_an_unknown_key() {
     let error = load_with("", &[("EASEL_DATAA", "x")], &Overrides::default()).expect_err("is refused");
-    assert!(error.starts_with("dataa: unknown key; write EASEL_DATA for data"), "{error}");
+    assert!(error.starts_with("dataa: unknown key; use EASEL_DATA to set data"), "{error}");
     assert!(error.ends_with("(in environment variable EASEL_DATAA)"), "{error}");
 }
 
 #[test]
 fn an_unknown_key_is_named_with_its_place_and_with_those_that_exist() {
     let error = refused("[web]\nmax_uplaod = 1");
-    assert!(error.starts_with("web.max_uplaod: unknown key; the keys here are hosts, origins"), "{error}");
+    assert!(error.starts_with("web.max_uplaod: unknown key; use one of hosts, origins"), "{error}");
     assert!(error.ends_with("(in DIR/easel.toml)"), "{error}");
     assert!(refused(&with_forge("retry = { atempts = 1 }")).starts_with("backend.forge.retry.atempts: unknown key"));
     assert!(refused("[[device]]\nname = \"gpu0\"\nkind = 1").contains("kind: unknown key"));
@@ -132,9 +132,12 @@ fn a_bad_value_is_named_with_its_key() {
         ("listen = \"nowhere\"", "listen: "),
         ("shutdown_grace = \"soon\"", "shutdown_grace: "),
         ("[web]\nmax_upload = \"much\"", "web.max_upload: \"much\" is not a size"),
-        ("[web]\nmax_upload = []", "web.max_upload: a size is a text such as"),
-        ("[web]\nmax_upload = -1", "web.max_upload: a size is a text such as"),
-        ("[queue]\nmax_waiting = -1", "queue.max_waiting: "),
+        (
+            "[web]\nmax_upload = []",
+            "web.max_upload: is a list and must be a size, such as \"512MiB\", or a number of bytes",
+        ),
+        ("[web]\nmax_upload = -1", "web.max_upload: is -1 and must be a size, such as"),
+        ("[queue]\nmax_waiting = -1", "queue.max_waiting: is -1 and must be a whole number, 0 or more"),
         ("backend = 3", "backend: "),
     ] {
         let error = refused(toml);
@@ -174,16 +177,19 @@ fn a_duration_is_asked_for_by_example_wherever_one_belongs() {
         assert!(error.contains("\" is not a duration: write one like 90s, 5m or 2h (in "), "{error}");
     }
     let error = refused("shutdown_grace = 30");
-    assert!(error.starts_with("shutdown_grace: a duration is a text with a unit: write one like \"90s\""), "{error}");
+    assert!(
+        error.starts_with("shutdown_grace: is 30 and must be a duration in quotes, with its unit, such as \"90s\""),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_value_of_another_type_is_told_in_words() {
     for (toml, told) in [
-        ("[queue]\nmax_waiting = \"x\"", "queue.max_waiting: is \"x\", and must be a whole number (in "),
-        (&with_forge("keep_memory = 1"), "backend.forge.keep_memory: is 1, and must be true or false (in "),
-        ("device = \"gpu0\"", "device: is \"gpu0\", and must be a list (in "),
-        ("backend = { forge = 1 }", "backend.forge: is 1, and must be a table (in "),
+        ("[queue]\nmax_waiting = \"x\"", "queue.max_waiting: is \"x\" and must be a whole number, 0 or more (in "),
+        (&with_forge("keep_memory = 1"), "backend.forge.keep_memory: is 1 and must be true or false (in "),
+        ("device = \"gpu0\"", "device: is \"gpu0\" and must be a list (in "),
+        ("backend = { forge = 1 }", "backend.forge: is 1 and must be a table (in "),
     ] {
         let error = refused(toml);
         assert!(error.starts_with(told), "{error}");
@@ -198,7 +204,10 @@ fn an_empty_file_is_no_configuration_at_all() {
 #[test]
 fn a_file_that_was_asked_for_must_exist() {
     let error = Config::layered(Some(Path::new("/nowhere/easel.toml")), [], &Overrides::default());
-    assert_eq!(error.expect_err("is refused").to_string(), "there is no configuration file /nowhere/easel.toml");
+    assert_eq!(
+        error.expect_err("is refused").to_string(),
+        "there is no configuration file /nowhere/easel.toml: name one that there is with --config, or none"
+    );
 }
 
 #[test]
@@ -231,7 +240,7 @@ fn a_single_backend_is_the_default_and_of_several_one_must_be_named() {
     let two = format!("{FORGE}[backend.other]\ncomponent = \"builtin:forge\"\ndevice = \"gpu0\"\n");
     assert_eq!(
         refused(&two),
-        "default_backend: is missing, and there is more than one backend: name one of forge, other"
+        "default_backend: is missing, and there is more than one backend: set it to one of forge, other"
     );
     assert_eq!(load(&format!("default_backend = \"other\"\n{two}")).expect("valid").default_backend, "other");
 }
@@ -268,5 +277,10 @@ fn the_forge_flag_takes_the_address_of_an_engine_and_nothing_secret() {
     for url in ["127.0.0.1:7860", "ftp://a", "http://", "http://a?x=1", "x"] {
         assert!(url.parse::<ForgeUrl>().expect_err("is refused").contains("write http://HOST:PORT"), "{url}");
     }
-    assert!("http://me:pw@a".parse::<ForgeUrl>().expect_err("is refused").contains("password out of the URL"));
+    assert!(
+        "http://me:pw@a"
+            .parse::<ForgeUrl>()
+            .expect_err("is refused")
+            .contains("has a user or a password: leave them out")
+    );
 }

@@ -21,8 +21,8 @@ fn database_servers_are_not_supported_yet() {
 
 #[test]
 fn a_database_url_cannot_switch_durability_off() {
-    assert!(refused("database = \"surrealkv://db?sync=never\"").contains("no options"));
-    assert!(refused("database = \"surrealkv://\"").contains("with a directory"));
+    assert!(refused("database = \"surrealkv://db?sync=never\"").contains("without options"));
+    assert!(refused("database = \"surrealkv://\"").contains("names no directory"));
     assert!(refused("database = \"db\"").contains("is not a database"));
 }
 
@@ -51,7 +51,7 @@ fn what_is_not_built_yet_is_refused_unless_it_is_the_default() {
 #[test]
 fn a_command_is_without_its_host_for_no_longer_than_others_can_wait() {
     for grace in ["999ms", "61m"] {
-        assert!(refused(&format!("command_grace = \"{grace}\"")).starts_with("command_grace: must be at least 1s"));
+        assert!(refused(&format!("command_grace = \"{grace}\"")).contains(" and must be from 1s to 1h"));
     }
     load("command_grace = \"1s\"").expect("valid");
 }
@@ -60,10 +60,16 @@ fn a_command_is_without_its_host_for_no_longer_than_others_can_wait() {
 fn the_log_and_the_worth_of_a_priority_have_bounds() {
     for size in ["255KiB", "257MiB", "0"] {
         let error = refused(&format!("[store]\nmax_log = \"{size}\""));
-        assert!(error.starts_with("store.max_log: must be at least"), "{error}");
+        assert!(
+            error.starts_with("store.max_log: is ") && error.ends_with(" and must be from 256 KiB to 256 MiB"),
+            "{error}"
+        );
     }
     load("[store]\nmax_log = \"256KiB\"").expect("valid");
-    assert_eq!(refused("[queue]\npriority_worth = 10001"), "queue.priority_worth: must be at most 10000");
+    assert_eq!(
+        refused("[queue]\npriority_worth = 10001"),
+        "queue.priority_worth: is 10001 and must be from 0 to 10000"
+    );
     load("[queue]\npriority_worth = 0").expect("valid: then only turns count");
 }
 
@@ -81,7 +87,7 @@ fn names_are_short_and_safe_everywhere() {
 #[test]
 fn two_devices_cannot_share_a_name() {
     let error = refused("[[device]]\nname = \"gpu0\"\n[[device]]\nname = \"gpu0\"");
-    assert_eq!(error, "device.name: there are two devices named \"gpu0\"");
+    assert_eq!(error, "device.name: there are two devices named \"gpu0\": give each its own name");
 }
 
 #[test]
@@ -107,9 +113,9 @@ fn a_backend_runs_on_one_device_or_on_several_each_named_once() {
     assert_eq!(devices("devices = [\"gpu1\", \"gpu0\"]"), ["gpu1", "gpu0"]);
     for (line, error) in [
         ("devices = []", "backend.forge.device: the list is empty"),
-        ("devices = [\"gpu0\", \"gpu0\"]", "backend.forge.device: \"gpu0\" stands there twice"),
+        ("devices = [\"gpu0\", \"gpu0\"]", "backend.forge.device: names \"gpu0\" twice"),
         ("devices = [\"gpu0\", \"gpu2\"]", "backend.forge.device: there is no device \"gpu2\": name one of gpu0, gpu1"),
-        ("devices = 2", "backend.forge.devices: write one name, or a list"),
+        ("devices = 2", "backend.forge.devices: is 2 and must be a name, or a list of names"),
         ("device = \"gpu0\"\ndevices = [\"gpu1\"]", "backend.forge"),
     ] {
         let told = on(line).unwrap_err();
@@ -146,13 +152,13 @@ fn what_differs_on_a_device_is_checked_as_what_is_the_same_on_all() {
     for (table, error) in [
         (
             "[backend.forge.on.gpu7]\nmemory = \"1GiB\"",
-            "backend.forge.on.gpu7: it does not run on \"gpu7\", but on gpu0, gpu1",
+            "backend.forge.on.gpu7: backend forge runs on gpu0, gpu1, not on gpu7: add gpu7 to backend.forge.device",
         ),
         ("[backend.forge.on.gpu1]\nallow_hosts = [\"b\"]", "backend.forge.on.gpu1.allow_hosts: \"b\" is not HOST:PORT"),
-        ("[backend.forge.on.gpu1]\nmemory = 0", "backend.forge.on.gpu1.memory: must be more than 0 bytes"),
+        ("[backend.forge.on.gpu1]\nmemory = 0", "backend.forge.on.gpu1.memory: is 0 B and must be from 1 B to 4 GiB"),
         (
             "[backend.forge.on.gpu1]\nconfig = { k = 1 }\nsecrets = { k = { env = \"K\" } }",
-            "backend.forge.on.gpu1.secrets.k: is also in",
+            "backend.forge.on.gpu1.secrets.k: is set in",
         ),
         ("[backend.forge.on.gpu1]\ntimeout = \"1s\"", "backend.forge.on.gpu1.timeout: "),
     ] {
@@ -170,7 +176,10 @@ fn the_default_backend_is_one_that_is_configured() {
 #[test]
 fn a_builtin_component_is_one_that_exists() {
     let error = refused("[backend.x]\ncomponent = \"builtin:nope\"\ndevice = \"gpu0\"");
-    assert!(error.contains("there is no builtin \"nope\": use one of flux-stub, forge"), "{error}");
+    assert!(
+        error.contains("there is no builtin \"nope\": write builtin:flux-stub or builtin:forge, or the path"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -183,34 +192,52 @@ fn allowed_hosts_are_a_host_and_a_port_and_nothing_else() {
 }
 
 #[test]
-fn limits_of_a_backend_are_more_than_nothing() {
-    for (line, key) in [
-        ("memory = 0", "memory"),
-        ("memory = \"5GiB\"", "memory"),
-        ("artifact_quota = 0", "artifact_quota"),
-        ("timeout = \"0s\"", "timeout"),
-        ("stall = \"0s\"", "stall"),
-        ("idle_release = \"0s\"", "idle_release"),
-        ("retry = { attempts = 0 }", "retry.attempts"),
-        ("retry = { base = \"3m\" }", "retry.base"),
+fn limits_of_a_backend_have_both_ends_and_are_told_with_the_value() {
+    for (line, told) in [
+        ("memory = 0", "memory: is 0 B and must be from 1 B to 4 GiB"),
+        ("memory = \"5GiB\"", "memory: is 5 GiB and must be from 1 B to 4 GiB"),
+        ("artifact_quota = 0", "artifact_quota: is 0 B and must be from 1 B to 1 EiB"),
+        ("artifact_quota = \"17EiB\"", "artifact_quota: is 16.0 EiB and must be from 1 B to 1 EiB"),
+        ("timeout = \"0s\"", "timeout: is 0s and must be from 1ms to 100years"),
+        ("timeout = \"101y\"", "timeout: is 101years and must be from 1ms to 100years"),
+        ("stall = \"0s\"", "stall: is 0s and must be"),
+        ("stall = \"18446744073709551615s\"", "stall: is 584542046090years"),
+        ("idle_release = \"0s\"", "idle_release: is 0s and must be"),
+        ("idle_release = \"101y\"", "idle_release: is 101years and must be"),
+        ("retry = { attempts = 0 }", "retry.attempts: is 0 and must be from 1 to 100"),
+        ("retry = { attempts = 101 }", "retry.attempts: is 101 and must be from 1 to 100"),
+        (
+            "retry = { attempts = 4294967296 }",
+            "retry.attempts: is 4294967296 and must be a whole number from 0 to 4294967295",
+        ),
+        ("retry = { base = \"3m\" }", "retry.base: is 3m and must be at most 2m, which is backend.forge.retry.max"),
+        ("retry = { max = \"101y\" }", "retry.max: is 101years and must be from 0s to 100years"),
     ] {
         let error = refused(&with_forge(line));
-        assert!(error.starts_with(&format!("backend.forge.{key}: must ")), "{error}");
+        assert!(error.starts_with(&format!("backend.forge.{told}")), "{error}");
     }
+    load(&with_forge("timeout = \"100y\"\nstall = \"100y\"\nartifact_quota = \"1EiB\"")).expect("valid");
 }
 
 #[test]
-fn limits_of_the_host_are_more_than_nothing() {
-    for (toml, key) in [
-        ("[web]\nmax_params = 0", "web.max_params"),
-        ("[web]\nmax_upload = 0", "web.max_upload"),
-        ("[queue]\nmax_waiting = 0", "queue.max_waiting"),
-        ("[retention]\njobs = \"0s\"", "retention.jobs"),
-        ("[retention]\nmax_jobs = 0", "retention.max_jobs"),
-        ("[retention]\nevents = 0", "retention.events"),
-        ("[retention]\nartifacts = 0", "retention.artifacts"),
+fn limits_of_the_host_have_both_ends_and_are_told_with_the_value() {
+    for (toml, told) in [
+        ("shutdown_grace = \"101y\"", "shutdown_grace: is 101years and must be from 0s to 100years"),
+        ("[web]\nmax_params = 0", "web.max_params: is 0 B and must be from 1 B to 8 MiB"),
+        ("[web]\nmax_params = \"9MiB\"", "web.max_params: is 9 MiB and must be from 1 B to 8 MiB"),
+        ("[web]\nmax_params = 9223372036854775807", "web.max_params: is 8.0 EiB and must be from 1 B to 8 MiB"),
+        ("[web]\nmax_upload = 0", "web.max_upload: is 0 B and must be from 1 B to 1 EiB"),
+        ("[web]\nmax_upload = \"2EiB\"", "web.max_upload: is 2 EiB and must be"),
+        ("[queue]\nmax_waiting = 0", "queue.max_waiting: is 0 and must be at least 1"),
+        ("[queue]\nmax_waiting_per_owner = 0", "queue.max_waiting_per_owner: is 0 and must be at least 1"),
+        ("[retention]\njobs = \"0s\"", "retention.jobs: is 0s and must be more"),
+        ("[retention]\nmax_jobs = 0", "retention.max_jobs: is 0 and must be at least 1"),
+        ("[retention]\nevents = 0", "retention.events: is 0 and must be at least 1"),
+        ("[retention]\nartifacts = 0", "retention.artifacts: is 0 B and must be from 1 B to 1 EiB"),
+        ("[retention]\ndisk_reserve = \"2EiB\"", "retention.disk_reserve: is 2 EiB and must be from 0 B to 1 EiB"),
     ] {
-        assert!(refused(toml).starts_with(&format!("{key}: must be ")));
+        let error = refused(toml);
+        assert!(error.starts_with(told), "{error}");
     }
 }
 
@@ -242,7 +269,7 @@ fn a_secret_has_exactly_one_source_and_no_double() {
         assert!(error.starts_with("backend.forge.secrets.key"), "{error}");
     }
     let error = refused(&with_forge("config = { key = 1 }\nsecrets = { key = { env = \"A\" } }"));
-    assert_eq!(error, "backend.forge.secrets.key: is also in backend.forge.config: keep one of them");
+    assert_eq!(error, "backend.forge.secrets.key: is set in backend.forge.config as well: remove one of the two");
 }
 
 #[test]
@@ -252,7 +279,10 @@ fn a_secret_of_a_file_loses_the_line_end_that_editors_add() {
     std::fs::write(&path, "a b\n").expect("a file");
     assert_eq!(Secret::File(path).read().expect("a secret"), "a b");
     let error = Secret::Env("EASEL_TEST_NO_SUCH_VARIABLE".into()).read().expect_err("is not set");
-    assert_eq!(error.to_string(), "environment variable EASEL_TEST_NO_SUCH_VARIABLE is not set, or is not UTF-8");
+    assert_eq!(
+        error.to_string(),
+        "environment variable EASEL_TEST_NO_SUCH_VARIABLE is not set, or is not UTF-8: set it where the host is started"
+    );
 }
 
 #[test]
@@ -273,8 +303,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         "backend.forge.memroy: unknown key",
         "backend.other.component: is missing",
         "web.hosts: ",
-        "web.max_upload: must be more",
-        "backend.forge.timeout: must be more",
+        "web.max_upload: is 0 B and must be",
+        "backend.forge.timeout: is 0s and must be",
         "backend.forge.allow_hosts: ",
     ] {
         assert_eq!(lines.iter().filter(|line| line.starts_with(key)).count(), 1, "{key}: {error}");

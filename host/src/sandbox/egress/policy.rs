@@ -189,15 +189,17 @@ fn reserved(address: IpAddr) -> Option<&'static str> {
     let address = judged_as(address);
     let (link_local, metadata) = match address {
         IpAddr::V4(v4) => (v4.is_link_local(), METADATA_V4.contains(&v4)),
-        IpAddr::V6(v6) if v6.segments().starts_with(&NAT64_LOCAL) => return Some("a way to any address of IPv4"),
+        IpAddr::V6(v6) if v6.segments().starts_with(&NAT64_LOCAL) => {
+            return Some("a NAT64 address (it can lead to any IPv4 address)");
+        }
         IpAddr::V6(v6) => (v6.is_unicast_link_local(), v6 == METADATA_V6 || v6.segments().starts_with(&METADATA_EC2)),
     };
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     match address {
         _ if link_local => Some("link-local (where clouds keep credentials)"),
         _ if metadata => Some("where a cloud keeps credentials"),
-        _ if address.is_multicast() || broadcast => Some("not the address of one host"),
-        _ if address.is_unspecified() => Some("no address"),
+        _ if address.is_multicast() || broadcast => Some("the address of many hosts"),
+        _ if address.is_unspecified() => Some("the address of no host"),
         _ => None,
     }
 }

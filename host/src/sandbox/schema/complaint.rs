@@ -80,17 +80,17 @@ fn rule(kind: &Kind) -> String {
         Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
         Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
         Kind::MinLength { limit: 1 } => "must not be empty".to_owned(),
-        Kind::MinLength { limit } => format!("must have at least {limit} characters"),
-        Kind::MaxLength { limit } => format!("must have at most {limit} characters"),
-        Kind::MinItems { limit: 1 } => "must have something in it".to_owned(),
-        Kind::MinItems { limit } => format!("must have at least {limit} items"),
-        Kind::MaxItems { limit } => format!("must have at most {limit} items"),
-        Kind::AdditionalItems { limit } => format!("must have at most {limit} items"),
-        Kind::UnevaluatedItems { .. } => "must have fewer items".to_owned(),
+        Kind::MinLength { limit } => format!("must have at least {}", many(*limit, "character")),
+        Kind::MaxLength { limit } => format!("must have at most {}", many(*limit, "character")),
+        Kind::MinItems { limit: 1 } => "must not be empty".to_owned(),
+        Kind::MinItems { limit } => format!("must have at least {}", many(*limit, "item")),
+        Kind::MaxItems { limit } => format!("must have at most {}", many(*limit, "item")),
+        Kind::AdditionalItems { limit } => format!("must have at most {}", many(*limit as u64, "item")),
+        Kind::UnevaluatedItems { .. } => "has more items than are allowed".to_owned(),
         Kind::UniqueItems => "must not have the same item twice".to_owned(),
         Kind::Contains => "lacks an item that it must have".to_owned(),
-        Kind::MinProperties { limit } => format!("must have at least {limit} fields"),
-        Kind::MaxProperties { limit } => format!("must have at most {limit} fields"),
+        Kind::MinProperties { limit } => format!("must have at least {}", many(*limit, "field")),
+        Kind::MaxProperties { limit } => format!("must have at most {}", many(*limit, "field")),
         Kind::PropertyNames { error } => format!("has a field whose name {}", rule(error.kind())),
         Kind::Enum { options } => {
             let options = options.as_array().into_iter().flatten();
@@ -100,7 +100,7 @@ fn rule(kind: &Kind) -> String {
         Kind::Pattern { pattern } => format!("must match the pattern {pattern}"),
         Kind::Format { format } => format!("must be written as {format}"),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => forms(context),
-        Kind::OneOfMultipleValid { .. } => "fits more than one of the forms that it may have".to_owned(),
+        Kind::OneOfMultipleValid { .. } => "matches more than one of the forms that are allowed".to_owned(),
         Kind::ContentEncoding { content_encoding } => format!("must be written in {content_encoding}"),
         Kind::ContentMediaType { content_media_type } => format!("must be {content_media_type}"),
         // What else there is has no words of its own (`not`, `false`), or is a failure of the check, which must let nothing pass.
@@ -115,8 +115,12 @@ fn forms(context: &[Vec<ValidationError<'_>>]) -> String {
     let wanted: Option<Vec<&str>> = rules.iter().map(|rule| rule.strip_prefix("must be ")).collect();
     match wanted {
         Some(wanted) if !wanted.is_empty() => format!("must be {}", either(wanted.into_iter().map(str::to_owned))),
-        _ => "has none of the forms that it may have".to_owned(),
+        _ => "matches none of the forms that are allowed".to_owned(),
     }
+}
+
+fn many(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn either(names: impl Iterator<Item = String>) -> String {
@@ -163,11 +167,11 @@ mod tests {
             (json!({"multipleOf": 8}), "9", "is 9 and must be a multiple of 8"),
             (json!({"minLength": 1}), "\"\"", "is \"\" and must not be empty"),
             (json!({"minLength": 2}), "\"a\"", "is \"a\" and must have at least 2 characters"),
-            (json!({"maxLength": 1}), "\"ab\"", "is \"ab\" and must have at most 1 characters"),
-            (json!({"minItems": 1}), "[]", "is a list and must have something in it"),
-            (json!({"maxItems": 1}), "[1,2]", "is a list and must have at most 1 items"),
+            (json!({"maxLength": 1}), "\"ab\"", "is \"ab\" and must have at most 1 character"),
+            (json!({"minItems": 1}), "[]", "is a list and must not be empty"),
+            (json!({"maxItems": 1}), "[1,2]", "is a list and must have at most 1 item"),
             (json!({"uniqueItems": true}), "[1,1]", "is a list and must not have the same item twice"),
-            (json!({"minProperties": 1}), "{}", "is an object and must have at least 1 fields"),
+            (json!({"minProperties": 1}), "{}", "is an object and must have at least 1 field"),
             (json!({"enum": ["a", 7, null]}), "\"b\"", "is \"b\" and must be one of \"a\", 7, null"),
             (json!({"const": "x"}), "\"y\"", "is \"y\" and must be \"x\""),
             (json!({"pattern": "^a+$"}), "\"b\"", "is \"b\" and must match the pattern ^a+$"),
@@ -179,12 +183,12 @@ mod tests {
             (
                 json!({"oneOf": [{"enum": ["ok"]}, {"minLength": 9}]}),
                 "\"x\"",
-                "is \"x\" and has none of the forms that it may have",
+                "is \"x\" and matches none of the forms that are allowed",
             ),
             (
                 json!({"oneOf": [{"minimum": 1}, {"minimum": 2}]}),
                 "3",
-                "is 3 and fits more than one of the forms that it may have",
+                "is 3 and matches more than one of the forms that are allowed",
             ),
             (json!({"not": {"const": 1}}), "1", "is 1 and is not allowed"),
             (json!(false), "1", "is 1 and is not allowed"),
@@ -192,7 +196,7 @@ mod tests {
             (
                 json!({"propertyNames": {"maxLength": 1}}),
                 "{\"ab\":1}",
-                "is an object and has a field whose name must have at most 1 characters",
+                "is an object and has a field whose name must have at most 1 character",
             ),
         ] {
             assert_eq!(said(&rule, sent), format!("params.a {told}"), "{rule} {sent}");

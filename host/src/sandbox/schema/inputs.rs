@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::choice::one_of;
 use crate::sandbox::ParamsError;
 
 /// The keyword of a params schema that names the inputs.
@@ -19,8 +20,8 @@ impl Inputs {
             None => Ok(Self(None)),
             Some(Value::Object(inputs)) => Ok(Self(Some(inputs.keys().cloned().collect()))),
             Some(_) => Err(format!(
-                "must have an object as {KEYWORD}, with what each input is under its name, such as {{\"init\": {{\"description\": \
-                 \"the picture to start from\"}}}}; {{}} takes none"
+                "must have an object under {KEYWORD} that describes each input by its name, such as {{\"init\": {{\"description\": \
+                 \"the picture to start from\"}}}}, or {{}} for none"
             )),
         }
     }
@@ -38,7 +39,7 @@ impl Inputs {
             let message = format!("must be left out: backend {backend} takes none");
             ParamsError { field: "inputs".to_owned(), message }
         } else {
-            let message = format!("is {name:?}, and backend {backend} takes only {}", known.join(", "));
+            let message = format!("is {name:?} and must be {}: backend {backend} takes no other", one_of(known));
             ParamsError { field: format!("inputs.{index}.name"), message }
         })
     }
@@ -67,7 +68,7 @@ mod tests {
     fn an_input_that_is_not_one_of_those_it_takes_is_named_with_those() {
         let two = json!({"x-inputs": {"init": {}, "mask": {}}});
         assert_eq!(refusal(two.clone(), &["mask", "init"]), None);
-        let told = "inputs.1.name is \"pose\", and backend painter takes only init, mask";
+        let told = "inputs.1.name is \"pose\" and must be one of init, mask: backend painter takes no other";
         assert_eq!(refusal(two, &["init", "pose"]), Some(("inputs.1.name".to_owned(), told.to_owned())));
     }
 
@@ -80,7 +81,7 @@ mod tests {
     fn what_names_no_inputs_is_told_how_to() {
         for wrong in [json!([]), json!(["init"]), json!(false), json!(null), json!("init")] {
             let told = Inputs::of(&json!({"x-inputs": wrong})).unwrap_err();
-            assert!(told.contains("{\"init\": {") && told.contains("{} takes none"), "{told}");
+            assert!(told.contains("{\"init\": {") && told.contains("{} for none"), "{told}");
         }
     }
 }

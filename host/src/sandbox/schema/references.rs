@@ -42,7 +42,7 @@ impl<'a> Unfolding<'a> {
                         ("$dynamicRef" | "$recursiveRef", _) => return Err(format!("has a {name}: use $ref")),
                         // It would be another document, in which a reference means something else.
                         ("$id", Value::String(_)) if !std::ptr::eq(node, self.root) => {
-                            return Err("has an $id inside".into());
+                            return Err("has an $id below its root: remove it".into());
                         }
                         // Values and not schemas.
                         ("default" | "const" | "enum" | "examples", _) => 1,
@@ -53,7 +53,10 @@ impl<'a> Unfolding<'a> {
             _ => {}
         }
         if size > limits::SCHEMA_UNFOLDED {
-            return Err(format!("unfolds to more than {} parts", limits::SCHEMA_UNFOLDED));
+            return Err(format!(
+                "has more than {} parts when its references are unfolded, which is the most",
+                limits::SCHEMA_UNFOLDED
+            ));
         }
         Ok(size)
     }
@@ -67,11 +70,14 @@ impl<'a> Unfolding<'a> {
             return Err(format!("refers to itself at {shown:?}"));
         }
         if self.path.len() >= limits::SCHEMA_REFERENCES {
-            return Err(format!("has more than {} references one behind the other", limits::SCHEMA_REFERENCES));
+            return Err(format!(
+                "has more than {} references that lead to one another, which is the most",
+                limits::SCHEMA_REFERENCES
+            ));
         }
         let target = place.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
-        let target =
-            target.ok_or_else(|| format!("refers to {shown:?}, which is no place in it such as #/$defs/name"))?;
+        let target = target
+            .ok_or_else(|| format!("refers to {shown:?}, which is not in it: use a reference such as #/$defs/name"))?;
         self.path.push(place);
         let size = self.size(target)?;
         self.path.pop();
@@ -111,22 +117,22 @@ mod tests {
     #[test]
     fn what_would_take_for_ever_to_check_is_refused() {
         for (schema, word) in [
-            (chain(25, 2), "unfolds to more"),
-            (chain(5000, 1), "one behind the other"),
+            (chain(25, 2), "has more than 50000 parts"),
+            (chain(5000, 1), "lead to one another"),
             (json!({ "$ref": "#" }), "itself"),
             (json!({ "properties": { "a": { "anyOf": [{ "$ref": "#" }, { "$ref": "#" }] } } }), "itself"),
             (
                 json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } } }),
                 "itself",
             ),
-            (json!({ "allOf": vec![json!({ "pattern": "a" }); 61] }), "unfolds to more"),
+            (json!({ "allOf": vec![json!({ "pattern": "a" }); 61] }), "has more than 50000 parts"),
             (
                 json!({ "patternProperties": (0..61).map(|n| (n.to_string(), json!({}))).collect::<serde_json::Map<_, _>>() }),
-                "unfolds to more",
+                "has more than 50000 parts",
             ),
             (json!({ "$dynamicRef": "#x" }), "$dynamicRef"),
-            (json!({ "$ref": "#x", "$anchor": "x" }), "no place"),
-            (json!({ "$ref": "https://example.org/s" }), "no place"),
+            (json!({ "$ref": "#x", "$anchor": "x" }), "is not in it"),
+            (json!({ "$ref": "https://example.org/s" }), "is not in it"),
             (json!({ "allOf": [{ "$id": "https://example.org/s" }] }), "$id"),
         ] {
             let reason = check(&schema).unwrap_err();

@@ -123,7 +123,7 @@ fn check_preview(mime: &str, image: &[u8]) -> Result<(), String> {
         Ok(imagesize::ImageType::Heif(imagesize::Compression::Av1)) => "image/avif",
         _ => return Err("it is not a PNG, JPEG, WebP, GIF or AVIF".into()),
     };
-    if is == mime { Ok(()) } else { Err(format!("it is {is} and not {}", text::line(mime, 64))) }
+    if is == mime { Ok(()) } else { Err(format!("it is {is}, and was handed over as {}", text::line(mime, 64))) }
 }
 
 /// A file in the making, as the guest sees it. Dropped unfinished, it never was.

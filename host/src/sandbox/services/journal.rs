@@ -19,6 +19,8 @@ const SAID: Duration = Duration::from_mins(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
     to: To,
+    /// How many lines a second it takes.
+    a_second: u32,
     flow: Arc<Mutex<Flow>>,
 }
 
@@ -50,7 +52,7 @@ impl Journal {
 
     /// The log of the attempt that made it necessary to settle, which is also the host's: at the pace of this one.
     pub(crate) fn settling(&self, news: mpsc::Sender<News>) -> Self {
-        Self { to: To::Job(news), flow: self.flow.clone() }
+        Self { to: To::Job(news), a_second: self.a_second, flow: self.flow.clone() }
     }
 
     /// The host's log, under the backend's name: one for all its calls, since what fails is called again and again.
@@ -59,14 +61,15 @@ impl Journal {
     }
 
     fn new(to: To, lines: (u32, u32)) -> Self {
-        Self { to, flow: Arc::new(Mutex::new(Flow { pace: Pace::new(lines, Instant::now()), said: None })) }
+        let flow = Flow { pace: Pace::new(lines, Instant::now()), said: None };
+        Self { to, a_second: lines.1, flow: Arc::new(Mutex::new(flow)) }
     }
 
     /// Writes a line, unless there are too many of them; waits while the log's reader is behind.
     pub(crate) async fn write(&self, level: Level, message: &str) {
         match self.turn() {
             Turn::Free => self.put(level, text::line(message, limits::LINE)).await,
-            Turn::Last => self.put(Level::WARN, "too many log lines: some are dropped from here on".into()).await,
+            Turn::Last => self.put(Level::WARN, self.too_many()).await,
             Turn::Over => {}
         }
     }
@@ -91,6 +94,10 @@ impl Journal {
             flow.said = Some(now);
             Turn::Last
         }
+    }
+
+    fn too_many(&self) -> String {
+        format!("too many log lines, more than {} a second: some are dropped from here on", self.a_second)
     }
 
     async fn put(&self, level: Level, message: String) {
@@ -131,7 +138,7 @@ mod tests {
         while let Some(News::Log { message, .. }) = news.recv().await {
             lines.push(message);
         }
-        let cut = lines.iter().filter(|line| line.contains("too many log lines")).count();
+        let cut = lines.iter().filter(|line| line.contains("too many log lines, more than 100 a second")).count();
         assert_eq!(cut, 1);
         assert!((1000..4000).contains(&lines.len()), "{}", lines.len());
     }

@@ -100,7 +100,7 @@ impl host::HostAttempt for HostState {
         if self.table.get_mut(&this)?.remember(note).await {
             Ok(())
         } else {
-            Err(wasmtime::format_err!("the host could not store what was to be remembered"))
+            Err(wasmtime::format_err!("the host could not store the note"))
         }
     }
 

@@ -44,7 +44,7 @@ async fn a_component_that_attacks_when_it_is_asked_who_it_is_is_refused() {
         let path = describing(&name(attack), dir.path());
         let memory = bytesize::ByteSize::mib(32);
         let error = open(config::Backend { component: Component::File(path), memory, ..fakes() }).await.err().unwrap();
-        assert!(error.to_string().contains("does not describe itself"), "{attack:?}: {error}");
+        assert!(error.to_string().contains("cannot describe itself"), "{attack:?}: {error}");
     }))
     .await;
 }

@@ -118,7 +118,7 @@ async fn a_component_that_is_not_compiled_in_time_is_refused() {
 
     let error = workshop.link("tested", &source, false).await.err().unwrap();
 
-    assert!(error.to_string().contains("is not compiled within 0 s of processor time"), "{error}");
+    assert!(error.to_string().contains("takes more than 0 s of processor time to compile"), "{error}");
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn a_digest_is_neither_a_path_nor_believed() {
     assert!(error.to_string().contains("damaged"), "{error}");
     for digest in ["", "sha256:", "sha256:../../x", "md5:00"] {
         let error = registry.with_digest("flux-stub", "gpu0", digest).await.unwrap_err();
-        assert!(error.to_string().contains("no digest"), "{digest}: {error}");
+        assert!(error.to_string().contains("is not the digest of a component"), "{digest}: {error}");
     }
     let nowhere = format!("sha256:{}", "b".repeat(64));
     assert!(matches!(registry.with_digest("flux-stub", "gpu0", &nowhere).await, Err(LoadError::Unreadable { .. })));

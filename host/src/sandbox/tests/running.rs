@@ -69,10 +69,10 @@ async fn what_a_guest_prints_is_in_the_log() {
 async fn a_limit_that_a_guest_runs_into_is_told_with_its_value() {
     for (attack, limit) in [
         ("allocate", "needs more memory than the 512 MiB that it may have"),
-        ("recurse", "calls itself deeper than its stack of 512 KiB allows"),
-        ("leak-handles", "keeps more than 1024 things of the host"),
-        ("huge-line", "hands over more than the 32 MiB that it may in one call"),
-        ("huge-random", "asks for more than 1 MiB of random numbers at once"),
+        ("recurse", "needs more stack than the 512 KiB that it may have: it calls itself too deeply"),
+        ("leak-handles", "keeps more than 1024 of the host's resources (files, requests, bodies) open at once"),
+        ("huge-line", "hands the host more than 32 MiB in one call, which is the most"),
+        ("huge-random", "asks for more than 1 MiB of random numbers at once, which is the most"),
     ] {
         let (ended, news) = run(json!({ "hostile": attack })).await;
         assert_eq!(ended, Ended::Exceeded(limit.into()));
@@ -84,7 +84,7 @@ async fn a_limit_that_a_guest_runs_into_is_told_with_its_value() {
 #[tokio::test]
 async fn a_guest_that_exits_is_told_with_its_code() {
     let (ended, _) = run(json!({ "hostile": "exit" })).await;
-    assert_eq!(ended, Ended::Trapped("it ended itself with exit code 0".into()));
+    assert_eq!(ended, Ended::Trapped("it exited with code 0".into()));
 }
 
 #[tokio::test]
