@@ -131,6 +131,8 @@ async fn a_wrong_id_is_told_as_an_id_of_nothing_and_not_as_a_wrong_path() {
         ("GET", "/v1/batches/7", "no batch with id 7: an id is a UUID"),
         ("POST", "/v1/batches/7/cancel", "no batch with id 7: an id is a UUID"),
         ("GET", "/v1/backends/nobody", "unknown backend \"nobody\"; use one of fakes, flux-stub"),
+        ("POST", "/v1/devices/gpu9/pause", "unknown device \"gpu9\"; use gpu0"),
+        ("POST", "/v1/devices/gpu9/resume", "unknown device \"gpu9\"; use gpu0"),
         ("POST", "/v1/devices/gpu9/unload", "unknown device \"gpu9\"; use gpu0"),
     ] {
         let problem = raw(&calm.api, method, path, &[JSON], b"{}").await.problem(&[404]);

@@ -70,7 +70,7 @@ async fn a_host_that_stops_takes_nothing_new_says_so_and_still_answers_for_what_
     let mut host = Home::with(Config { shutdown_grace: "60s", ..Config::default() }).start().await;
     let api = host.api();
     let kept = api.submit_keyed("before", &json!({"params": {}})).await.expect(201);
-    api.until(&kept["id"], "complete").await;
+    let done = api.until(&kept["id"], "complete").await;
     let running = api.hold_device().await;
 
     host.terminate();
@@ -78,11 +78,12 @@ async fn a_host_that_stops_takes_nothing_new_says_so_and_still_answers_for_what_
     let ready = api.get("/readyz").await.problem(&[503]);
     let job = api.submit_keyed("after", &json!({"params": {}})).await;
     let batch = api.post("/v1/batches", &json!({"jobs": [{"params": {}}]})).await;
+    let retry = api.post(&format!("/v1/jobs/{}/retry", text(&kept["id"])), &json!({})).await;
     let again = api.submit_keyed("before", &json!({"params": {}})).await.expect(200);
     api.cancel(&running).await.expect(200);
 
     assert_eq!(host.exited().await, Some(0));
-    for problem in [&ready, &job.problem(&[503]), &batch.problem(&[503])] {
+    for problem in [&ready, &job.problem(&[503]), &batch.problem(&[503]), &retry.problem(&[503])] {
         assert_eq!(problem["title"], "stopping", "{problem}");
         assert!(text(&problem["detail"]).contains("send it again when it is back"), "{problem}");
     }
@@ -90,6 +91,7 @@ async fn a_host_that_stops_takes_nothing_new_says_so_and_still_answers_for_what_
     assert_eq!(again["id"], kept["id"]);
     host.start_again().await;
     assert_eq!(host.api().jobs("").await.len(), 2, "nothing of what was refused");
+    assert_eq!(host.api().job(&kept["id"]).await, done, "not tried again");
     host.api().submit_keyed("after", &json!({"params": {}})).await.expect(201);
 }
 

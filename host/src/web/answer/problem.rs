@@ -19,14 +19,14 @@ const LONGEST: usize = 500;
 
 /// What to do about what is ours.
 pub(in crate::web) const LATER: &str =
-    "try again in a moment. If it stays so, `GET /readyz` and the host's log say why";
+    "try again in a moment. If that does not help, `GET /readyz` and the host's log say why";
 
 /// Why a request was not answered as asked.
 #[derive(Debug)]
 pub(in crate::web) struct Problem {
     pub(super) status: StatusCode,
-    title: &'static str,
-    detail: String,
+    pub(super) title: &'static str,
+    pub(super) detail: String,
     field: Option<String>,
     // Boxed, since every handler's result has room for a problem.
     job: Option<Box<easel_wire::Job>>,
@@ -204,8 +204,8 @@ impl Problem {
     /// 507: what is free on the disk is kept for jobs.
     pub(in crate::web) fn no_room(reserve: ByteSize) -> Self {
         let detail = format!(
-            "the disk is nearly full: an upload must leave {reserve} of it free (retention.disk_reserve). Make room there, \
-             or wait until jobs have gone"
+            "the disk is nearly full: an upload must leave {reserve} of it free (retention.disk_reserve). Make room on it, or \
+             wait until old jobs are removed"
         );
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "no room", detail).with_header(RETRY_AFTER, 60)
     }
@@ -220,8 +220,9 @@ impl Problem {
 
     /// 503: the host ends in good order.
     pub(in crate::web) fn closing() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Easel is stopping and takes nothing new: send it again when it is back, with the same Idempotency-Key if it had one")
-            .with_header(RETRY_AFTER, 5)
+        let detail = "Easel is stopping and takes nothing new: send it again when it is back, with the same Idempotency-Key \
+                      if it had one";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail).with_header(RETRY_AFTER, 5)
     }
 
     pub(super) fn document(&self) -> easel_wire::Problem {

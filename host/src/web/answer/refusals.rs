@@ -64,7 +64,7 @@ impl From<Rejected> for Problem {
         match rejected {
             Rejected::Refused(refusal) => refusal.into(),
             Rejected::Store(cause) => {
-                Self::unavailable(format!("nothing was changed, since the store could not write it: {LATER}"), cause)
+                Self::unavailable(format!("the store could not write this, so nothing was changed: {LATER}"), cause)
             }
             Rejected::Closing => Self::closing(),
         }
@@ -98,6 +98,8 @@ impl From<ParamsError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use bytesize::ByteSize;
+
     use super::*;
     use crate::show;
 
@@ -119,6 +121,58 @@ mod tests {
         let problem = Problem::from(error);
         assert!(problem.cause.as_ref().is_some_and(|cause| cause.contains("on fire")), "{problem:?}");
         assert!(!show::text(&problem.document()).contains("secret"));
+    }
+
+    #[test]
+    fn what_is_over_soon_says_what_happened_what_to_do_and_when_to_come_back() {
+        let later = "try again in a moment. If that does not help, `GET /readyz` and the host's log say why";
+        let disk = || FilesError::Io { doing: "write", path: "/x".into(), cause: std::io::Error::other("full") };
+        for (problem, status, title, detail, after) in [
+            (
+                Problem::from(Rejected::Store("a cause".into())),
+                503,
+                "unavailable",
+                format!("the store could not write this, so nothing was changed: {later}"),
+                "10",
+            ),
+            (
+                Problem::from(StoreError::Closed),
+                503,
+                "unavailable",
+                format!("the store could not be read: {later}"),
+                "10",
+            ),
+            (
+                Problem::from(disk()),
+                503,
+                "unavailable",
+                format!("a file could not be read or written: {later}"),
+                "10",
+            ),
+            (
+                Problem::from(Rejected::Closing),
+                503,
+                "stopping",
+                "Easel is stopping and takes nothing new: send it again when it is back, with the same Idempotency-Key if it \
+                 had one"
+                    .to_owned(),
+                "5",
+            ),
+            (
+                Problem::no_room(ByteSize::gib(1)),
+                507,
+                "no room",
+                "the disk is nearly full: an upload must leave 1.0 GiB of it free (retention.disk_reserve). Make room on it, \
+                 or wait until old jobs are removed"
+                    .to_owned(),
+                "60",
+            ),
+        ] {
+            let (told, given) = (problem.title, problem.detail.clone());
+            let response = problem.into_response();
+            assert_eq!((response.status().as_u16(), told, given), (status, title, detail));
+            assert_eq!(response.headers()["retry-after"], after);
+        }
     }
 
     #[test]

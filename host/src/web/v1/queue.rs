@@ -46,12 +46,14 @@ pub(in crate::web) async fn resume(host: Arc<Host>, actor: Actor) -> Answer {
 pub(in crate::web) async fn pause_device(host: Arc<Host>, actor: Actor, name: Segment, body: Body) -> Answer {
     let (reason, unload) = wish(body)?;
     let viewer = actor.viewer();
+    known(&host, &name.0)?;
     host.scheduler.ask(actor, Command::PauseDevice { device: name.0.clone(), reason, unload }).await?;
     device(&host, &viewer, &name.0)
 }
 
 pub(in crate::web) async fn resume_device(host: Arc<Host>, actor: Actor, name: Segment) -> Answer {
     let viewer = actor.viewer();
+    known(&host, &name.0)?;
     host.scheduler.ask(actor, Command::ResumeDevice { device: name.0.clone() }).await?;
     device(&host, &viewer, &name.0)
 }
@@ -83,6 +85,11 @@ pub(in crate::web) async fn unload(host: Arc<Host>, actor: Actor, name: Segment)
 pub(in crate::web) fn no_device(host: &Host, name: &str) -> String {
     let state = host.scheduler.state();
     format!("unknown device {name:?}; use {}", one_of(state.devices().map(|device| device.name.as_str())))
+}
+
+fn known(host: &Host, name: &str) -> Result<(), Problem> {
+    let device = host.scheduler.state().device(name).map(drop);
+    device.ok_or_else(|| Problem::not_found(no_device(host, name)))
 }
 
 fn device(host: &Host, viewer: &Viewer, name: &str) -> Answer {

@@ -113,3 +113,42 @@ fn in_line_order(state: &State, mut jobs: Vec<Arc<Job>>) -> (Vec<Arc<Job>>, bool
     jobs.truncate(LIMIT);
     (jobs, truncated)
 }
+
+#[cfg(test)]
+mod tests {
+    use easel_core::command::NewJob;
+    use easel_core::decide::Limits;
+    use easel_core::policy::Backoff;
+    use easel_core::state::Binding;
+    use easel_core::{Actor, Cold, Command, Device, Draft, Json, Party, Retention, decide};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        max_waiting: 9,
+        max_waiting_per_owner: 9,
+        priority_worth: 1,
+        slice: 9,
+        retention: Retention::EVERYTHING,
+    };
+
+    #[test]
+    fn who_does_not_see_all_is_shown_their_own_in_line_order() {
+        let of = |user: &str| Party { owner: "shop".into(), user: Some(user.into()) };
+        let binding = Binding::component(["gpu0"], "", Backoff { base: 1, max: 1 });
+        let device = Device { name: "gpu0".into(), ..Device::default() };
+        let mut state = State::new(0, 0, vec![device], vec![("stub".into(), binding)]);
+        for (number, user) in [(3, "ann"), (2, "bob"), (1, "ann")] {
+            let new = NewJob::new(JobId(Uuid::from_u128(number)), "stub".into(), of(user), Json::null());
+            let mut draft = Draft::new(state, Cold::default());
+            decide(&mut draft, &Actor::local(), Command::Submit(Box::new(new)), LIMITS, 1).unwrap();
+            state = draft.state;
+        }
+        let seen = |viewer| own(&state, &viewer).0.iter().map(|job| job.id.0.as_u128()).collect::<Vec<_>>();
+
+        assert_eq!(seen(Viewer::Party(of("ann"))), [3, 1]);
+        assert_eq!(seen(Viewer::Party(of("eve"))), [0; 0]);
+        assert_eq!(seen(Viewer::Owner("shop".into())).len(), 3);
+    }
+}

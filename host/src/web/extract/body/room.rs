@@ -50,7 +50,8 @@ impl Room {
         match timeout(WAIT, self.bytes.clone().acquire_many_owned(size)).await {
             Ok(room) => room.map_err(|error| Problem::internal(error.to_string())),
             Err(_) => Err(Problem::busy(format!(
-                "there is room for {UNDER_WAY} bytes of large bodies at a time, and it was taken for {} s: send it again",
+                "large bodies under way have {} MiB of room together, and all of it was taken for {} s: send it again",
+                UNDER_WAY / 1024 / 1024,
                 WAIT.as_secs()
             ))),
         }

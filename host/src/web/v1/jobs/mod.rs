@@ -102,6 +102,7 @@ pub(in crate::web) async fn patch(host: Arc<Host>, actor: Actor, id: Id, body: B
 }
 
 pub(in crate::web) async fn retry(host: Arc<Host>, actor: Actor, id: Id) -> Answer {
+    host.takes_jobs()?;
     changed(host, actor, Command::Retry { job: id.job()? }).await
 }
 
