@@ -191,3 +191,54 @@ impl Scheduler {
         self.shared.store.seq().await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use easel_core::command::NewJob;
+    use easel_core::decide::Limits;
+    use easel_core::policy::Backoff;
+    use easel_core::state::Binding;
+    use easel_core::{Actor, Command, Json, Retention};
+    use uuid::Uuid;
+
+    use super::super::Setup;
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::{Embedded, Location, Sizes, Store};
+
+    const LIMITS: Limits = Limits {
+        max_waiting: 9,
+        max_waiting_per_owner: 9,
+        priority_worth: 1,
+        slice: 9,
+        retention: Retention::EVERYTHING,
+    };
+
+    #[tokio::test]
+    async fn a_batch_is_there_for_those_who_see_a_job_of_it() {
+        let data = tempfile::tempdir().unwrap();
+        let sizes = Sizes { log: 1 << 20, memtable: 64 << 20 };
+        let engine = Embedded::open(Location::Memory, sizes).await.unwrap();
+        let opened = Store::open(Arc::new(engine), data.path()).await.unwrap();
+        let binding = Binding::component(["gpu0"], "", Backoff { base: 1, max: 1 });
+        let (devices, backends) = (vec!["gpu0".into()], vec![("stub".into(), binding)]);
+        let (scheduler, _) =
+            Scheduler::start(opened, Setup { devices, backends, limits: LIMITS, clock: Clock::default() });
+        let of = |user: &str| Party { owner: "shop".into(), user: Some(user.into()) };
+        let batch = BatchId(Uuid::now_v7());
+        let ids = [1, 2].map(|number| JobId(Uuid::from_u128(number)));
+        let job = |id| NewJob { batch_id: Some(batch), ..NewJob::new(id, "stub".into(), of("ann"), Json::null()) };
+        let jobs = ids.map(job).into();
+        scheduler.ask(Actor::local(), Command::SubmitBatch { batch, jobs }).await.unwrap();
+
+        for (viewer, seen) in [
+            (Viewer::Everything, Some(ids.to_vec())),
+            (Viewer::Owner("shop".into()), Some(ids.to_vec())),
+            (Viewer::Party(of("ann")), Some(ids.to_vec())),
+            (Viewer::Party(of("bob")), None),
+            (Viewer::Owner("other".into()), None),
+        ] {
+            assert_eq!(scheduler.batch(&viewer, batch).await.unwrap(), seen, "{viewer:?}");
+        }
+    }
+}
