@@ -227,7 +227,9 @@ async fn a_server_and_a_token_of_the_environment_are_used_and_no_part_of_the_usa
     assert!(!wrong.stderr.contains("--server") && !wrong.stderr.contains("--token"), "{wrong}");
     run(&["jobs"], host.url(), "").await.says(0, &[]);
     run(&["jobs"], "", "").await.says(1, &["http://127.0.0.1:7420"]);
-    run(&["jobs"], "ftp://x", "").await.says(2, &["EASEL_SERVER: write http://HOST:PORT"]);
+    run(&["jobs"], "ftp://x", "")
+        .await
+        .says(2, &["EASEL_SERVER: \"ftp://x\" is not the address of a host: write http://HOST:PORT"]);
     run(&["jobs"], host.url(), "abc").await.says(1, &["no tokens yet"]);
 }
 

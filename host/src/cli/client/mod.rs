@@ -53,13 +53,25 @@ impl Remote {
     }
 }
 
+/// The address of a host: `http://HOST:PORT`, with the path under which something in front of it serves it, if there is one. Slashes
+/// at its end make no difference.
 fn server_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("{error}: write http://HOST:PORT"))?;
+    let example = "write http://HOST:PORT, or http://HOST:PORT/PATH";
+    let mut url = Url::parse(text).map_err(|_| format!("{text:?} is not the address of a host: {example}"))?;
     match url.scheme() {
-        "http" if url.query().is_none() && url.fragment().is_none() => Ok(url),
-        "https" => Err("https:// is not supported yet: reach the host through http://".to_owned()),
-        _ => Err("write http://HOST:PORT".to_owned()),
+        "http" => {}
+        "https" => return Err("https:// is not supported yet: reach the host through http://".to_owned()),
+        _ => return Err(format!("{text:?} is not the address of a host: {example}")),
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the address has a user or a password: leave them out, a token belongs into EASEL_TOKEN".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{text:?} has a `?` or a `#`: {example}"));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
 }
 
 /// A host, ready to be asked.
@@ -211,18 +223,38 @@ mod tests {
     }
 
     #[test]
-    fn an_artifact_is_fetched_from_the_host_and_from_nowhere_else() {
-        let client = client("http://h:1");
-        assert_eq!(client.on_server("/v1/x").expect("a path").as_str(), "http://h:1/v1/x");
-        for elsewhere in ["http://evil/x", "//evil/x", "x", "@evil/x", ""] {
-            client.on_server(elsewhere).expect_err("is refused");
+    fn a_host_is_found_below_the_path_that_its_address_has_however_many_slashes_end_it() {
+        for (server, root) in [
+            ("http://h:1", "http://h:1"),
+            ("http://h:1//", "http://h:1"),
+            ("http://h:1/easel", "http://h:1/easel"),
+            ("http://h:1/a/easel//", "http://h:1/a/easel"),
+            ("http://[::1]:7420/", "http://[::1]:7420"),
+            ("HTTP://h:80/a%20b/", "http://h/a%20b"),
+        ] {
+            let client = client(server);
+            assert_eq!(client.server(), root);
+            assert_eq!(client.url(["v1", "ws"]).as_str(), format!("{root}/v1/ws"));
+            assert_eq!(client.on_server("/v1/x?n=1").expect("a path").as_str(), format!("{root}/v1/x?n=1"));
         }
     }
 
     #[test]
-    fn a_server_is_an_http_address() {
-        for address in ["h:1", "ftp://h", "https://h", "http://h?x=1", ""] {
-            server_url(address).expect_err("is refused");
+    fn an_artifact_is_fetched_from_the_host_and_from_nowhere_else() {
+        let client = client("http://h:1");
+        for elsewhere in ["http://evil/x", "//evil/x", "x", "@evil/x", ""] {
+            client.on_server(elsewhere).expect_err("is refused");
         }
+        // To a browser this would be another host's.
+        assert_eq!(client.on_server("/\\evil/x").expect("a path").host_str(), Some("h"));
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_host_is_told_what_would_be() {
+        for address in ["h:1", "127.0.0.1:7420", "ftp://h", "https://h", "http://h?x=1", "http://h/#x", "http://", ""] {
+            assert!(server_url(address).expect_err("is refused").contains("http://"), "{address}");
+        }
+        let secret = server_url("http://ann:hunter2@h").expect_err("is refused");
+        assert!(secret.contains("EASEL_TOKEN") && !secret.contains("hunter2"), "{secret}");
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use easel_wire::{Frame, Heard, Job, JobEvent, Told};
+use indicatif::MultiProgress;
 use uuid::Uuid;
 
 use crate::cli::client::Client;
@@ -11,8 +12,8 @@ use crate::cli::out::bar::Bar;
 use crate::cli::out::short_id::short;
 
 /// Returns when the job has ended, in whatever way; its own record says how.
-pub(in crate::cli) async fn until_ended(client: &Client, id: Uuid) -> anyhow::Result<()> {
-    let mut bar = Bar::of(id);
+pub(in crate::cli) async fn until_ended(client: &Client, id: Uuid, bars: &MultiProgress) -> anyhow::Result<()> {
+    let mut bar = Bar::of(id, bars);
     let mut feed = Feed::new(client, Some(id));
     let mut seen = false;
     loop {
@@ -109,7 +110,9 @@ mod tests {
 
     async fn outcome(connections: Vec<Vec<String>>) -> Result<(), String> {
         let host = FakeHost::start(connections).await;
-        until_ended(&host.client(), Uuid::from_u128(OURS)).await.map_err(|error| error.to_string())
+        until_ended(&host.client(), Uuid::from_u128(OURS), &MultiProgress::new())
+            .await
+            .map_err(|error| error.to_string())
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use clap::{ValueEnum, value_parser};
 use easel_core::json;
 use easel_wire::{Job, NewJob, OnDependencyFailure, Status};
+use indicatif::MultiProgress;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
@@ -176,7 +177,7 @@ fn in_line(job: &Job) -> String {
 
 /// Waits for the end and brings home what there is.
 async fn collect(remote: &Remote, client: &Client, id: Uuid, args: &Args) -> anyhow::Result<()> {
-    let (answer, job) = wait::ended(client, id).await?;
+    let (answer, job) = wait::ended(client, id, &MultiProgress::new()).await?;
     let paths = match job.status {
         Status::Complete => save::artifacts(client, &job, &args.out).await.map_err(|error| {
             let id = short(id);

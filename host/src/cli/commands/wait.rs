@@ -2,6 +2,8 @@
 
 use anyhow::{anyhow, bail};
 use easel_wire::{Job, Status};
+use futures_util::{StreamExt as _, stream};
+use indicatif::MultiProgress;
 use uuid::Uuid;
 
 use super::follow;
@@ -15,21 +17,25 @@ use crate::cli::out::{print, show};
 /// How long the host may be away while it is asked how a job ended.
 pub(in crate::cli) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// So many jobs are followed at once, each over a connection of its own.
+const AT_ONCE: usize = 16;
+
 pub(in crate::cli) async fn run(remote: &Remote, args: &JobsArgs) -> anyhow::Result<()> {
     let client = Client::new(remote)?;
     let ids = JobRef::resolve_all(&args.ids, &client).await?;
+    let bars = MultiProgress::new();
     let waiting = async {
         let mut failed: Vec<anyhow::Error> = Vec::new();
-        for id in ids.iter().copied() {
-            let (answer, job) = ended(&client, id).await?;
-            if remote.json {
-                answer.print(true, |_: Job| String::new())?;
-            }
+        // All at once, and each is told of when it has ended: nobody knows which one is first.
+        let mut ends = stream::iter(&ids).map(|id| ended(&client, *id, &bars)).buffer_unordered(AT_ONCE);
+        while let Some(end) = ends.next().await {
+            let (answer, job) = end?;
             match outcome(&job) {
-                Ok(()) if remote.json => {}
-                Ok(()) => print::line(format_args!("job {} is complete", short(id)))?,
-                Err(error) => failed.push(error),
+                _ if remote.json => bars.suspend(|| answer.print(true, |_: Job| String::new()))?,
+                Ok(()) => bars.suspend(|| print::line(format_args!("job {} is complete", short(job.id))))?,
+                Err(_) => {}
             }
+            failed.extend(outcome(&job).err());
         }
         anyhow::Ok(failed)
     };
@@ -48,8 +54,8 @@ pub(in crate::cli) async fn run(remote: &Remote, args: &JobsArgs) -> anyhow::Res
 }
 
 /// The job when it has ended: as the host sends it, and what that means.
-pub(in crate::cli) async fn ended(client: &Client, id: Uuid) -> anyhow::Result<(Body, Job)> {
-    follow::until_ended(client, id).await?;
+pub(in crate::cli) async fn ended(client: &Client, id: Uuid, bars: &MultiProgress) -> anyhow::Result<(Body, Job)> {
+    follow::until_ended(client, id, bars).await?;
     let answer = outlast(PATIENCE, true, async || client.get(&["v1", "jobs", &id.to_string()]).await).await?;
     let job = answer.parse()?;
     Ok((answer, job))

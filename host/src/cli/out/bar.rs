@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use easel_wire::{Job, Status};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use uuid::Uuid;
 
 use super::short_id::short;
@@ -28,14 +28,18 @@ pub(in crate::cli) struct Bar {
 }
 
 impl Bar {
-    /// One for this job.
-    pub(in crate::cli) fn of(job: Uuid) -> Self {
-        Self::that_says(format!("job {}: ", short(job)), print::aside)
+    /// One for this job, below those that are there.
+    pub(in crate::cli) fn of(job: Uuid, bars: &MultiProgress) -> Self {
+        Self::with(bars.add(ProgressBar::new(100)), format!("job {}: ", short(job)), print::aside)
     }
 
     /// One that says each change like this, where there is no terminal, with this before it.
     pub(in crate::cli) fn that_says(of: String, say: fn(String)) -> Self {
-        let bar = ProgressBar::new(100).with_style(waiting());
+        Self::with(ProgressBar::new(100), of, say)
+    }
+
+    fn with(bar: ProgressBar, of: String, say: fn(String)) -> Self {
+        let bar = bar.with_style(waiting());
         bar.enable_steady_tick(Duration::from_millis(120));
         Self { bar, of, last: String::new(), last_place: None, why: None, device: None, is_command: false, say }
     }

@@ -23,6 +23,8 @@ const NO_ROOM: ByteSize = ByteSize::mib(256);
 /// A disk that needs longer for one fsync is a hard disk, a network, or in trouble.
 const SLOW_SYNC: Duration = Duration::from_millis(5);
 const SYNCS: usize = 50;
+/// How long an engine may take to let anybody in.
+const ENGINE: Duration = Duration::from_secs(3);
 
 /// The data directory: there, writable, roomy, quick.
 pub(in crate::cli) fn directory(config: &Config) -> Vec<Check> {
@@ -146,10 +148,15 @@ fn holder(lock: &Path) -> String {
 pub(in crate::cli) fn secrets(config: &Config) -> Check {
     let mut count = 0;
     for (backend, its) in &config.backends {
-        for (name, secret) in &its.secrets {
+        let here = its.on.iter().map(|(device, placement)| (format!("{backend}.on.{device}"), &placement.secrets));
+        let everywhere = (backend.clone(), &its.secrets);
+        for (place, (name, secret)) in std::iter::once(everywhere)
+            .chain(here)
+            .flat_map(|(place, secrets)| secrets.iter().map(move |one| (place.clone(), one)))
+        {
             count += 1;
             if let Err(error) = secret.read() {
-                let advice = format!("set it, or change backend.{backend}.secrets.{name}");
+                let advice = format!("set it, or change backend.{place}.secrets.{name}");
                 return Check::fail("secrets", format!("{:#}", anyhow::Error::from(error)), advice);
             }
         }
@@ -160,22 +167,34 @@ pub(in crate::cli) fn secrets(config: &Config) -> Check {
     }
 }
 
-/// Whether the default backend's engine listens.
+/// Whether the engines of the default backend listen: on each of its devices it may have another.
 pub(in crate::cli) async fn engine(config: &Config) -> Check {
     let name = &config.default_backend;
-    let hosts = config.backends.get(name).map(|backend| backend.allow_hosts.as_slice()).unwrap_or_default();
-    for host in hosts {
-        let cause = match timeout(Duration::from_secs(3), TcpStream::connect(host)).await {
-            Ok(Ok(_)) => continue,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
-        };
-        let advice = format!("start the engine, or correct backend.{name}.allow_hosts and backend.{name}.config");
-        return Check::fail("engine", format!("backend {name} cannot reach {host}: {cause}"), advice);
+    let mut reached: Vec<String> = Vec::new();
+    for (backend, device) in
+        config.backends.get(name).iter().flat_map(|backend| backend.devices.iter().map(move |device| (backend, device)))
+    {
+        for host in backend.placed(device).allow_hosts {
+            if reached.contains(&host) {
+                continue;
+            }
+            let cause = match timeout(ENGINE, TcpStream::connect(&host)).await {
+                Ok(Ok(_)) => {
+                    reached.push(host);
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {} s", ENGINE.as_secs()),
+            };
+            let own = backend.on.get(device).is_some_and(|placement| placement.allow_hosts.is_some());
+            let place = if own { format!("backend.{name}.on.{device}") } else { format!("backend.{name}") };
+            let advice = format!("start the engine, or correct {place}.allow_hosts and {place}.config");
+            return Check::fail("engine", format!("backend {name} cannot reach {host} on {device}: {cause}"), advice);
+        }
     }
-    match hosts.is_empty() {
+    match reached.is_empty() {
         true => Check::ok("engine", format!("none needed: backend {name} uses no network")),
-        false => Check::ok("engine", format!("backend {name} reaches {}", hosts.join(", "))),
+        false => Check::ok("engine", format!("backend {name} reaches {}", reached.join(", "))),
     }
 }
 
@@ -229,6 +248,46 @@ mod tests {
 
     use super::*;
     use crate::cli::commands::doctor::check::Verdict;
+    use crate::config::{Backend as Configured, Placement, Secret};
+
+    fn on_two_devices(second: Placement) -> Config {
+        let mut config = Config::default();
+        let mut forge = Configured::builtin("forge", "gpu0");
+        forge.devices.push("gpu1".to_owned());
+        forge.on.insert("gpu1".to_owned(), second);
+        config.backends.insert("forge".to_owned(), forge);
+        "forge".clone_into(&mut config.default_backend);
+        config
+    }
+
+    #[tokio::test]
+    async fn the_engine_of_each_device_is_looked_for() {
+        let here =
+            std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
+        let config = on_two_devices(Placement { allow_hosts: Some(vec![here.clone()]), ..Placement::default() });
+
+        let found = engine(&config).await;
+
+        assert_eq!(found.verdict, Verdict::Fail, "nobody listens there any more");
+        assert!(
+            found.finding.starts_with(&format!("backend forge cannot reach {here} on gpu1: ")),
+            "{}",
+            found.finding
+        );
+        let advice = "start the engine, or correct backend.forge.on.gpu1.allow_hosts and backend.forge.on.gpu1.config";
+        assert_eq!(found.advice.as_deref(), Some(advice));
+    }
+
+    #[test]
+    fn the_secrets_of_each_device_are_looked_for() {
+        let secret = Secret::Env("EASEL_TEST_NO_SUCH_VARIABLE".to_owned());
+        let placement = Placement { secrets: [("key".to_owned(), secret)].into(), ..Placement::default() };
+
+        let found = secrets(&on_two_devices(placement));
+
+        assert_eq!(found.verdict, Verdict::Fail);
+        assert_eq!(found.advice.as_deref(), Some("set it, or change backend.forge.on.gpu1.secrets.key"));
+    }
 
     #[test]
     fn a_backend_that_does_not_work_is_a_failure_that_says_what_to_do() {
