@@ -47,6 +47,7 @@ impl Store {
         before: Option<Ticket>,
         limit: usize,
     ) -> Result<(Vec<Conversation>, Option<Ticket>), StoreError> {
+        self.tail.catch_up().await?;
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let (mut before, mut read) = (before.unwrap_or(i64::MAX as u64), 0);
         while read < LOOKED_AT {

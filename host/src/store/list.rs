@@ -3,6 +3,10 @@
 //! What has no column is looked for in the text of each row, so a page of such a list looks at a window of arrivals and no further:
 //! it may hold few jobs, or none, and still have a next page.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use easel_core::{Job, JobId, Ticket, Timestamp, Viewer};
 use serde_json::Value;
 use uuid::Uuid;
@@ -144,7 +148,37 @@ impl Store {
         self.between(filter, (0, before.unwrap_or(i64::MAX as u64)), limit).await
     }
 
+    /// The same of tickets from `floor` on: those of the tail that match, laid over the rows.
     async fn between(
+        &self,
+        filter: &JobFilter,
+        (floor, before): (Ticket, Ticket),
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        let tail = self.tail.jobs();
+        let known: HashSet<JobId> = tail.there.iter().map(|job| job.id).chain(tail.gone).collect();
+        let here = |job: &&Arc<Job>| job.ticket < before && job.ticket >= floor && filter.matches(job);
+        let mut found: Vec<Job> = tail.there.iter().filter(here).map(|job| Job::clone(job)).collect();
+        let mut below = before;
+        loop {
+            let rows = self.rows_between(filter, (floor, below), limit).await?;
+            let (read, last) = (rows.len(), rows.last().map(|job| job.ticket));
+            let fresh = rows.into_iter().filter(|job| !known.contains(&job.id));
+            let had = found.len();
+            found.extend(fresh);
+            let superseded = read - (found.len() - had);
+            match last {
+                // Of what was read some is different by now: there may be more that belongs here.
+                Some(last) if read == limit && superseded > 0 => below = last,
+                _ => break,
+            }
+        }
+        found.sort_unstable_by_key(|job| Reverse(job.ticket));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn rows_between(
         &self,
         filter: &JobFilter,
         (floor, before): (Ticket, Ticket),
@@ -201,6 +235,9 @@ impl Store {
     /// could be is mostly one.
     async fn any_before(&self, since: Option<Timestamp>, ticket: Ticket) -> Result<bool, StoreError> {
         let Some(since) = since else { return Ok(true) };
+        if self.tail.jobs().there.iter().any(|job| job.ticket < ticket && job.created_at >= since) {
+            return Ok(true);
+        }
         let sql = format!("SELECT VALUE ticket FROM job:⟨{}⟩.. WHERE ticket < $ticket LIMIT 1", first_id(since));
         Ok(!self.rows(Query::new(sql).bind("ticket", ticket)).await?.is_empty())
     }
@@ -227,18 +264,24 @@ impl Store {
         let floor = newest.saturating_sub(ENDS);
         let query = Query::new(sql).bind("part", part).bind("limit", limit).bind("floor", floor);
         let query = query.bind("seen_owner", seen.owner).bind("seen_user", seen.user);
-        let mut found: Vec<Job> = Vec::new();
+        let tail = self.tail.jobs();
+        let mut known: HashSet<JobId> = tail.there.iter().map(|job| job.id).chain(tail.gone).collect();
+        let here = |job: &&Arc<Job>| viewer.sees_job(job) && is_like(job, part, floor);
+        let mut found: Vec<Job> = tail.there.iter().filter(here).map(|job| Job::clone(job)).collect();
         for answer in self.engine.read(query).await? {
-            for job in jobs(rows_of(answer))? {
-                if found.iter().all(|known| known.id != job.id) {
-                    found.push(job);
-                }
-            }
+            found.extend(jobs(rows_of(answer))?.into_iter().filter(|job| known.insert(job.id)));
         }
-        found.sort_by_key(|job| std::cmp::Reverse(job.ticket));
+        found.sort_by_key(|job| Reverse(job.ticket));
         found.truncate(limit);
         Ok(found)
     }
+}
+
+/// Whether the id of a job begins with `part`, or ends so, if it arrived at `floor` or later.
+fn is_like(job: &Job, part: &str, floor: Ticket) -> bool {
+    let id = job.id.to_string();
+    let end = || id.ends_with(part) || id.get(SHORT..).is_some_and(|end| end.starts_with(part));
+    id.starts_with(part) || (job.ticket >= floor && end())
 }
 
 /// No job that was created at `since` or later has a lesser id.

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use easel_core::state::Binding;
 use easel_core::{Bindings, Device, History, Intent, Job, Kept, Pool, Queue, State, Ticket, Timestamp};
 use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::engine::{Engine, Query, Uncommitted};
+use super::log::Head;
 use super::place::Place;
-use super::rows::{Writer, document};
+use super::projection::{self, Projection};
+use super::tail::Tail;
 use super::{StoreError, schema, stamp};
 
 /// A store that is open.
@@ -19,6 +24,19 @@ pub struct Store {
     pub(super) id: Arc<str>,
     pub(super) epoch: u64,
     pub(super) data: Arc<Place>,
+    /// What has been committed and is not in the rows yet.
+    pub(super) tail: Arc<Tail>,
+    /// Held while the log is written to.
+    pub(super) writing: Arc<Mutex<()>>,
+    /// Whoever writes the rows.
+    projection: Arc<Task>,
+}
+
+/// A task that ends with the last handle of its store.
+struct Task {
+    stop: CancellationToken,
+    _dropped: DropGuard,
+    ended: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A store that is open, with all that the queue is rebuilt from.
@@ -82,33 +100,37 @@ impl Store {
         let place = Place::open(data).map_err(|error| StoreError::Io { what, path: data.to_owned(), error })?;
         let id = migrate(&*engine).await?;
         stamp::check(data, &id)?;
-        let writer = take_over(&*engine).await?;
-        let number = |key: &str| writer.get(key).and_then(Value::as_u64).unwrap_or_default();
-        let store = Self { engine, id: id.into(), epoch: number("epoch"), data: Arc::new(place) };
-        let kept = writer.get("kept").cloned().map(serde_json::from_value).transpose();
-        let kept = kept.map_err(|error| StoreError::Row { table: "meta", error })?.unwrap_or_default();
-        let jobs = store.live_jobs(number("floor")).await?;
-        let devices = store.devices().await?;
-        let pools = store.pools().await?;
-        let queue = store.queue().await?;
-        let bindings = store.bindings().await?;
-        let histories = store.histories().await?;
-        let intents = store.intents().await?;
+        let (mark, found) = projection::recover(&engine).await?;
+        let (commits, head) = take_over(&*engine, mark.commit, found).await?;
+        let (tail, writing) = (Arc::new(Tail::new(commits, mark.first, head.clone())), Arc::default());
+        let stop = CancellationToken::new();
+        let projection = Projection {
+            engine: engine.clone(),
+            tail: tail.clone(),
+            writing: Arc::clone(&writing),
+            epoch: head.epoch,
+            mark,
+        };
+        let ended = Mutex::new(Some(tokio::spawn(projection.run(stop.clone()))));
+        let projection = Arc::new(Task { _dropped: stop.clone().drop_guard(), stop, ended });
+        let data = Arc::new(place);
+        let store = Self { engine, id: id.into(), epoch: head.epoch, data, tail, writing, projection };
+        let jobs = store.live_jobs(head.floor).await?;
         Ok(Opened {
-            pools,
-            queue,
-            bindings,
-            histories,
-            intents,
-            store,
-            seq: number("seq"),
-            ticket: number("ticket"),
-            kept,
-            at: writer.get("at").and_then(Value::as_i64),
-            oldest_event: number("oldest"),
-            commits: number("commits"),
             jobs,
-            devices,
+            devices: store.devices().await?,
+            pools: store.pools().await?,
+            queue: store.queue().await?,
+            bindings: store.bindings().await?,
+            histories: store.histories().await?,
+            intents: store.intents().await?,
+            store,
+            seq: head.seq,
+            ticket: head.ticket,
+            kept: head.kept,
+            at: head.at,
+            oldest_event: head.oldest,
+            commits,
         })
     }
 
@@ -130,11 +152,23 @@ impl Store {
 
     /// For the writer, between two commits: what the database wants done now and then. Readers wait meanwhile.
     pub async fn maintain(&self) -> Result<(), StoreError> {
+        self.tail.room().await;
         self.engine.maintain().await
     }
 
-    /// Closes its database: once that is dropped, another process can open it at once.
+    /// Waits until the rows have all that is committed now.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        self.tail.catch_up().await
+    }
+
+    /// Writes what is left of the rows, and closes the database: once that is dropped, another process can open it at once.
     pub async fn close(self) -> Result<(), StoreError> {
+        self.projection.stop.cancel();
+        if let Some(ended) = self.projection.ended.lock().await.take()
+            && let Err(error) = ended.await
+        {
+            tracing::warn!("the task that writes rows crashed: {error}");
+        }
         self.engine.close().await
     }
 }
@@ -156,22 +190,16 @@ async fn migrate(engine: &dyn Engine) -> Result<String, StoreError> {
     Ok(id)
 }
 
-/// Makes this process the writer; the writer's row.
-async fn take_over(engine: &dyn Engine) -> Result<Value, StoreError> {
-    let (epoch, commits, seq, ticket, floor) = (0, 0, 0, 0, 0);
-    let new = document(&Writer { epoch, commits, seq, ticket, floor, kept: Kept::default(), oldest: 1, at: None });
-    let sql = "
-        IF !record::exists(meta:writer) { CREATE meta:writer CONTENT $new };
-        UPDATE ONLY meta:writer SET epoch += 1 RETURN epoch, commits, seq, ticket, floor, kept, oldest, at;
-    ";
-    let row = commit(engine, Query::new(sql).bind("new", new)).await?.pop();
-    row.filter(|row| !row.is_null()).ok_or(StoreError::Fenced)
+/// Makes this process the writer: its first commit says so. The number of that, and where everything stands then.
+async fn take_over(engine: &dyn Engine, last: u64, found: Head) -> Result<(u64, Head), StoreError> {
+    let first = found.epoch <= 1 && last == 0;
+    let head = if first { Head { oldest: 1, ..found } } else { found };
+    let commit = last + 1;
+    engine.commit(head.query(commit, "{}".to_owned())).await.map_err(Uncommitted::into_error)?;
+    Ok((commit, head))
 }
 
 /// A transaction while the store is opened: any failure is the end of that.
 async fn commit(engine: &dyn Engine, query: Query) -> Result<Vec<Value>, StoreError> {
-    engine.commit(query).await.map_err(|error| match error {
-        Uncommitted::Thrown(what) => StoreError::Database(what),
-        Uncommitted::Failed(error) => error,
-    })
+    engine.commit(query).await.map_err(Uncommitted::into_error)
 }

@@ -1,5 +1,7 @@
 //! Reading rows. Scans of what grows have a floor or a limit, for the tombstones of a busy queue are never few.
 
+use std::collections::{BTreeMap, HashMap};
+
 use easel_core::cold::MessageHead;
 use easel_core::json;
 use easel_core::message::JOB_KEYS;
@@ -7,10 +9,13 @@ use easel_core::{
     BatchId, Bindings, Device, Event, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Pool,
     Queue, Remains, Ticket, Timestamp, Viewer,
 };
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::engine::Query;
+use super::log::{self, Commit, Text};
+use super::rows::{Row, RowName, Table};
 use super::seen::Seen;
 use super::{Store, StoreError};
 use crate::events::Logged;
@@ -19,7 +24,7 @@ use crate::events::Logged;
 const SLICE: usize = 1000;
 
 /// How many commits' events are read first: mostly one each, and up to thousands.
-const COMMITS: usize = 4;
+const COMMITS: u64 = 4;
 
 impl Store {
     /// A job.
@@ -29,7 +34,51 @@ impl Store {
 
     /// The jobs of these ids, as far as there are any.
     pub async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        jobs(self.select("job", ids.iter().map(ToString::to_string).collect()).await?)
+        let (mut found, mut asked) = (Vec::new(), Vec::new());
+        for id in ids {
+            match self.tail.row(&RowName::job(*id)) {
+                Some(Some(Row::Job(job))) => found.push(Job::clone(&job)),
+                Some(_) => {}
+                None => asked.push(id.to_string()),
+            }
+        }
+        found.extend(jobs(self.select(Table::Job, asked).await?)?);
+        Ok(found)
+    }
+
+    /// The documents of these names, as far as there are any, without their keys. Of jobs there are none: they are not documents.
+    pub(super) async fn documents(&self, names: &[RowName]) -> Result<HashMap<RowName, Value>, StoreError> {
+        let (mut found, mut asked) = (HashMap::new(), BTreeMap::<Table, Vec<String>>::new());
+        for name in names {
+            match (self.tail.row(name), &name.1) {
+                (Some(Some(Row::Document(row))), _) => _ = found.insert(name.clone(), row),
+                (None, Value::String(id)) => asked.entry(name.0).or_default().push(id.clone()),
+                _ => {}
+            }
+        }
+        for (table, ids) in asked {
+            for mut row in self.select(table, ids).await? {
+                let id = row.as_object_mut().and_then(|row| row.remove("id")).unwrap_or_default();
+                found.insert(RowName(table, id), row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The documents of these keys of a table, each with its key as `id`.
+    async fn rows_by_id(&self, table: Table, ids: &[impl Serialize]) -> Result<Vec<Value>, StoreError> {
+        let names: Vec<RowName> = ids.iter().map(|id| RowName::new(table, id)).collect();
+        let found = self.documents(&names).await?;
+        Ok(found.into_iter().map(|(RowName(_, id), row)| with_id(row, id)).collect())
+    }
+
+    /// The names of all pools.
+    pub(super) async fn pool_names(&self) -> Result<Vec<String>, StoreError> {
+        let query = Query::new("SELECT VALUE record::id(id) FROM pool");
+        let mut names: Vec<String> = read_as("pool", self.rows(query).await?)?;
+        let tail = self.tail.names(Table::Pool);
+        names.extend(tail.iter().filter_map(|RowName(_, name)| name.as_str().map(str::to_owned)));
+        Ok(names)
     }
 
     /// The jobs that have not ended; none has a ticket below `floor`. They are read in slices: a long line at once would be in
@@ -81,8 +130,7 @@ impl Store {
 
     /// The ids of the jobs of a batch, in its order; none if there is no such batch.
     pub async fn batch(&self, id: BatchId) -> Result<Option<Vec<JobId>>, StoreError> {
-        let sql = "SELECT jobs FROM ONLY type::record('batch', $id)";
-        let found = self.row(Query::new(sql).bind("id", id.to_string())).await?;
+        let found = self.rows_by_id(Table::Batch, &[id]).await?.pop();
         let jobs = found.and_then(|row| row.get("jobs").cloned());
         jobs.map(|jobs| serde_json::from_value(jobs).map_err(|error| StoreError::Row { table: "batch", error }))
             .transpose()
@@ -90,12 +138,12 @@ impl Store {
 
     /// A message.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        Ok(messages_of("message", self.select("message", vec![id.to_string()]).await?)?.pop())
+        Ok(messages_of("message", self.rows_by_id(Table::Message, &[id]).await?)?.pop())
     }
 
     /// What has to be known of these messages in order to decide.
     pub async fn message_heads(&self, ids: &[MessageId]) -> Result<Vec<(MessageId, MessageHead)>, StoreError> {
-        let found = self.select("message", ids.iter().map(ToString::to_string).collect()).await?;
+        let found = self.rows_by_id(Table::Message, ids).await?;
         Ok(messages_of("message", found)?
             .into_iter()
             .map(|Message { id, conversation_id, owner, user, mut extra_metadata, .. }| {
@@ -113,6 +161,7 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
+        self.tail.catch_up().await?;
         let Seen { sql, owner, user } = Seen::by(viewer);
         let sql = format!(
             "SELECT *, record::id(id) AS id FROM message WHERE conversation_id = $id AND ticket > $after {sql}
@@ -124,8 +173,8 @@ impl Store {
 
     /// What these idempotency keys stand for.
     pub async fn keys(&self, keys: &[(Party, String)]) -> Result<Vec<KeyUse>, StoreError> {
-        let ids = keys.iter().flat_map(|(party, key)| key_ids(party, key)).collect();
-        let rows = self.select("key", ids).await?;
+        let ids: Vec<String> = keys.iter().flat_map(|(party, key)| key_ids(party, key)).collect();
+        let rows = self.rows_by_id(Table::Key, &ids).await?;
         let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
         let of = |party: &Party, key: &String| {
             let same = |row: &&Value| {
@@ -149,14 +198,50 @@ impl Store {
 
     /// The events after `seq`, at least one commit's if there is one, and about `limit`.
     pub async fn events(&self, seq: u64, limit: usize) -> Result<Vec<Logged>, StoreError> {
+        let (engine, committed) = (&*self.engine, self.tail.watch().borrow().committed);
+        let mut next = log::first_after(engine, seq, self.tail.first(), committed + 1).await?;
+        let (mut logged, mut commits) = (Vec::<Logged>::new(), COMMITS);
+        while next <= committed && logged.len() < limit {
+            let found = log::read(engine, next, commits).await?;
+            if found.is_empty() {
+                break;
+            }
+            for Commit { number, text, .. } in found {
+                next = number + 1;
+                let mut events = Text::parse(&text)?.into_events()?;
+                events.retain(|logged| logged.event.seq > seq);
+                let follows = |last: u64| events.first().is_none_or(|first| first.event.seq == last + 1);
+                if logged.is_empty() && !follows(seq) {
+                    // From before there was a log, unless they are gone.
+                    logged = self.events_before_the_log(seq, limit).await?;
+                }
+                if logged.last().is_some_and(|last| !follows(last.event.seq)) || logged.len() >= limit {
+                    // The oldest may go while somebody reads: what follows a gap is another's to read.
+                    return Ok(logged);
+                }
+                logged.extend(events);
+                if logged.len() >= limit {
+                    break;
+                }
+            }
+            commits = (commits * 2).min(limit.max(1) as u64).max(COMMITS);
+        }
+        match logged.is_empty() {
+            true => self.events_before_the_log(seq, limit).await,
+            false => Ok(logged),
+        }
+    }
+
+    /// The same of what earlier versions wrote: a row for each commit, by its last event.
+    async fn events_before_the_log(&self, seq: u64, limit: usize) -> Result<Vec<Logged>, StoreError> {
         let (mut logged, mut last, mut rows) = (Vec::<Logged>::new(), seq, COMMITS);
         loop {
+            let (from, until) = (last + 1, i64::MAX);
             let sql = format!(
-                "SELECT VALUE {{ list: list, messages: messages }} FROM event:{}.. ORDER BY id LIMIT {rows}",
-                last + 1
+                "SELECT VALUE {{ list: list, messages: messages }} FROM event:{from}..{until} ORDER BY id LIMIT {rows}"
             );
             let found = self.rows(Query::new(sql)).await?;
-            let read = found.len();
+            let read = found.len() as u64;
             for row in found {
                 let events = events_of(row)?;
                 // The oldest may go while somebody reads: what follows a gap is another's to read.
@@ -172,7 +257,7 @@ impl Store {
             if read < rows {
                 return Ok(logged);
             }
-            rows = (rows * 2).min(limit.max(COMMITS));
+            rows = (rows * 2).min(limit.max(1) as u64).max(COMMITS);
         }
     }
 
@@ -183,6 +268,7 @@ impl Store {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<Remains>, StoreError> {
+        self.tail.catch_up().await?;
         let (from, until) = (after.0, until.saturating_add(1));
         // An array that is the beginning of another one sorts before it.
         let from = match after.1 {
@@ -195,28 +281,28 @@ impl Store {
 
     /// The first `limit` of the keys of deleted jobs that were used up to this time.
     pub async fn orphans(&self, until: Timestamp, limit: usize) -> Result<Vec<KeyOf>, StoreError> {
+        self.tail.catch_up().await?;
         let until = until.saturating_add(1);
         let sql = format!("SELECT owner, user, key, job, at FROM orphan:[{}]..[{until}] LIMIT {limit}", Timestamp::MIN);
         read_as("orphan", self.rows(Query::new(sql)).await?)
     }
 
-    /// The number of the last event, as far as can be read.
-    pub async fn seq(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.row(Query::new("SELECT VALUE seq FROM ONLY meta:writer")).await?.and_then(|seq| seq.as_u64()))
+    /// The number of the last event.
+    pub fn seq(&self) -> u64 {
+        self.tail.head().seq
     }
 
-    /// How many commits there have been, as far as can be read.
-    pub(super) async fn commits(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self
-            .row(Query::new("SELECT VALUE commits FROM ONLY meta:writer"))
-            .await?
-            .and_then(|commits| commits.as_u64()))
+    /// Whether it can be read.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        let committed = self.tail.watch().borrow().committed;
+        log::epoch(&*self.engine, committed).await.map(drop)
     }
 
-    async fn select(&self, table: &'static str, ids: Vec<String>) -> Result<Vec<Value>, StoreError> {
+    async fn select(&self, table: Table, ids: Vec<String>) -> Result<Vec<Value>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
+        let table = table.name();
         let sql = format!(
             "SELECT *, record::id(id) AS id FROM $ids.map(|$id| type::record('{table}', $id)) WHERE record::exists(id)"
         );
@@ -232,6 +318,14 @@ impl Store {
     pub(super) async fn row(&self, query: Query) -> Result<Option<Value>, StoreError> {
         Ok(self.engine.read(query).await?.pop().filter(|row| !row.is_null()))
     }
+}
+
+/// A row with its key.
+fn with_id(mut row: Value, id: Value) -> Value {
+    if let Some(fields) = row.as_object_mut() {
+        fields.insert("id".to_owned(), id);
+    }
+    row
 }
 
 /// The record keys under which an idempotency key may be, the one that it gets first: what two owners or users call the same is

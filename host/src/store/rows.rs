@@ -1,33 +1,109 @@
-//! Rows that are not the core's documents as they stand.
+//! The rows of the store: how they are named, and those that are not the core's documents as they stand.
 
-use easel_core::KeyUse;
+use std::sync::Arc;
+
 use easel_core::command::NewMessage;
 use easel_core::json::text_of;
-use easel_core::message::report;
-use easel_core::{Job, JobId, Kept, MessageId, Remains, Status, Ticket, Timestamp};
-use serde::Serialize;
+use easel_core::{Job, JobId, KeyOf, KeyUse, MessageId, Remains, Status, Ticket, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The writer's row: whose turn it is to write, and where everything stands.
-#[derive(Serialize)]
-pub(super) struct Writer {
-    pub(super) epoch: u64,
-    pub(super) commits: u64,
-    pub(super) seq: u64,
-    pub(super) ticket: Ticket,
-    pub(super) floor: Ticket,
-    pub(super) kept: Kept,
-    pub(super) oldest: u64,
-    /// What the wall clock said at the last commit; none before the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) at: Option<Timestamp>,
+/// The tables whose rows are made of what commits say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Table {
+    Job,
+    Message,
+    Key,
+    Orphan,
+    Batch,
+    Remains,
+    Device,
+    Pool,
+    Meta,
+    History,
+    Intent,
+}
+
+impl Table {
+    /// What the database calls it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Message => "message",
+            Self::Key => "key",
+            Self::Orphan => "orphan",
+            Self::Batch => "batch",
+            Self::Remains => "remains",
+            Self::Device => "device",
+            Self::Pool => "pool",
+            Self::Meta => "meta",
+            Self::History => "history",
+            Self::Intent => "intent",
+        }
+    }
+}
+
+/// A row's table, and its key there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct RowName(pub(super) Table, pub(super) Value);
+
+impl RowName {
+    pub(super) fn new(table: Table, key: &impl Serialize) -> Self {
+        Self(table, document(key))
+    }
+
+    pub(super) fn job(id: JobId) -> Self {
+        Self::new(Table::Job, &id)
+    }
+
+    pub(super) fn message(id: MessageId) -> Self {
+        Self::new(Table::Message, &id)
+    }
+
+    /// Of remains, by when the job ended.
+    pub(super) fn remains(remains: &Remains) -> Self {
+        Self::new(Table::Remains, &(remains.at, remains.job))
+    }
+
+    /// Of the key of a deleted job, by when it was used.
+    pub(super) fn orphan(of: &KeyOf) -> Self {
+        match &of.user {
+            None => Self::new(Table::Orphan, &(of.at, &of.owner, &of.key)),
+            Some(user) => Self::new(Table::Orphan, &(of.at, &of.owner, &of.key, user)),
+        }
+    }
+}
+
+/// What stands in a row.
+#[derive(Clone, Debug)]
+pub(super) enum Row {
+    Job(Arc<Job>),
+    Document(Value),
+}
+
+impl Row {
+    /// As the database has it, without its key.
+    pub(super) fn content(&self) -> Value {
+        match self {
+            Self::Job(job) => document(&JobRow::of(job)),
+            Self::Document(document) => document.clone(),
+        }
+    }
+
+    /// About how many bytes it holds.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Job(job) => 1000 + job.params.text().len() + job.metadata.text().len(),
+            Self::Document(_) => 500,
+        }
+    }
 }
 
 /// A job: what queries ask for, and the whole of it as text. On its way to the disk the database copies a document several times,
 /// and forty fields cost more than all else about a job.
 #[derive(Serialize)]
 pub(super) struct JobRow<'a> {
-    id: JobId,
     ticket: Ticket,
     status: Status,
     backend: &'a str,
@@ -40,7 +116,6 @@ pub(super) struct JobRow<'a> {
 impl<'a> JobRow<'a> {
     pub(super) fn of(job: &'a Job) -> Self {
         Self {
-            id: job.id,
             ticket: job.ticket,
             status: job.status,
             backend: &job.backend,
@@ -50,14 +125,6 @@ impl<'a> JobRow<'a> {
             text: document(job).to_string(),
         }
     }
-}
-
-/// What an ended job leaves behind, named by when it ended.
-#[derive(Serialize)]
-pub(super) struct RemainsRow<'a> {
-    pub(super) id: (Timestamp, JobId),
-    #[serde(flatten)]
-    pub(super) remains: &'a Remains,
 }
 
 /// An idempotency key.
@@ -109,32 +176,6 @@ impl<'a> MessageRow<'a> {
             updated_at: at,
             seq,
         }
-    }
-}
-
-/// What a client changes of a message.
-#[derive(Serialize)]
-pub(super) struct Edit<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content: Option<&'a str>,
-    pub(super) text: String,
-    pub(super) updated_at: Option<Timestamp>,
-    pub(super) seq: u64,
-}
-
-/// What a job changes of its message.
-#[derive(Serialize)]
-pub(super) struct ReportRow {
-    extra_metadata: Value,
-    updated_at: Timestamp,
-    seq: u64,
-    reporter: JobId,
-}
-
-impl ReportRow {
-    pub(super) fn of(job: &Job, queue_position: u64) -> Self {
-        let extra_metadata = report(job, queue_position);
-        Self { extra_metadata, updated_at: job.updated_at, seq: job.seq, reporter: job.id }
     }
 }
 

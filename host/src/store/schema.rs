@@ -68,6 +68,22 @@ pub(super) const STEPS: &[&str] = &[
         } RETURN NONE;
     };
 ",
+    // A commit is one document from here on, and rows are made of those. Where everything stood begins them; events from before
+    // stay where they are until they go.
+    "
+    DEFINE TABLE IF NOT EXISTS log;
+    IF record::exists(meta:writer) {
+        LET $writer = (SELECT * OMIT id FROM ONLY meta:writer);
+        CREATE type::record('log', $writer.commits) CONTENT {
+            epoch: $writer.epoch, seq: $writer.seq, ticket: $writer.ticket, floor: $writer.floor,
+            kept: $writer.kept ?? { jobs: 0, bytes: 0 }, oldest: $writer.oldest ?? 1, at: $writer.at, text: '{}',
+        } RETURN NONE;
+        CREATE meta:projection CONTENT {
+            commit: $writer.commits, first: $writer.commits, oldest: $writer.oldest ?? 1, epoch: $writer.epoch,
+        } RETURN NONE;
+        DELETE meta:writer RETURN NONE;
+    };
+",
 ];
 
 /// The schema that this program knows.

@@ -66,12 +66,34 @@ impl Bench {
         let every = self.engine.condition().every.take();
         let opened = Store::open(self.engine.clone(), self.data.path()).await.unwrap();
         self.engine.condition().every = every;
+        self.commits = opened.commits;
         std::mem::replace(&mut self.store, opened.store)
     }
 
-    /// Writes to the database what no store would.
+    /// Writes to the database what no store would, over the rows.
     pub async fn write(&self, query: Query) {
+        self.store.catch_up().await.unwrap();
         self.engine.write(query).await;
+    }
+
+    /// Has everything as a program wrote it that had no log: where everything stands in a row, and the events in rows of their own.
+    pub async fn before_the_log(&self) {
+        let events = self.store.events(0, 10_000).await.unwrap();
+        let mut sql = "LET $last = (SELECT * OMIT text FROM log ORDER BY id DESC LIMIT 1)[0];
+             CREATE meta:writer CONTENT {
+                 epoch: $last.epoch, commits: record::id($last.id), seq: $last.seq, ticket: $last.ticket, floor: $last.floor,
+                 kept: $last.kept, oldest: $last.oldest, at: $last.at,
+             };
+             DELETE log; DELETE meta:projection; UPDATE meta:store SET schema = 8;"
+            .to_owned();
+        for logged in events {
+            let seq = logged.event.seq;
+            let list = serde_json::to_string(&json!([logged.event])).unwrap();
+            let messages = serde_json::to_value(logged.message.iter().collect::<Vec<_>>()).unwrap();
+            sql +=
+                &format!("CREATE event:{seq} CONTENT {{ first: {seq}, list: {}, messages: {messages} }};", json!(list));
+        }
+        self.write(Query::new(sql)).await;
     }
 
     /// Decides the commands as one batch and commits them; what each was answered.
@@ -135,6 +157,7 @@ impl Bench {
     }
 
     pub async fn rows(&self, table: &str) -> usize {
+        self.store.catch_up().await.unwrap();
         let answers = self.engine.read(Query::new(format!("SELECT VALUE true FROM {table}"))).await.unwrap();
         answers[0].as_array().unwrap().len()
     }

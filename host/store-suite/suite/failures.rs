@@ -1,6 +1,6 @@
 //! What a store makes of a commit that failed: it says that it took place, that it did not, or that nobody knows. It never guesses.
 
-use super::faulty::Fault;
+use super::faulty::{Fault, Last};
 use super::*;
 
 /// What came of a commit of one new job, and that job.
@@ -79,7 +79,8 @@ async fn a_database_that_comes_back_without_what_was_acknowledged_or_with_what_w
         bench.engine.condition().full = true;
         assert!(matches!(submitted(&mut bench).await.0, Ok(Committed::No(_))));
         bench.engine.condition().full = false;
-        bench.engine.condition().will_say = bench.commits.checked_add_signed(wrong);
+        let commit = bench.commits.checked_add_signed(wrong).unwrap();
+        bench.engine.condition().will_say = Some(Last { commit, epoch: 1 });
         let (unknown, _) = submitted(&mut bench).await;
         assert!(matches!(unknown, Err(StoreError::Unknown(_))), "{unknown:?}");
     }

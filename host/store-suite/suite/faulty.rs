@@ -18,6 +18,13 @@ pub enum Fault {
     Unsynced,
 }
 
+/// The last commit of a log, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Last {
+    pub commit: u64,
+    pub epoch: u64,
+}
+
 /// What is wrong at the moment.
 #[derive(Debug, Default)]
 pub struct Condition {
@@ -29,9 +36,9 @@ pub struct Condition {
     pub full: bool,
     /// It cannot be read.
     pub mute: bool,
-    /// How many commits it says there were, instead of what is so; and what it will say when it was opened anew.
-    pub says: Option<u64>,
-    pub will_say: Option<u64>,
+    /// The last commit that it says the log has, instead of what is so; and what it will say when it was opened anew.
+    pub says: Option<Last>,
+    pub will_say: Option<Last>,
     torn: bool,
 }
 
@@ -57,6 +64,11 @@ impl Faulty {
     }
 }
 
+/// The commit that a query is about.
+fn number(query: &Query) -> Option<u64> {
+    query.values.iter().find(|(name, _)| name == "commit").and_then(|(_, commit)| commit.as_u64())
+}
+
 /// What a connection says that is cut.
 fn cut() -> StoreError {
     StoreError::Database("Connection reset".to_owned())
@@ -71,26 +83,34 @@ impl Engine for Faulty {
         };
         match says {
             _ if mute => Err(cut()),
-            Some(commits) if query.sql.contains("commits FROM ONLY meta:writer") => Ok(vec![json!(commits)]),
+            Some(last) if query.sql.contains("epoch FROM ONLY type::record('log'") => {
+                let asked = number(&query);
+                Ok(vec![if asked <= Some(last.commit) { json!(last.epoch) } else { Value::Null }])
+            }
             _ => self.engine.read(query).await,
         }
     }
 
     async fn commit(&self, query: Query) -> Result<Answers, Uncommitted> {
+        let epoch = query
+            .values
+            .iter()
+            .find(|(name, _)| name == "document")
+            .and_then(|(_, document)| document["epoch"].as_u64());
         let fault = {
             let mut condition = self.condition();
-            condition.next.take().or(condition.every)
-        };
-        let number = |query: &Query| {
-            let writer = query.values.iter().find(|(name, _)| name == "writer");
-            writer.and_then(|(_, writer)| writer.get("commits")).and_then(Value::as_u64)
+            // What goes wrong once goes wrong with the log.
+            let next = if epoch.is_some() { condition.next.take() } else { None };
+            next.or(condition.every)
         };
         match fault {
             None => return self.engine.commit(query).await,
             Some(Fault::Unsent) => {}
             // Only answers of what was carried out are lost.
             Some(Fault::Unanswered) => drop(self.engine.commit(query).await?),
-            Some(Fault::Unsynced) => self.condition().says = number(&query),
+            Some(Fault::Unsynced) => {
+                self.condition().says = number(&query).zip(epoch).map(|(commit, epoch)| Last { commit, epoch });
+            }
         }
         self.condition().torn = true;
         Err(Uncommitted::Failed(cut()))

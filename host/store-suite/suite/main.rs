@@ -6,12 +6,12 @@ use easel::store::{Committed, JobFilter, Query, Store, StoreError};
 use easel_core::command::{NewJob, NewMessage};
 use easel_core::{
     Actor, BatchId, Cold, Command, Draft, Intent, Job, JobId, Kept, KeyOf, MessageId, Outcome, Party, Reply, Retention,
-    State, Status, Viewer, decide,
+    Status, Viewer, decide,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use bench::{Bench, LIMITS, binding, cancel, delete, keyed, new_job};
+use bench::{Bench, LIMITS, cancel, delete, keyed, new_job};
 use kinds::Kind;
 
 macro_rules! suite {

@@ -23,7 +23,8 @@ async fn a_store_that_is_opened_again_has_its_queue_its_counters_and_its_devices
 
     let mut bench = bench.reopened().await;
 
-    assert_eq!((bench.state.seq, bench.state.ticket, bench.commits), (seq, ticket, commits));
+    // Opening it is a commit.
+    assert_eq!((bench.state.seq, bench.state.ticket, bench.commits), (seq, ticket, commits + 1));
     assert_eq!(bench.state.jobs().map(|job| job.id).collect::<Vec<_>>(), waiting);
     assert!(bench.state.device("gpu0").unwrap().free());
     let paused = bench.state.queue().paused.clone().unwrap();
@@ -76,6 +77,7 @@ async fn the_clock_of_a_device_of_an_earlier_version_becomes_that_of_its_pool() 
     bench.batch(vec![Command::Recover]).await;
     bench.submit(new_job()).await;
     bench.run_one().await;
+    bench.before_the_log().await;
     let share = serde_json::json!([{ "party": { "owner": "local", "user": null }, "tag": 9_000_000 }]);
     let old =
         "UPDATE meta:store SET schema = 7; REMOVE TABLE pool; UPDATE device:gpu0 SET clock = 8000000, shares = $share;
@@ -86,4 +88,36 @@ async fn the_clock_of_a_device_of_an_earlier_version_becomes_that_of_its_pool() 
     assert_eq!((pool.clock, pool.shares.len(), pool.shares[0].tag), (8_000_000, 1, 9_000_000));
     // The line of commands as well: none is configured here now, and their jobs would be found.
     assert_eq!(pool.lines, [("command@gpu0".to_owned(), 0), ("stub".to_owned(), 0)].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_from_before_there_was_a_log_goes_on_with_one_and_is_read_across_the_seam() {
+    let mut bench = Bench::on(Kind::Disk).await;
+    for _ in 0..3 {
+        bench.submit(new_job()).await;
+    }
+    bench.run_one().await;
+    let id = bench.message(json!({"mine": 1})).await;
+    let (state, before) = (bench.state.clone(), bench.store.events(0, 99).await.unwrap());
+    bench.before_the_log().await;
+
+    let mut bench = bench.reopened().await;
+
+    assert_eq!((bench.state.seq, bench.state.ticket, bench.state.kept()), (state.seq, state.ticket, state.kept()));
+    assert_eq!(bench.state.jobs().collect::<Vec<_>>(), state.jobs().collect::<Vec<_>>());
+    bench.patch(id, json!({"mine": 2})).await;
+    let mut after = 0;
+    for _ in 0..=before.len() {
+        // From each place, one page at a time.
+        let [first, ..] = &bench.store.events(after, 1).await.unwrap()[..] else { panic!("nothing after {after}") };
+        assert_eq!(first.event.seq, after + 1);
+        after += 1;
+    }
+    let events = bench.store.events(0, 99).await.unwrap();
+    assert_eq!(events[0].event, before[0].event);
+    bench.limits.retention = Retention { events: 1, ..Retention::EVERYTHING };
+    while bench.state.log_is_long(&bench.limits.retention) {
+        bench.prune(vec![], vec![]).await;
+    }
+    assert_eq!(bench.rows("event").await, 0);
 }

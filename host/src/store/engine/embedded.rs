@@ -32,7 +32,7 @@ use surrealdb::types::{self, QueryError, SurrealValue as _};
 use surrealdb_cnf::ConfigMap;
 use surrealdb_engine_local::Datastore;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
 use tokio::task::{spawn_blocking, yield_now};
 
 use super::{Answers, Engine, Mended, Query, StoreError, Uncommitted};
@@ -78,6 +78,8 @@ pub struct Embedded {
     open: RwLock<Option<Open>>,
     /// An append has failed: whatever came after it would stand behind a tear.
     torn: AtomicBool,
+    /// Held by whoever writes: what is appended while another append fails would be behind a tear, and nobody would know.
+    turn: Mutex<()>,
     /// Keeps other processes out.
     place: Option<Place>,
 }
@@ -110,7 +112,7 @@ impl Embedded {
             try_write(directory)?;
         }
         let open = RwLock::new(Some(connect(&location, sizes).await?));
-        Ok(Self { location, sizes, open, torn: AtomicBool::new(false), place })
+        Ok(Self { location, sizes, open, torn: AtomicBool::new(false), turn: Mutex::default(), place })
     }
 
     /// The database; waits while it is being flushed.
@@ -173,10 +175,14 @@ impl Engine for Embedded {
     }
 
     async fn commit(&self, query: Query) -> Result<Answers, Uncommitted> {
+        let _turn = self.turn.lock().await;
+        if self.torn.load(Ordering::Relaxed) {
+            return Err(Uncommitted::Failed(StoreError::Database("an earlier write has failed".to_owned())));
+        }
         let mut answers =
             self.run(format!("BEGIN;\n{};\nCOMMIT;", query.sql), query.values).await.inspect_err(|error| {
                 if let Uncommitted::Failed(_) = error {
-                    self.torn.store(true, Ordering::Relaxed);
+                    self.torn.store(self.place.is_some(), Ordering::Relaxed);
                 }
             })?;
         // What `COMMIT` and `BEGIN` answer is nobody's business.
@@ -186,6 +192,7 @@ impl Engine for Embedded {
 
     async fn mend(&self) -> Result<Mended, StoreError> {
         let Location::SurrealKv(directory) = &self.location else { return Ok(Mended::Whole) };
+        let _turn = self.turn.lock().await;
         if !self.torn.load(Ordering::Relaxed) {
             return Ok(Mended::Whole);
         }

@@ -45,6 +45,16 @@ pub enum Uncommitted {
     Failed(StoreError),
 }
 
+impl Uncommitted {
+    /// As an error, for whoever tells no more than that it failed.
+    pub(super) fn into_error(self) -> StoreError {
+        match self {
+            Self::Thrown(what) => StoreError::Database(what),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
 /// What has been done so that the next transaction can be written.
 #[derive(Debug)]
 pub enum Mended {
