@@ -1,6 +1,6 @@
 //! The scheduler: the only writer, of everything.
 //!
-//! Commands go in, one transaction at a time comes out, and then, in this order, the readers' state, the events and the
+//! Commands go in, one commit at a time comes out, and then, in this order, the readers' state, the events and the
 //! callers learn of it: nobody sees what a crash could take back. Reading needs no writer: `state` is the last committed
 //! version of the queue, and ended jobs and messages come from the store.
 

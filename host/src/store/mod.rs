@@ -21,6 +21,8 @@ mod error;
 mod home;
 mod list;
 mod log;
+#[cfg(test)]
+mod model;
 mod open;
 mod place;
 mod projection;

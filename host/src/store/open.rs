@@ -1,4 +1,4 @@
-//! Opening the store: the engine, the migrations, the writer's row.
+//! Opening the store: the rows that were left to be written, the migrations, and the commit that says who writes from here on.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Opened {
 }
 
 impl Store {
-    /// Opens or creates the store in this database, brings its schema up to date, and takes the writer's row: from here on
+    /// Opens or creates the store in this database, brings its schema up to date, and makes the first commit of its own: from here on
     /// whoever opened it before changes nothing any more. `data` is where the files of its jobs are.
     pub async fn open(engine: Arc<dyn Engine>, data: &Path) -> Result<Opened, StoreError> {
         let what = "cannot open the data directory";

@@ -20,6 +20,8 @@ use super::tail::{Slice, Tail};
 
 /// How many rows are written at once: more would keep a commit waiting that comes meanwhile.
 const ROWS: usize = 256;
+/// How many bytes: what one transaction writes has to fit into the engine's memory.
+const BYTES: usize = 4 * 1024 * 1024;
 /// How many commits are cut at once.
 const CUT: u64 = 512;
 /// How many commits a start reads at once.
@@ -113,11 +115,11 @@ impl Projection {
 
     /// Writes a slice of rows, and cuts the log if it is due.
     pub(super) async fn step(&mut self) -> Result<(), StoreError> {
-        let slice = self.tail.oldest(ROWS);
+        let slice = self.tail.oldest(ROWS, BYTES);
         let cut = self.cut(slice.commit).await?;
         let mark = Mark { commit: slice.commit, ..cut };
-        match self.engine.commit(write(&slice, self.mark, mark, self.epoch)).await {
-            Ok(_) => {}
+        match self.engine.write_behind(write(&slice, self.mark, mark, self.epoch)).await {
+            Ok(()) => {}
             Err(Uncommitted::Thrown(what)) if what.contains(FENCED) => return Err(StoreError::Fenced),
             Err(Uncommitted::Thrown(what)) => return Err(StoreError::Database(what)),
             Err(Uncommitted::Failed(error)) => {

@@ -94,9 +94,23 @@ impl Row {
     /// About how many bytes it holds.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Job(job) => 1000 + job.params.text().len() + job.metadata.text().len(),
-            Self::Document(_) => 500,
+            Self::Job(job) => {
+                let result = job.result.as_ref().map_or(0, |result| result.text().len());
+                let lists =
+                    40 * job.depends_on.len() + 250 * (job.artifacts.len() + job.inputs.len() + job.attempts.len());
+                1000 + job.params.text().len() + job.metadata.text().len() + result + lists
+            }
+            Self::Document(document) => bytes_of(document),
         }
+    }
+}
+
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(|item| 8 + bytes_of(item)).sum(),
+        Value::Object(fields) => fields.iter().map(|(key, item)| key.len() + 8 + bytes_of(item)).sum(),
+        _ => 8,
     }
 }
 

@@ -95,12 +95,14 @@ impl Tail {
         self.distance.send_modify(|distance| (distance.committed, distance.full) = (commit, full));
     }
 
-    /// Rows of the oldest commits, about so many at the most: whole commits, and one at least.
-    pub(super) fn oldest(&self, limit: usize) -> Slice {
+    /// Rows of the oldest commits, about so many, and so many bytes, at the most: whole commits, and one at least.
+    pub(super) fn oldest(&self, limit: usize, most: usize) -> Slice {
         let inner = self.inner();
-        let (mut rows, mut commit) = (Vec::new(), self.distance.borrow().committed);
+        let (mut rows, mut commit, mut bytes) = (Vec::new(), self.distance.borrow().committed, 0);
         for (number, names) in &inner.order {
-            if !rows.is_empty() && rows.len() + names.len() > limit {
+            let more: usize = names.iter().filter_map(|name| inner.rows.get(name)).map(|held| held.weight).sum();
+            bytes += more;
+            if !rows.is_empty() && (rows.len() + names.len() > limit || bytes > most) {
                 commit = number - 1;
                 break;
             }
@@ -225,4 +227,79 @@ impl Inner {
 pub(super) struct Jobs {
     pub(super) there: Vec<Arc<Job>>,
     pub(super) gone: Vec<JobId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn name(id: &str) -> RowName {
+        RowName::new(Table::Message, &id)
+    }
+
+    fn put(tail: &Tail, commit: u64, id: &str, text: &str) {
+        tail.push(commit, Head::default(), [(name(id), Some(Row::Document(json!(text))))]);
+    }
+
+    fn texts(slice: &Slice) -> Vec<String> {
+        let text =
+            |(_, row): &(RowName, Option<Row>)| row.as_ref().map(|row| row.content().to_string()).unwrap_or_default();
+        slice.rows.iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_row_that_several_commits_wrote_is_written_once_as_the_last_of_them_left_it() {
+        let tail = Tail::new(0, 1, Head::default());
+        put(&tail, 1, "a", "old");
+        put(&tail, 2, "b", "other");
+        put(&tail, 3, "a", "new");
+        let slice = tail.oldest(9, 999);
+        assert_eq!((slice.commit, texts(&slice)), (3, vec![r#""other""#.to_owned(), r#""new""#.to_owned()]));
+    }
+
+    #[test]
+    fn a_slice_ends_with_a_commit_and_what_a_later_one_wrote_again_is_left_to_that_one() {
+        let tail = Tail::new(0, 1, Head::default());
+        put(&tail, 1, "a", "old");
+        put(&tail, 2, "b", "other");
+        put(&tail, 3, "a", "new");
+        let slice = tail.oldest(1, 999);
+        assert_eq!((slice.commit, texts(&slice)), (2, vec![r#""other""#.to_owned()]));
+        tail.projected(2, 1);
+        assert!(tail.row(&name("b")).is_none() && tail.row(&name("a")).is_some());
+        assert_eq!((tail.watch().borrow().projected, tail.inner().rows.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_slice_is_bounded_in_bytes_but_has_one_commit_at_least() {
+        let tail = Tail::new(0, 1, Head::default());
+        (1..=3).for_each(|commit| put(&tail, commit, &commit.to_string(), &"x".repeat(100)));
+        assert_eq!((tail.oldest(9, 50).commit, tail.oldest(9, 200).commit, tail.oldest(9, 300).commit), (1, 2, 3));
+    }
+
+    #[test]
+    fn a_row_that_was_written_while_its_slice_was_on_the_way_stays() {
+        let tail = Tail::new(0, 1, Head::default());
+        put(&tail, 1, "a", "old");
+        let slice = tail.oldest(9, 999);
+        put(&tail, 2, "a", "new");
+        tail.projected(slice.commit, 1);
+        assert_eq!(texts(&tail.oldest(9, 999)), [r#""new""#]);
+        tail.projected(2, 1);
+        let inner = tail.inner();
+        assert_eq!((inner.bytes, inner.order.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_rows_is_told_why_they_do_not_come() {
+        let tail = Tail::new(0, 1, Head::default());
+        tail.catch_up().await.unwrap();
+        put(&tail, 1, "a", "new");
+        tail.failed("the disk is full".to_owned());
+        assert!(matches!(tail.catch_up().await, Err(StoreError::Database(why)) if why == "the disk is full"));
+        tail.projected(1, 1);
+        tail.catch_up().await.unwrap();
+    }
 }

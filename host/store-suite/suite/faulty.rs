@@ -116,11 +116,19 @@ impl Engine for Faulty {
         Err(Uncommitted::Failed(cut()))
     }
 
-    async fn mend(&self) -> Result<Mended, StoreError> {
-        let mut condition = self.condition();
-        if !condition.torn {
-            return Ok(Mended::Whole);
+    async fn write_behind(&self, query: Query) -> Result<(), Uncommitted> {
+        self.engine.write_behind(query).await?;
+        match self.condition().every {
+            Some(Fault::Unanswered) => Err(Uncommitted::Failed(cut())),
+            _ => Ok(()),
         }
+    }
+
+    async fn mend(&self) -> Result<Mended, StoreError> {
+        if !self.condition().torn {
+            return self.engine.mend().await;
+        }
+        let mut condition = self.condition();
         if condition.full {
             return Ok(Mended::NotYet(StoreError::NoRoom {
                 directory: PathBuf::from("/full"),

@@ -28,6 +28,7 @@ use bytesize::ByteSize;
 use serde_json::Value;
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
+use surrealdb::method;
 use surrealdb::types::{self, QueryError, SurrealValue as _};
 use surrealdb_cnf::ConfigMap;
 use surrealdb_engine_local::Datastore;
@@ -86,6 +87,8 @@ pub struct Embedded {
 
 struct Open {
     db: Surreal<Db>,
+    /// Another handle, for transactions that stay open for a while.
+    behind: Mutex<Option<Surreal<Db>>>,
     datastore: Arc<Datastore>,
     tasks: Tasks,
 }
@@ -121,30 +124,23 @@ impl Embedded {
             .map_err(|_| StoreError::Closed)
     }
 
-    /// What all statements answered, or the error that made the others fail.
+    /// Carries statements out by themselves: a transaction is what they say.
     async fn run(&self, sql: String, values: Vec<(String, Value)>) -> Result<Answers, Uncommitted> {
-        let failed = |error: surrealdb::Error| match error.is_thrown() {
-            true => Uncommitted::Thrown(error.message().to_owned()),
-            false => Uncommitted::Failed(error.into()),
-        };
         let db = self.db().await.map_err(Uncommitted::Failed)?;
-        let mut query = db.query(sql);
-        for value in values {
-            query = query.bind(value);
+        answers(db.query(sql), values).await
+    }
+
+    /// Fails if an earlier write did, and nothing may be appended before that is mended.
+    fn check_whole(&self) -> Result<(), Uncommitted> {
+        match self.torn.load(Ordering::Relaxed) {
+            false => Ok(()),
+            true => Err(Uncommitted::Failed(StoreError::Database("an earlier write has failed".to_owned()))),
         }
-        let mut response = query.await.map_err(failed)?;
-        // Of a transaction that failed, the other statements only say that they were not executed.
-        let is_cause = |error: &surrealdb::Error| !matches!(error.query_details(), Some(QueryError::NotExecuted));
-        let errors = response.take_errors().into_iter();
-        if let Some((_, error)) = errors.min_by_key(|(statement, error)| (!is_cause(error), *statement)) {
-            return Err(failed(error));
-        }
-        let mut answers = Vec::with_capacity(response.num_statements());
-        for statement in 0..response.num_statements() {
-            let answer: types::Value = response.take(statement).map_err(failed)?;
-            answers.push(Value::from_value(answer).map_err(failed)?);
-        }
-        Ok(answers)
+    }
+
+    /// An append may have failed.
+    fn tear(&self) {
+        self.torn.store(self.place.is_some(), Ordering::Relaxed);
     }
 
     /// Closes the engine, which empties its log, and opens it again. What it had in memory is on the disk then, whatever
@@ -176,18 +172,34 @@ impl Engine for Embedded {
 
     async fn commit(&self, query: Query) -> Result<Answers, Uncommitted> {
         let _turn = self.turn.lock().await;
-        if self.torn.load(Ordering::Relaxed) {
-            return Err(Uncommitted::Failed(StoreError::Database("an earlier write has failed".to_owned())));
-        }
+        self.check_whole()?;
         let mut answers =
             self.run(format!("BEGIN;\n{};\nCOMMIT;", query.sql), query.values).await.inspect_err(|error| {
                 if let Uncommitted::Failed(_) = error {
-                    self.torn.store(self.place.is_some(), Ordering::Relaxed);
+                    self.tear();
                 }
             })?;
         // What `COMMIT` and `BEGIN` answer is nobody's business.
         answers.pop();
         Ok(answers.into_iter().skip(1).collect())
+    }
+
+    async fn write_behind(&self, query: Query) -> Result<(), Uncommitted> {
+        let open = self.open.read().await;
+        let Some(open) = open.as_ref() else { return Err(Uncommitted::Failed(StoreError::Closed)) };
+        let mut spare = open.behind.lock().await;
+        let client = spare.take().unwrap_or_else(|| open.db.clone());
+        let failed = |error: surrealdb::Error| Uncommitted::Failed(error.into());
+        let transaction = client.begin().await.map_err(failed)?;
+        let worked_out = answers(transaction.query(query.sql), query.values).await;
+        // Nothing has been appended so far.
+        let _turn = self.turn.lock().await;
+        if let Err(error) = worked_out.and_then(|_| self.check_whole()) {
+            *spare = Some(transaction.cancel().await.map_err(failed)?);
+            return Err(error);
+        }
+        *spare = Some(transaction.commit().await.map_err(failed).inspect_err(|_| self.tear())?);
+        Ok(())
     }
 
     async fn mend(&self) -> Result<Mended, StoreError> {
@@ -293,9 +305,33 @@ impl Open {
         // let others in before the other is done.
         let datastore = self.datastore;
         let (_, closed) = self.tasks.run(async move { datastore.shutdown().await }).await?;
-        drop(self.db);
+        drop((self.db, self.behind));
         closed.map_err(|error| StoreError::Database(format!("{error:#}")))
     }
+}
+
+/// What all statements answered, or the error that made the others fail.
+async fn answers(mut query: method::Query<'_, Db>, values: Vec<(String, Value)>) -> Result<Answers, Uncommitted> {
+    let failed = |error: surrealdb::Error| match error.is_thrown() {
+        true => Uncommitted::Thrown(error.message().to_owned()),
+        false => Uncommitted::Failed(error.into()),
+    };
+    for value in values {
+        query = query.bind(value);
+    }
+    let mut response = query.await.map_err(failed)?;
+    // Of a transaction that failed, the other statements only say that they were not executed.
+    let is_cause = |error: &surrealdb::Error| !matches!(error.query_details(), Some(QueryError::NotExecuted));
+    let errors = response.take_errors().into_iter();
+    if let Some((_, error)) = errors.min_by_key(|(statement, error)| (!is_cause(error), *statement)) {
+        return Err(failed(error));
+    }
+    let mut answers = Vec::with_capacity(response.num_statements());
+    for statement in 0..response.num_statements() {
+        let answer: types::Value = response.take(statement).map_err(failed)?;
+        answers.push(Value::from_value(answer).map_err(failed)?);
+    }
+    Ok(answers)
 }
 
 /// A directory as the engine takes it: to it, a question mark begins options, and it knows no path that is not UTF-8.
@@ -350,7 +386,7 @@ async fn connect(location: &Location, sizes: Sizes) -> Result<Open, StoreError> 
     datastore.bootstrap().await.map_err(|error| failed(format!("{error:#}")))?;
     let db: Surreal<Db> = Surreal::unstable_from_datastore(datastore.clone(), None).await?;
     db.use_ns("easel").use_db("easel").await?;
-    Ok(Open { db, datastore, tasks })
+    Ok(Open { db, behind: Mutex::default(), datastore, tasks })
 }
 
 #[cfg(test)]

@@ -75,6 +75,9 @@ pub trait Engine: Send + Sync {
     /// Carries out all statements as one transaction, or none of them. Returns once it is on the disk.
     async fn commit(&self, query: Query) -> Result<Answers, Uncommitted>;
 
+    /// The same for what nobody waits for: a commit that comes meanwhile waits no longer than it takes to write it down.
+    async fn write_behind(&self, query: Query) -> Result<(), Uncommitted>;
+
     /// Makes it fit to be written to after a transaction that failed. An error is the end: it can be neither read nor written.
     async fn mend(&self) -> Result<Mended, StoreError>;
 
