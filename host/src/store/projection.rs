@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::StoreError;
@@ -16,7 +16,7 @@ use super::commit::mend;
 use super::engine::{Engine, Query, Uncommitted};
 use super::log::{self, Commit, Head};
 use super::rows::RowName;
-use super::tail::{Slice, Tail};
+use super::tail::{Distance, Slice, Tail};
 
 /// How many rows are written at once: more would keep a commit waiting that comes meanwhile.
 const ROWS: usize = 256;
@@ -73,13 +73,14 @@ impl Projection {
                 () = stop.cancelled() => break,
                 changed = distance.wait_for(|distance| distance.projected < distance.committed) => if changed.is_err() { break },
             }
-            let begun = Instant::now();
-            let due = distance.wait_for(|distance| distance.full || distance.wanted);
+            let committed = distance.borrow_and_update().committed;
+            let due = distance.wait_for(Distance::is_due);
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = timeout_at(begun + LINGER, due) => {}
+                _ = timeout(LINGER, due) => {}
             }
-            let Err(error) = self.step().await else { continue };
+            // While commits come, only as much as is due; when none has come for a while, all there is.
+            let Err(error) = self.steps(|now| now.is_due() || now.committed == committed).await else { continue };
             self.tail.failed(error.to_string());
             if let StoreError::Fenced = error {
                 return;
@@ -90,12 +91,22 @@ impl Projection {
                 return self.tail.doubt(error.to_string());
             }
         }
+        if let Err(error) = self.steps(|_| true).await {
+            tracing::warn!("rows are left to be written by the next start: {error}");
+        }
+        // Nobody waits for rows that will not come.
+        self.tail.failed(StoreError::Closed.to_string());
+    }
+
+    /// Writes a slice, and more as long as rows are behind and `on` says so.
+    async fn steps(&mut self, on: impl Fn(&Distance) -> bool) -> Result<(), StoreError> {
         while self.is_behind() {
-            if let Err(error) = self.step().await {
-                tracing::warn!("rows are left to be written by the next start: {error}");
-                return;
+            self.step().await?;
+            if !on(&self.tail.watch().borrow()) {
+                break;
             }
         }
+        Ok(())
     }
 
     /// Makes the database fit to be written to again, as far as that is possible yet. An error is the end, for the log as well.
@@ -103,7 +114,11 @@ impl Projection {
         let _writing = self.writing.lock().await;
         let last = self.tail.watch().borrow().committed;
         mend(&*self.engine, last).await?;
-        self.mark = Mark::read(&*self.engine).await?.unwrap_or_default();
+        // Where the rows are is in their transaction: a mark of before does no harm but to cut again what is cut.
+        match Mark::read(&*self.engine).await {
+            Ok(mark) => self.mark = mark.unwrap_or_default(),
+            Err(error) => tracing::debug!("cannot read how far the rows are: {error}"),
+        }
         Ok(())
     }
 
@@ -203,9 +218,7 @@ pub(super) async fn recover(engine: &Arc<dyn Engine>) -> Result<(Mark, Head), St
             tail.push(number, head, log::Text::parse(&text)?.into_rows());
             last = number;
         }
-        while projection.is_behind() {
-            projection.step().await?;
-        }
+        projection.steps(|_| true).await?;
     }
     Ok((projection.mark, Head { epoch, ..tail.head() }))
 }

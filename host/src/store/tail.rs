@@ -33,6 +33,13 @@ pub(super) struct Distance {
     pub(super) failed: Option<String>,
 }
 
+impl Distance {
+    /// Whether somebody waits for the rows.
+    pub(super) fn is_due(&self) -> bool {
+        self.full || self.wanted
+    }
+}
+
 /// Rows that are on their way to their tables, of commits up to one.
 pub(super) struct Slice {
     pub(super) commit: u64,

@@ -33,7 +33,7 @@ use surrealdb::types::{self, QueryError, SurrealValue as _};
 use surrealdb_cnf::ConfigMap;
 use surrealdb_engine_local::Datastore;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::task::{spawn_blocking, yield_now};
 
 use super::{Answers, Engine, Mended, Query, StoreError, Uncommitted};
@@ -145,7 +145,7 @@ impl Embedded {
 
     /// Closes the engine, which empties its log, and opens it again. What it had in memory is on the disk then, whatever
     /// became of the log. After an error it is closed: to open what was not closed to its end would be to have it twice.
-    async fn reopen(&self, directory: &Path) -> Result<(), StoreError> {
+    async fn reopen(&self, directory: &Path) -> Result<RwLockWriteGuard<'_, Option<Open>>, StoreError> {
         self.check_place()?;
         let mut slot = self.open.write().await;
         if let Some(open) = slot.take() {
@@ -157,7 +157,7 @@ impl Embedded {
             return Err(StoreError::Unflushed { directory: directory.to_owned(), left });
         }
         *slot = Some(connect(&self.location, self.sizes).await?);
-        Ok(())
+        Ok(slot)
     }
 }
 
@@ -204,7 +204,6 @@ impl Engine for Embedded {
 
     async fn mend(&self) -> Result<Mended, StoreError> {
         let Location::SurrealKv(directory) = &self.location else { return Ok(Mended::Whole) };
-        let _turn = self.turn.lock().await;
         if !self.torn.load(Ordering::Relaxed) {
             return Ok(Mended::Whole);
         }
@@ -212,8 +211,10 @@ impl Engine for Embedded {
         if let Some(needed) = room(directory)? {
             return Ok(Mended::NotYet(no_room(directory, needed)));
         }
-        self.reopen(directory).await?;
+        // While nobody can write to it: what fails then is a tear of its own.
+        let open = self.reopen(directory).await?;
         self.torn.store(false, Ordering::Relaxed);
+        drop(open);
         tracing::warn!("opened the database again, after a write to its log had failed");
         Ok(Mended::Anew)
     }
@@ -226,7 +227,7 @@ impl Engine for Embedded {
             return Ok(());
         }
         let begun = Instant::now();
-        self.reopen(directory).await?;
+        drop(self.reopen(directory).await?);
         tracing::info!(bytes, "emptied the database's log in {:.1} s", begun.elapsed().as_secs_f64());
         Ok(())
     }
