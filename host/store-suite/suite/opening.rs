@@ -106,12 +106,10 @@ async fn a_store_from_before_there_was_a_log_goes_on_with_one_and_is_read_across
     assert_eq!((bench.state.seq, bench.state.ticket, bench.state.kept()), (state.seq, state.ticket, state.kept()));
     assert_eq!(bench.state.jobs().collect::<Vec<_>>(), state.jobs().collect::<Vec<_>>());
     bench.patch(id, json!({"mine": 2})).await;
-    let mut after = 0;
-    for _ in 0..=before.len() {
+    for after in 0..=before.len() as u64 {
         // From each place, one page at a time.
         let [first, ..] = &bench.store.events(after, 1).await.unwrap()[..] else { panic!("nothing after {after}") };
         assert_eq!(first.event.seq, after + 1);
-        after += 1;
     }
     let events = bench.store.events(0, 99).await.unwrap();
     assert_eq!(events[0].event, before[0].event);
