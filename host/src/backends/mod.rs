@@ -2,7 +2,7 @@
 //!
 //! - [`Registry`] has them all by name: [`Backend`] is one of them on one of its devices, with the `settings` that the operator
 //!   gave it. [`Inspector`] looks at a component without a host.
-//! - [`Loading`] loads them beside everything else; [`Breaker`] asks an engine that is away until it answers; [`Probes`] know what
+//! - `Loading` loads them beside everything else; `Breaker` asks an engine that is away until it answers; `Probes` know what
 //!   the engines last said of themselves.
 
 mod backend;

@@ -6,8 +6,9 @@
 use easel_core::{Draft, Timestamp};
 
 use super::engine::{Engine, Mended};
+use super::events::with_messages;
 use super::log::{self, Head};
-use super::read::{messages_of, with_messages};
+use super::read::messages_of;
 use super::rows::{Row, RowName};
 use super::written::Written;
 use super::{Store, StoreError};

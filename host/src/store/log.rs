@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::StoreError;
 use super::engine::{Engine, Query};
-use super::read::{messages_of, rows_of, with_messages};
+use super::events::with_messages;
+use super::read::{messages_of, rows_of};
 use super::rows::{Row, RowName, document};
 use super::written::Written;
 use crate::events::Logged;

@@ -18,6 +18,7 @@ mod commit;
 mod conversations;
 mod engine;
 mod error;
+mod events;
 mod home;
 mod list;
 mod log;

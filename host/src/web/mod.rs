@@ -2,9 +2,9 @@
 //!
 //! - `server` takes connections, `places` has one for each and says who gives way, by the `pace` that `watched` tells it.
 //! - `guard` and `neighbours` decide who may talk at all, `caller` says who asks; what they may do is decided in the core.
-//! - `routes` is the table of what there is: it gives the handlers in [`v1`] what [`extract`] makes of a request, and they
-//!   [`answer`].
-//! - `websocket` is the protocol of both sockets: [`ws`] follows events, [`lease`] lends a device to a command.
+//! - `routes` is the table of what there is: it gives the handlers in `v1` what `extract` makes of a request, and they
+//!   `answer`.
+//! - `websocket` is the protocol of both sockets: `ws` follows events, `lease` lends a device to a command.
 
 mod answer;
 mod caller;
