@@ -52,9 +52,9 @@ attacks! {
     SleepForAges, a_guest_that_sleeps_for_ages_is_woken, "stalled", "reported nothing for 1s";
     Allocate, a_guest_that_takes_all_memory_gets_what_it_was_granted, "trapped", "more memory than the 256 mib";
     Recurse, a_guest_that_recurses_for_ever_runs_out_of_its_own_stack, "trapped", "stack";
-    LeakHandles, a_guest_that_keeps_what_it_opens_has_a_limit, "trapped", "keeps more than 1024 things";
+    LeakHandles, a_guest_that_keeps_what_it_opens_has_a_limit, "trapped", "keeps more than 1024 of the host";
     FloodLog, a_guest_that_floods_its_log_fills_only_that, "timeout", "it had 3s";
-    HugeLine, a_line_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
+    HugeLine, a_line_of_100_mb_does_not_get_through, "trapped", "more than 32 mib";
     FloodStdout, a_guest_that_floods_its_output_fills_nothing, "stalled", "reported nothing for 1s";
     FloodStderr, a_guest_that_floods_its_standard_error_fills_nothing, "stalled", "reported nothing for 1s";
     HugeRandom, a_gigabyte_of_random_numbers_is_not_made, "trapped", "more than 1 mib of random";
@@ -63,11 +63,11 @@ attacks! {
     FloodPreviews, a_flood_of_previews_drowns_nobody, "timeout", "it had 3s";
     FloodBadPreviews, a_flood_of_bad_previews_fills_no_log, "timeout", "it had 3s";
     FloodNotes, a_flood_of_notes_keeps_nobody_from_committing, "timeout", "it had 3s";
-    HugeStage, a_stage_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
-    HugePreview, a_preview_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
-    HugeNote, a_note_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
-    HugeName, a_name_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
-    HugeChunk, a_chunk_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
+    HugeStage, a_stage_of_100_mb_does_not_get_through, "trapped", "more than 32 mib";
+    HugePreview, a_preview_of_100_mb_does_not_get_through, "trapped", "more than 32 mib";
+    HugeNote, a_note_of_100_mb_does_not_get_through, "trapped", "more than 32 mib";
+    HugeName, a_name_of_100_mb_does_not_get_through, "trapped", "more than 32 mib";
+    HugeChunk, a_chunk_of_100_mb_does_not_get_through, "trapped", "more than 32 mib";
     PastQuota, a_guest_that_writes_past_its_quota_fills_no_disk, "stalled", "reported nothing for 1s";
     ManyFiles, a_guest_that_makes_files_for_ever_is_told_to_stop, "failed", "file 64: quota";
     BadNames, a_name_that_leads_elsewhere_is_refused, "failed", "13 names were refused";
@@ -76,9 +76,9 @@ attacks! {
     NotJson, a_result_that_is_no_json_fails, "failed", "not json";
     NotAnObject, a_result_that_is_no_object_fails, "failed", "not an object";
     DeepJson, a_result_that_is_too_deep_fails, "failed", "not json";
-    HugeResult, a_result_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
+    HugeResult, a_result_of_100_mb_does_not_get_through, "trapped", "more than 32 mib";
     LargeResult, a_result_of_1_mb_fails, "failed", "65536 are allowed";
-    HugeFailure, a_failure_of_100_mb_does_not_get_through, "trapped", "more than the 32 mib";
+    HugeFailure, a_failure_of_100_mb_does_not_get_through, "trapped", "more than 32 mib";
     NastyFailure, a_failure_that_would_write_to_terminals_is_made_harmless, "failed", "owned";
 }
 

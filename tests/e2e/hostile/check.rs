@@ -48,7 +48,7 @@ async fn a_component_that_attacks_when_it_is_asked_who_it_is_is_stopped() {
     join_all(Hostile::ANYWHERE.map(async |attack| {
         let path = dir.path().join(format!("{attack:?}.wasm"));
         std::fs::write(&path, describing(attack)).unwrap();
-        check(&path).await.says(1, &["does not describe itself"]);
+        check(&path).await.says(1, &["cannot describe itself"]);
     }))
     .await;
 }
