@@ -100,7 +100,10 @@ async fn inputs_that_make_no_sense_are_refused_and_nothing_is_sent() {
     let body = json!({"backend": "forge", "params": {"prompt": "x"}, "inputs": inputs});
     let refused = api.post("/v1/jobs", &body).await.problem(&[422]);
     assert_eq!(refused["field"], "inputs.1.name", "{refused}");
-    assert_eq!(refused["detail"], "inputs.1.name is \"photo\" and must be one of init, mask: backend forge takes no other");
+    assert_eq!(
+        refused["detail"],
+        "inputs.1.name is \"photo\" and must be one of init, mask: backend forge takes no other"
+    );
     assert_eq!(forge.requests(), Vec::<Value>::new());
 }
 
