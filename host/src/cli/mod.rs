@@ -8,6 +8,7 @@ mod args;
 mod client;
 mod commands;
 mod exit;
+mod interrupt;
 mod logging;
 mod out;
 mod usage;

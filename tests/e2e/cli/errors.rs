@@ -2,8 +2,9 @@
 
 use super::ask;
 use crate::harness::api::text;
-use crate::harness::{Host, cli, easel};
+use crate::harness::{Host, cli, easel, eventually};
 use serde_json::{Value, json};
+use std::io::Write;
 
 fn problem(stderr: &str) -> Value {
     let problem: Value = serde_json::from_str(stderr).unwrap_or_else(|error| panic!("{error}: {stderr}"));
@@ -95,6 +96,37 @@ async fn nobody_has_to_read_to_the_end() {
     assert!(headed.stdout.contains("ID"), "{headed}");
     assert_eq!((none.code, closed.code, foreign.code), (Some(0), Some(0), Some(0)), "{none}{closed}");
     assert!(!none.stderr.contains("panicked"), "{none}");
+    api.release(&holder).await;
+}
+
+/// Whether a process sits in a system call on its standard output or standard error.
+fn writes(id: u32) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/{id}/syscall")).unwrap_or_default();
+    matches!(call.split_whitespace().nth(1), Some("0x1" | "0x2"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_nobody_reads_ends_when_it_is_interrupted() {
+    let host = Host::start().await;
+    let api = host.api();
+    let holder = api.hold_device().await;
+    let waits = text(&api.submit(json!({})).await["id"]).to_owned();
+
+    for words in
+        [vec!["watch"], vec!["watch", "--json"], vec!["wait", &waits], vec!["submit", "--params", "{}", "--wait"]]
+    {
+        let (_unread, mut full) = std::io::pipe().unwrap();
+        full.write_all(&[b'\n'; 65_536]).unwrap();
+        let mut command = cli::command();
+        command.args(&words).args(["--server", host.url()]);
+        command.stdout(full.try_clone().unwrap()).stderr(full);
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        eventually("it to write", async || writes(child.id()).then_some(())).await;
+        let id = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        eventually(&format!("{words:?} to end"), async || child.try_wait().unwrap()).await;
+    }
     api.release(&holder).await;
 }
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::save;
 use crate::cli::args::id::JobRef;
 use crate::cli::client::{Client, Remote};
+use crate::cli::interrupt::until_interrupted;
 use crate::cli::out::short_id::short;
 use crate::cli::out::text::cause;
 use crate::cli::out::{print, show};
@@ -63,7 +64,7 @@ pub(in crate::cli) async fn log(remote: &Remote, args: &LogArgs) -> anyhow::Resu
     let client = Client::new(remote)?;
     let id = args.job.id.resolve(&client).await?;
     if args.follow {
-        return follow_log(remote, &client, id).await;
+        return until_interrupted(follow_log(remote, &client, id)).await?.unwrap_or(Ok(()));
     }
     let answer = client.get(&["v1", "jobs", &id.to_string(), "log"]).await?;
     let Log { lines }: Log = answer.parse()?;
@@ -112,10 +113,7 @@ async fn follow_log(remote: &Remote, client: &Client, id: Uuid) -> anyhow::Resul
             // Whoever sees nothing is to know that there is nothing more to come.
             return if seen == 0 && !remote.json { print::line(nothing_logged(&job)) } else { Ok(()) };
         }
-        tokio::select! {
-            () = sleep(AGAIN) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
+        sleep(AGAIN).await;
     }
 }
 

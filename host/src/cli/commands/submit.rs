@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::{ValueEnum, value_parser};
 use easel_core::json;
 use easel_wire::{Job, NewJob, OnDependencyFailure, Status};
@@ -20,6 +20,7 @@ use crate::cli::args::id::JobRef;
 use crate::cli::client::patience::outlast;
 use crate::cli::client::problem::ClientError;
 use crate::cli::client::{Body, Client, Remote};
+use crate::cli::interrupt::until_interrupted;
 use crate::cli::out::short_id::short;
 use crate::cli::out::{print, show};
 use crate::config;
@@ -114,13 +115,11 @@ pub(in crate::cli) async fn run(remote: &Remote, args: Args) -> anyhow::Result<(
     }
     // Its place is said in a moment, and again whenever it changes.
     print::aside(format!("job {} is submitted to {}", short(job.id), job.backend));
-    tokio::select! {
-        outcome = collect(remote, &client, job.id, &args) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!(
-            "stopped waiting; job {id} goes on: `easel wait {id}`, `easel save {id}`, `easel cancel {id}`",
-            id = short(job.id)
-        )),
-    }
+    let Some(outcome) = until_interrupted(collect(remote, &client, job.id, &args)).await? else {
+        let id = short(job.id);
+        bail!("stopped waiting; job {id} goes on: `easel wait {id}`, `easel save {id}`, `easel cancel {id}`");
+    };
+    outcome
 }
 
 async fn new_job(client: &Client, args: &Args) -> anyhow::Result<NewJob> {

@@ -11,6 +11,7 @@ use super::job::JobsArgs;
 use crate::cli::args::id::JobRef;
 use crate::cli::client::patience::outlast;
 use crate::cli::client::{Body, Client, Remote};
+use crate::cli::interrupt::until_interrupted;
 use crate::cli::out::short_id::short;
 use crate::cli::out::{print, show};
 
@@ -39,10 +40,10 @@ pub(in crate::cli) async fn run(remote: &Remote, args: &JobsArgs) -> anyhow::Res
         }
         anyhow::Ok(failed)
     };
-    let mut failed = tokio::select! {
-        failed = waiting => failed?,
-        _ = tokio::signal::ctrl_c() => bail!("stopped waiting: the jobs go on without you"),
+    let Some(outcome) = until_interrupted(waiting).await? else {
+        bail!("stopped waiting: the jobs go on without you");
     };
+    let mut failed = outcome?;
     match failed.len() {
         0 => Ok(()),
         1 => Err(failed.remove(0)),

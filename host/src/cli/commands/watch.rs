@@ -11,6 +11,7 @@ use super::queue;
 use crate::cli::client::feed::{Feed, News};
 use crate::cli::client::patience::{BACK, lost};
 use crate::cli::client::{Client, Remote};
+use crate::cli::interrupt::until_interrupted;
 use crate::cli::out::short_id::short;
 use crate::cli::out::text::one_line;
 use crate::cli::out::{bar, print, show};
@@ -20,13 +21,13 @@ pub(in crate::cli) async fn run(remote: &Remote) -> anyhow::Result<()> {
     let mut feed = Feed::new(&client, None);
     // A host that is not there at all is said at once; one that goes away later is waited for.
     feed.connect().await?;
+    until_interrupted(follow(remote, &mut feed)).await?.unwrap_or(Ok(()))
+}
+
+async fn follow(remote: &Remote, feed: &mut Feed<'_>) -> anyhow::Result<()> {
     let mut screen = Screen::default();
     loop {
-        let news = tokio::select! {
-            news = feed.next() => news?,
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        };
-        match news {
+        match feed.next().await? {
             News::Heard { raw, .. } if remote.json => print::json(&raw)?,
             News::Heard { heard, .. } => screen.show(heard)?,
             News::Lost(error) => screen.aside(&lost(&error)),
