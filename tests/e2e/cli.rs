@@ -230,6 +230,16 @@ async fn a_configuration_is_checked_by_the_backends_that_it_names_too() {
         (String::new(), 1, "backend.forge.allow_hosts"),
         (format!("{hosts}memory = \"1KiB\""), 1, "memory"),
         (format!("{hosts}timeout = \"soon\""), 2, "\"soon\" is not a duration: write one like 90s, 5m or 2h"),
+        (
+            format!("{hosts}stall = \"1\"\nconfig = {{ url = \"http://127.0.0.1:7861\" }}"),
+            2,
+            "warning: backend.forge.config.url",
+        ),
+        (
+            format!("{hosts}memory = \"1KiB\"\nconfig = {{ url = \"http://[::1]/\" }}"),
+            1,
+            "warning: backend.forge.config.url",
+        ),
         (format!("{hosts}timeout = \n"), 2, "line 7, column 11"),
     ] {
         std::fs::write(&file, backend(&keys)).unwrap();

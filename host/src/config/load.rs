@@ -3,7 +3,7 @@
 //! The environment is passed in rather than read here, so that every rule about it can be tested without changing the
 //! process that runs the tests.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -133,22 +133,26 @@ impl Config {
         let mut broken = Broken::default();
         let variables = sort_out(environment, &mut broken);
         let Read { mut config, names_default, unread } = read(file, &variables, &mut broken)?;
-        if !names_default {
-            match only_backend(&config.backends) {
+        let lost_backends: BTreeSet<&str> = unread.iter().filter_map(|path| a_backend(path)).collect();
+        // What is missing because it could not be read is no second error.
+        let lost = |part: &str| unread.iter().any(|path| path.as_slice() == [part]);
+        if !names_default && !lost("backend") {
+            let names = config.backends.keys().map(String::as_str).chain(lost_backends.iter().copied()).collect();
+            match only_backend(&names) {
                 Ok(only) => config.default_backend = only,
-                Err(error) if unread.is_empty() => broken.0.push(error),
-                Err(_) => {}
+                Err(error) => broken.0.push(error),
             }
         }
         config.apply(flags)?;
         let mut rules = Broken::default();
         rules::check(&mut rules, &config);
-        // What is missing because it could not be read is no second error.
-        let lost = |part: &str| unread.iter().any(|path| path.first().is_some_and(|first| first == part));
-        let (devices, backends) = (lost("device"), lost("backend") || broken.0.iter().any(ConfigError::is_of_default));
+        let devices = unread.iter().any(|path| path.first().is_some_and(|first| first == "device"));
+        let default = lost("backend")
+            || lost_backends.contains(config.default_backend.as_str())
+            || broken.0.iter().any(ConfigError::is_of_default);
         rules.0.retain(|error| match error {
             ConfigError::Invalid { key, .. } if key.ends_with("device") => !devices,
-            ConfigError::Invalid { key, .. } if key.ends_with("backend") => !backends,
+            ConfigError::Invalid { key, .. } if key == "default_backend" => !default,
             _ => true,
         });
         broken.0.extend(rules.0);
@@ -297,14 +301,21 @@ fn remove_from(list: &mut Vec<Value>, path: &[String]) {
     }
 }
 
-fn only_backend(backends: &BTreeMap<String, Backend>) -> Result<String, ConfigError> {
-    let mut names = backends.keys();
-    match (names.next(), names.next()) {
-        (Some(only), None) => Ok(only.clone()),
+/// The backend whose whole table stands at this place.
+fn a_backend(path: &[String]) -> Option<&str> {
+    match path {
+        [first, name] if first == "backend" => Some(name),
+        _ => None,
+    }
+}
+
+fn only_backend(names: &BTreeSet<&str>) -> Result<String, ConfigError> {
+    match (names.first(), names.len()) {
+        (Some(only), 1) => Ok((*only).to_owned()),
         (None, _) => Err(rules::no_backend()),
-        (Some(_), Some(_)) => Err(ConfigError::invalid(
+        (Some(_), _) => Err(ConfigError::invalid(
             "default_backend",
-            format!("is missing, and there is more than one backend: set it to {}", one_of(backends.keys())),
+            format!("is missing, and there is more than one backend: set it to {}", one_of(names)),
         )),
     }
 }

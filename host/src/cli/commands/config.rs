@@ -38,10 +38,12 @@ impl Default for Command {
 
 /// Everything that is wrong with a configuration that has more than one fault: what its keys say, and the backends that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", told(.keys, .backends))]
+#[error("{}", told(self))]
 pub(in crate::cli) struct Faults {
     keys: Vec<ConfigError>,
     pub(in crate::cli) backends: Vec<LoadError>,
+    /// What is not wrong by itself.
+    warnings: Vec<String>,
 }
 
 impl Faults {
@@ -51,8 +53,9 @@ impl Faults {
     }
 }
 
-fn told(keys: &[ConfigError], backends: &[LoadError]) -> String {
+fn told(Faults { keys, backends, warnings }: &Faults) -> String {
     let title = match (keys.len(), backends.len()) {
+        (0, 1) => "a backend cannot be loaded".to_owned(),
         (0, backends) => format!("{} cannot be loaded", print::count(backends, "backend")),
         (keys, 0) => format!("the configuration has {}", print::count(keys, "error")),
         (keys, 1) => format!("the configuration has {}, and a backend cannot be loaded", print::count(keys, "error")),
@@ -65,6 +68,7 @@ fn told(keys: &[ConfigError], backends: &[LoadError]) -> String {
         None => error.to_string(),
     };
     let lines = keys.iter().map(ToString::to_string).chain(backends.iter().map(chain));
+    let lines = lines.chain(warnings.iter().map(|warning| format!("warning: {warning}")));
     std::iter::once(title).chain(lines).collect::<Vec<_>>().join("\n  ")
 }
 
@@ -84,8 +88,7 @@ pub(in crate::cli) async fn run(remote: &Remote, command: &Command) -> anyhow::R
     let Command::Check { config: file } = command;
     let (config, keys) = Config::examine(file.as_deref(), &Overrides::default())?;
     let backends = broken(&config, &keys).await?;
-    verdict(keys, backends)?;
-    let warnings = out_of_reach(&config);
+    let warnings = verdict(keys, backends, out_of_reach(&config))?;
     if remote.json {
         return print::shape(&Checked {
             ok: true,
@@ -127,16 +130,20 @@ async fn broken(config: &Config, keys: &[ConfigError]) -> anyhow::Result<Vec<Loa
     Ok(broken)
 }
 
-/// An error unless all is well. One alone is told by itself.
-fn verdict(mut keys: Vec<ConfigError>, mut backends: Vec<LoadError>) -> anyhow::Result<()> {
+/// The warnings if nothing is wrong. What stands alone is told by itself.
+fn verdict(
+    mut keys: Vec<ConfigError>,
+    mut backends: Vec<LoadError>,
+    warnings: Vec<String>,
+) -> anyhow::Result<Vec<String>> {
     match (keys.pop(), backends.pop()) {
-        (None, None) => Ok(()),
-        (Some(only), None) if keys.is_empty() => Err(only.into()),
-        (None, Some(only)) if backends.is_empty() => Err(only.into()),
+        (None, None) => Ok(warnings),
+        (Some(only), None) if keys.is_empty() && warnings.is_empty() => Err(only.into()),
+        (None, Some(only)) if backends.is_empty() && warnings.is_empty() => Err(only.into()),
         (key, backend) => {
             keys.extend(key);
             backends.extend(backend);
-            Err(Faults { keys, backends }.into())
+            Err(Faults { keys, backends, warnings }.into())
         }
     }
 }

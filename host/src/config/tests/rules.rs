@@ -306,13 +306,26 @@ fn everything_that_is_wrong_is_told_at_once() {
         "web.max_upload: is 0 B and must be",
         "backend.forge.timeout: is 0s and must be",
         "backend.forge.allow_hosts: ",
+        "default_backend: is missing, and there is more than one backend: set it to one of forge, other",
     ] {
         assert_eq!(lines.iter().filter(|line| line.starts_with(key)).count(), 1, "{key}: {error}");
     }
     assert!(lines[1..].iter().all(|line| line.contains(": ")), "{error}");
-    let follows =
-        lines.iter().find(|line| line.starts_with("default_backend: ") || line.starts_with("backend.forge.device: "));
+    let follows = lines.iter().find(|line| line.starts_with("backend.forge.device: "));
     assert_eq!(follows, None, "what follows from another error is none");
+}
+
+#[test]
+fn a_default_backend_that_there_is_not_is_told_beside_what_is_wrong_with_the_others() {
+    let with = |default: &str, line: &str| {
+        refused(&format!("default_backend = {default:?}\n[backend.forge]\ncomponent = \"builtin:forge\"\n{line}\n"))
+    };
+    let there_is_none = "default_backend: there is no backend \"nobody\"";
+    for line in ["device = \"gpu0\"\ntimeout = \"soon\"", "device = \"gpu0\"\ncolour = 1", "memory = \"1GiB\""] {
+        let (theirs, ours) = (with("nobody", line), with("forge", line));
+        assert!(theirs.contains(there_is_none) && theirs.lines().count() == 3, "{line}: {theirs}");
+        assert!(!ours.contains("default_backend") && ours.lines().count() == 1, "{line}: {ours}");
+    }
 }
 
 #[test]
