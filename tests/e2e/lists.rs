@@ -48,6 +48,11 @@ async fn jobs_are_found_by_user_by_time_and_by_the_words_of_their_prompt() {
     for wrong in ["since=yesterday", "until=1", "order=sideways", "order=ended", "q=a&q=b"] {
         api.get(&format!("/v1/jobs?{wrong}")).await.problem(&[422]);
     }
+    for plus in ["since=2026-01-31T12:00:00+01:00", "until=2026-01-31T12:00:00.5+0100"] {
+        let problem = api.get(&format!("/v1/jobs?{plus}")).await.problem(&[422]);
+        assert!(problem["detail"].as_str().unwrap().contains("write %2B for the + of an offset"), "{problem}");
+    }
+    api.get("/v1/jobs?since=2026-01-31T12:00:00%2B01:00").await.expect(200);
     api.release(&holder).await;
 }
 

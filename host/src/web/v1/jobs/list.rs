@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use easel_core::{Actor, BatchId, Job, JobId, State, Status, Viewer};
+use easel_core::{Actor, BatchId, Job, JobId, State, Status, Timestamp, Viewer};
 use easel_wire::Jobs;
 use uuid::Uuid;
 
@@ -127,7 +127,7 @@ fn page<'a>(
 }
 
 async fn filter(host: &Host, viewer: Viewer, query: &Query) -> Result<JobFilter, Problem> {
-    let time = |name: &str| query.one(name)?.map(|text| moment(name, text)).transpose();
+    let time = |name: &str| query.one(name)?.map(|text| time(name, text)).transpose();
     Ok(JobFilter {
         status: statuses(query.all("status"))?,
         backend: query.all("backend"),
@@ -140,6 +140,14 @@ async fn filter(host: &Host, viewer: Viewer, query: &Query) -> Result<JobFilter,
         words: query.one("q")?.map(words).transpose()?.unwrap_or_default(),
         ids: batches(host, &viewer, query.all("batch_id")).await?,
         viewer,
+    })
+}
+
+/// A time in an address, where a + stands for a space.
+fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    moment(name, text).map_err(|problem| match text.contains(' ') {
+        true => Problem::invalid(name, format!("{name} is {text:?} and must be a time; write %2B for the + of an offset, as in 2026-01-31T12:00:00%2B01:00")),
+        false => problem,
     })
 }
 
