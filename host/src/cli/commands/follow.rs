@@ -40,8 +40,8 @@ pub(in crate::cli) async fn until_ended(client: &Client, id: Uuid, bars: &MultiP
                         JobEvent::Deleted => bail!("job {} was deleted", short(id)),
                         _ if job.has_ended() => return Ok(()),
                         JobEvent::Started | JobEvent::Cancelling => bar.job(&job),
-                        // The event tells how it was then.
-                        _ => bar.job(&now(client, id).await.unwrap_or(*job)),
+                        // What it waits for is told as it is now; that it goes on, by an event that is still to come.
+                        _ => bar.job(&now(client, id).await.filter(|now| now.status == job.status).unwrap_or(*job)),
                     }
                 }
                 // Something stands still, or goes on: this job may have to wait for that.
