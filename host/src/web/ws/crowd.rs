@@ -55,9 +55,14 @@ impl Crowds {
         after: u64,
         limit: usize,
     ) -> Result<Option<Vec<Arc<Logged>>>, StoreError> {
+        self.in_turn(scheduler.events(after, limit)).await
+    }
+
+    /// Reads when it is this client's turn, and has the turn until it has read.
+    async fn in_turn<T>(&self, read: impl Future<Output = T>) -> T {
         // Nobody closes it.
         let _turn = self.reading.acquire().await.ok();
-        scheduler.events(after, limit).await
+        read.await
     }
 
     /// Those who follow this.
@@ -133,68 +138,37 @@ impl Crowd {
 
 #[cfg(test)]
 mod tests {
-    use easel_core::command::NewMessage;
-    use easel_core::decide::Limits;
-    use easel_core::{Actor, Command, MessageId, Party, Retention};
+    use std::cell::Cell;
+
     use futures_util::poll;
-    use uuid::Uuid;
+    use tokio::sync::oneshot;
 
     use super::*;
-    use crate::clock::Clock;
-    use crate::scheduler::Setup;
-    use crate::store::{Embedded, Location, Sizes, Store};
-
-    const LIMITS: Limits = Limits {
-        max_waiting: 9,
-        max_waiting_per_owner: 9,
-        priority_worth: 1,
-        slice: 9,
-        retention: Retention::EVERYTHING,
-    };
-
-    /// A scheduler on this store.
-    async fn begun(data: &std::path::Path) -> (Store, Scheduler, tokio::task::JoinHandle<anyhow::Result<()>>) {
-        let location = Location::SurrealKv(data.join("store"));
-        let engine = Embedded::open(location, Sizes { log: 1 << 20, memtable: 64 << 20 }).await.unwrap();
-        let opened = Store::open(Arc::new(engine), data).await.unwrap();
-        let store = opened.store.clone();
-        let setup =
-            Setup { devices: vec!["gpu0".into()], backends: Vec::new(), limits: LIMITS, clock: Clock::default() };
-        let (scheduler, writer) = Scheduler::start(opened, setup);
-        (store, scheduler, writer)
-    }
-
-    /// A scheduler whose store has an event that it remembers no more.
-    async fn restarted(data: &std::path::Path) -> Scheduler {
-        let (store, scheduler, writer) = begun(data).await;
-        let message = NewMessage {
-            id: MessageId(Uuid::now_v7()),
-            conversation_id: "c1".into(),
-            role: "user".into(),
-            content: "…".into(),
-            extra_metadata: Default::default(),
-            party: Party::of("local"),
-        };
-        scheduler.ask(Actor::local(), Command::CreateMessage(Box::new(message))).await.unwrap();
-        scheduler.close();
-        writer.await.unwrap().unwrap();
-        drop(scheduler);
-        store.close().await.unwrap();
-        begun(data).await.1
-    }
 
     #[tokio::test]
     async fn four_read_the_log_from_the_store_at_a_time_and_a_fifth_waits_for_one_of_them() {
-        let data = tempfile::tempdir().unwrap();
-        let (scheduler, crowds) = (restarted(data.path()).await, Crowds::default());
-        let mut four: Vec<_> = (0..4).map(|_| crowds.reading.try_acquire().unwrap()).collect();
-        let mut fifth = Box::pin(crowds.stored(&scheduler, 0, 10));
-        assert!(poll!(&mut fifth).is_pending());
+        let (crowds, reading) = (Crowds::default(), Cell::new(0));
+        let (mut ends, mut readers) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            let (end, ended) = oneshot::channel::<()>();
+            let reads = async {
+                reading.set(reading.get() + 1);
+                ended.await.unwrap();
+                reading.set(reading.get() - 1);
+            };
+            ends.push(end);
+            readers.push(Box::pin(crowds.in_turn(reads)));
+        }
+        for reader in &mut readers {
+            assert!(poll!(reader).is_pending());
+        }
+        assert_eq!(reading.get(), 4);
 
-        drop(four.pop());
+        ends.remove(0).send(()).unwrap();
+        readers.remove(0).await;
 
-        assert_eq!(crowds.reading.available_permits(), 0, "it is the fifth's, who has waited for it");
-        assert_eq!(fifth.await.unwrap().unwrap().len(), 1);
-        assert_eq!(crowds.reading.available_permits(), 1);
+        assert_eq!(reading.get(), 3);
+        assert!(poll!(readers.last_mut().unwrap()).is_pending());
+        assert_eq!((reading.get(), crowds.reading.available_permits()), (4, 0));
     }
 }
