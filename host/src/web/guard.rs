@@ -64,7 +64,8 @@ impl Guard {
             return Err(Problem::bad_request("the request must have one Host header"));
         };
         let text = value.to_str().unwrap_or_default();
-        let host: Authority = text.parse().map_err(|_| Problem::bad_request("the Host header names no host"))?;
+        let host: Authority =
+            text.parse().map_err(|_| Problem::bad_request("the Host header is not the name of a host"))?;
         // A request line can name a host too (`GET http://host/path`), and then that is the one that counts.
         for name in [Some(&host), uri.authority()].into_iter().flatten() {
             if !self.serves(name) {

@@ -21,7 +21,7 @@ pub async fn catalog(api: &Api) -> Result<Map<String, Value>, Problem> {
     if lists.iter().all(Value::is_null) {
         return Err(Problem::new(
             Kind::Unavailable,
-            format!("what answers at {} has no such API: start the engine with --api", api.host()),
+            format!("the server at {} has no such API: start the engine with --api", api.host()),
         ));
     }
     Ok(catalog::catalog(lists))

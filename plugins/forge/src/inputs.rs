@@ -40,8 +40,7 @@ pub fn check_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), P
             INIT => init = true,
             MASK => mask = true,
             _ => {
-                let message =
-                    format!("inputs: \"{name}\" is none that this backend takes: those are {INIT} and {MASK}");
+                let message = format!("inputs: unknown input \"{name}\"; use {INIT} or {MASK}");
                 return Err(Problem::new(Kind::Invalid, message));
             }
         }
@@ -56,7 +55,7 @@ impl Picture {
     /// Of an input's bytes, which have to be a picture's.
     pub fn of(name: &str, bytes: &[u8]) -> Result<Self, Problem> {
         if Format::of(bytes).is_none() {
-            let message = format!("inputs: {name} is no PNG, JPEG, WebP, GIF or AVIF picture");
+            let message = format!("inputs: {name} is not a PNG, JPEG, WebP, GIF or AVIF picture");
             return Err(Problem::new(Kind::Invalid, message));
         }
         Ok(Self { base64: BASE64_STANDARD.encode(bytes), size: image::size(bytes) })

@@ -110,7 +110,7 @@ impl<'a> Reply<'a> {
     pub fn image(&self, index: usize, asked: u32) -> Result<Made, String> {
         let text = self.images.get(self.first() + index).ok_or("an image is missing")?;
         let bytes = decode(&text.0)?;
-        let format = Format::of(&bytes).ok_or("the engine sent something that is no image")?;
+        let format = Format::of(&bytes).ok_or("the engine sent something that is not an image")?;
         let black = is_black(&bytes).map_err(|why| format!("the engine sent a broken picture: {why}"))?;
         Ok(Made {
             name: format!("{index}.{}", format.extension()),

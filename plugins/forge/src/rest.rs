@@ -124,7 +124,10 @@ async fn free(api: &Api, trace: Option<&Trace>, end: Option<Instant>, tell: &mut
             Ok(answer) => {
                 // Refused unseen, which says nothing; and it will never say anything. So time has to do.
                 if trace.is_none_or(|trace| trace.long_over(now_ms())) {
-                    log(Level::Warn, &format!("taken for idle after so long: {}", answer.problem().message));
+                    log(
+                        Level::Warn,
+                        &format!("assuming after so long that the engine is idle: {}", answer.problem().message),
+                    );
                     return Ok(true);
                 }
             }

@@ -98,7 +98,7 @@ impl Client {
         let authorization = match remote.token()? {
             Some(token) => {
                 let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-                    .map_err(|_| Usage("--token: has characters that no token has".to_owned()))?;
+                    .map_err(|_| Usage("--token: has characters that a token cannot have".to_owned()))?;
                 value.set_sensitive(true);
                 Some(value)
             }

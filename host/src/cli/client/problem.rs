@@ -136,7 +136,7 @@ impl std::fmt::Display for Refusal {
                     write!(f, " ({field})")?;
                 }
             }
-            Err(_) => write!(f, "what answers there is no Easel host ({}): is --server right?", self.status)?,
+            Err(_) => write!(f, "the server there is not an Easel host ({}): is --server right?", self.status)?,
         }
         match self.retry_after.as_ref().filter(|seconds| seconds.parse::<u64>().is_ok()) {
             Some(seconds) if again => write!(f, " (in {seconds} s at the soonest)"),
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_no_problem_document_says_that_something_else_answers_there() {
-        let told = "what answers there is no Easel host (502 Bad Gateway): is --server right?";
+        let told = "the server there is not an Easel host (502 Bad Gateway): is --server right?";
         assert_eq!(refusal(502, "<html>"), told);
     }
 }

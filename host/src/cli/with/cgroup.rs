@@ -106,7 +106,7 @@ fn path_of(groups: &str, mounts: &str) -> anyhow::Result<PathBuf> {
             return Ok(Path::new(point).join(below));
         }
     }
-    bail!("no file system of control groups of version 2 is mounted that has this process's")
+    bail!("no cgroup2 file system with the group of this process is mounted")
 }
 
 #[cfg(test)]

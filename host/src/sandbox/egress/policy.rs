@@ -198,8 +198,8 @@ fn reserved(address: IpAddr) -> Option<&'static str> {
     match address {
         _ if link_local => Some("link-local (where clouds keep credentials)"),
         _ if metadata => Some("where a cloud keeps credentials"),
-        _ if address.is_multicast() || broadcast => Some("the address of many hosts"),
-        _ if address.is_unspecified() => Some("the address of no host"),
+        _ if address.is_multicast() || broadcast => Some("a multicast or broadcast address"),
+        _ if address.is_unspecified() => Some("the unspecified address"),
         _ => None,
     }
 }

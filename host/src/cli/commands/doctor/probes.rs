@@ -49,7 +49,7 @@ pub(in crate::cli) fn directory(config: &Config) -> Vec<Check> {
     checks
 }
 
-/// Whether only this user gets at prompts and pictures.
+/// Whether only this user can read prompts and pictures.
 fn privacy(config: &Config) -> Check {
     let elsewhere = match &config.database {
         Database::SurrealKv(place) => Some(place),
@@ -62,7 +62,7 @@ fn privacy(config: &Config) -> Check {
             return Check::warn("privacy", finding, format!("run `{}`", space::cure(place)));
         }
     }
-    Check::ok("privacy", "no other user of this machine gets at prompts and pictures")
+    Check::ok("privacy", "no other user of this machine can read prompts and pictures")
 }
 
 /// The directory itself, or the one in which it would be made.
