@@ -5,14 +5,14 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 # A rustc that can build the plugins; the script gets one where it is missing.
 GUESTS = EASEL_GUEST_RUSTC="$$(sh scripts/wasm-target.sh)"
 
-.PHONY: serve test lint audit bench load install-target test-engine mutants
+.PHONY: serve test lint lint-page screenshots audit bench load install-target test-engine mutants
 
 ## Build what is missing, and run the host with the embedded backends.
 serve:
 	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo run -- serve
 
 ## All tests: the core, the plugins' own logic, the host, and the real process from end to end.
-test:
+test: node_modules/.package-lock.json
 	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo build --workspace && cargo test --workspace
 	cargo test -p easel-wire --features schema
 	cd plugins && cargo test --workspace --locked --target-dir "$(TARGET)/plugins"
@@ -25,6 +25,22 @@ lint:
 	cd plugins && cargo clippy --workspace --all-targets --locked --target-dir "$(TARGET)/plugins" -- -D warnings
 	sh scripts/lint-guests.sh "$(TARGET)/plugins"
 	$(GUESTS) && export EASEL_GUEST_RUSTC && RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+	$(MAKE) lint-page
+
+## The page: types and layout of host/ui (docs/page.md). Needs npm; what it installs stays in node_modules.
+lint-page: node_modules/.package-lock.json
+	npx tsc
+	npx prettier --check --log-level warn host/ui scripts/screenshots.mjs package.json tsconfig.json
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --silent --no-audit --no-fund
+	touch $@
+
+## Pictures of each view, light and dark, as a desktop and as a phone shows it, in target/screenshots (needs chromium and chromedriver).
+screenshots:
+	$(GUESTS) && export EASEL_GUEST_RUSTC && cargo build
+	node scripts/screenshots.mjs "$(TARGET)/debug/easel" "$(TARGET)/screenshots" $(VIEWS)
 
 ## What is depended on: advisories, licences, sources (deny.toml), and what nobody uses. Before a release and whenever a lock file has
 ## changed; apart from lint, since both tools take minutes to build (cargo install --locked cargo-deny cargo-machete).

@@ -40,6 +40,9 @@ mod neighbours; // processes of other users on this machine
 // What goes over the wire.
 mod corpus; // every answer and frame, to the letter
 
+// The page.
+mod page; // what people see at `/`, in a real browser
+
 // The WebSocket.
 mod websocket; // snapshots, subscriptions, cursors, slow clients, progress
 

@@ -4,6 +4,7 @@
 //! - `guard` and `neighbours` decide who may talk at all, `caller` says who asks; what they may do is decided in the core.
 //! - `routes` is the table of what there is: it gives the handlers in `v1` what `extract` makes of a request, and they
 //!   `answer`.
+//! - `page` is what people see, and `client.js` for pages of their own.
 //! - `websocket` is the protocol of both sockets: `ws` follows events, `lease` lends a device to a command.
 
 mod answer;
@@ -14,6 +15,7 @@ mod guard;
 mod lease;
 mod neighbours;
 mod pace;
+mod page;
 mod places;
 mod routes;
 mod server;

@@ -21,7 +21,7 @@ use super::extract::query::query;
 use super::v1::jobs::{self, list, submit};
 use super::v1::{artifacts, backends, batches, conversations, events, health, messages, queue, uploads};
 use super::ws::{self, upgrade};
-use super::{Answer, Host, Problem, lease};
+use super::{Answer, Host, Problem, lease, page};
 use crate::backends::Probes;
 
 /// The table as a filter: it answers every request.
@@ -130,11 +130,9 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
             POST |_: Arc<Host>, _: Actor| not_yet("the API of other front ends (/sdapi)");
         }
 
-        warp::path::end() => {
-            GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found(
-                "there is no page yet: try `easel submit \"a red fox\" --wait`, `easel watch`, or POST /v1/jobs",
-            ));
-        }
+        warp::path::end() => { GET page::index, headers(); }
+        path!("client.js") => { GET page::client, headers(); }
+        path!("ui" / Segment / ..).and(warp::path::tail()) => { GET page::asset; }
         path!("metrics") => { GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found("/metrics is not supported yet")); }
         path!("openapi.json") => {
             GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found("/openapi.json is not supported yet"));

@@ -313,7 +313,6 @@ async fn refusals(teller: &Teller<'_>, picture: &Value) {
     teller.chapter("refusals");
     let nobody = "00000000-0000-7000-8000-000000000000";
     for path in [
-        "/",
         "/nowhere",
         "/metrics",
         "/openapi.json",

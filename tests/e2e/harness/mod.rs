@@ -21,6 +21,7 @@
 //! - [`Api::hold_device`] occupies the device for as long as the test wants, [`Api::release`] ends that.
 //! - [`history`] is the durable log from a cursor to now: the order in which things really happened.
 //! - [`Seed`] and [`Random`] are chance that can be had again: a failure prints the seed.
+//! - [`Browser`] is a real one, for the page.
 //! - [`Forge`] is a simulated Stable Diffusion WebUI Forge on a socket of its own.
 //! - The host's standard error is kept ([`Host::log`], [`Host::errors_logged`]); a failing test prints its tail.
 //!
@@ -29,6 +30,7 @@
 #![allow(dead_code, reason = "each theme uses its own part of the harness")]
 
 pub mod api;
+pub mod browser;
 pub mod cli;
 pub mod forge;
 pub mod home;
@@ -39,6 +41,7 @@ pub mod raw;
 pub mod socket;
 
 pub use api::{Api, Reply};
+pub use browser::Browser;
 pub use cli::{Exit, easel};
 pub use forge::Forge;
 pub use home::{Config, Home};

@@ -86,7 +86,9 @@ fn in_line(state: &State) -> Vec<Arc<Job>> {
     for device in state.devices() {
         jobs.extend(state.line(&device.name, LINE));
     }
-    let known: HashSet<JobId> = jobs.iter().map(|job| job.id).collect();
+    // Devices of a pool have one line.
+    let mut known: HashSet<JobId> = HashSet::new();
+    jobs.retain(|job| known.insert(job.id));
     let room = LINE.saturating_sub(jobs.len());
     jobs.extend(state.jobs().filter(|job| !known.contains(&job.id)).take(room).cloned());
     jobs.truncate(LINE);
