@@ -188,7 +188,7 @@ config = { url = "http://127.0.0.1:9" }
 		failed: `#/jobs/${late.id}`,
 		conversations: "#/conversations",
 		conversation: "#/conversations/winter-postcards",
-		timeline: "#/timeline",
+		timeline: "#/timeline?span=10m",
 		backends: "#/backends",
 		log: "#/log",
 		settings: "#/settings",

@@ -1,6 +1,7 @@
 // Views say what should be there (`h`), and `patch` changes what is there until it is so: elements stay the same ones, so that focus,
 // selection and scrolling stay too. Data is only ever text: there is no way from here to markup.
 
+import { place } from "./router.js";
 import { state } from "./state.js";
 
 /** @typedef {{tag: string, key: string | number | undefined, props: Record<string, any>, children: Node_[]}} VNode */
@@ -140,7 +141,8 @@ export class View extends HTMLElement {
 	}
 	#draw() {
 		this.#due = false;
-		if (!this.isConnected) return;
+		// A view whose place is another one already is about to go.
+		if (!this.isConnected || (this.dataset.view ?? place.view) !== place.view) return;
 		const focus = document.activeElement;
 		patch(this, this.render());
 		// A row that was moved has lost it.

@@ -5,11 +5,17 @@ import "./create.js";
 import "./queue.js";
 import "./gallery.js";
 import "./job.js";
+import "./timeline.js";
+import "./conversations.js";
+import "./backends.js";
+import "./log.js";
+import "./settings.js";
 
 import { View, h, icon } from "./dom.js";
 import { address, go, place } from "./router.js";
 import { state } from "./state.js";
 import { telling } from "./telling.js";
+import { setTheme, theme, THEMES } from "./theming.js";
 import { ago, clockTime, number, title, word, words } from "./words.js";
 
 /** @import { Icon } from "./dom.js" */
@@ -18,23 +24,15 @@ import { ago, clockTime, number, title, word, words } from "./words.js";
 const VIEWS = [
 	["create", "c"],
 	["queue", "q"],
+	["timeline", "t"],
 	["gallery", "g"],
+	["conversations", "m"],
+	["backends", "b"],
+	["log", "l"],
+	["settings", "s"],
 ];
 /** The views that have an element of their own, and under which entry of the navigation they are. @type {Record<string, string>} */
-const UNDER = { create: "create", queue: "queue", gallery: "gallery", jobs: "queue" };
-
-const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
-
-/** @returns {"auto" | "light" | "dark"} */
-export const theme = () => /** @type {any} */ (document.documentElement.dataset.theme) ?? "auto";
-
-/** @param {"auto" | "light" | "dark"} name */
-export function setTheme(name) {
-	if (name === "auto") delete document.documentElement.dataset.theme;
-	else document.documentElement.dataset.theme = name;
-	localStorage.setItem("easel.theme", name);
-	state.changed();
-}
+const UNDER = { ...Object.fromEntries(VIEWS.map(([name]) => [name, name])), jobs: "queue" };
 
 class Page extends View {
 	#keys = false;
@@ -104,7 +102,7 @@ class Page extends View {
 				{ id: "main", tabindex: -1, class: [status !== "live" && state.epoch > 0 && "stale"] },
 				banner(),
 				UNDER[place.view]
-					? h(`easel-${place.view}`, { key: place.view })
+					? h(`easel-${place.view}`, { key: place.view, "data-view": place.view })
 					: h(
 							"div",
 							{ class: "empty" },

@@ -60,6 +60,89 @@ async fn the_gallery_opens_a_picture_and_fills_the_form_with_it() {
 }
 
 #[tokio::test]
+async fn a_conversation_is_restored_by_a_reload_and_goes_on() {
+    let host = host().await;
+    let api = host.api();
+    let said = json!({"conversation_id": "c1", "role": "user", "content": "a fox, please", "extra_metadata": {}});
+    api.post("/v1/messages", &said).await.expect(201);
+    let browser = open(&host, "conversations").await;
+
+    browser.click(".talks a").await;
+    browser.shows("a fox, please").await;
+    browser.type_into(".composer textarea", "and a green one\u{e007}").await;
+    let answered = "[...document.querySelectorAll('.said')].map((one) => one.className).join() === 'said user,said user,said assistant'\
+                    && document.querySelector('.said .result img.picture')?.naturalWidth > 0";
+    browser.until("the picture", answered).await;
+    browser.reload().await;
+    browser.until("the same again", answered).await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_log_is_live_and_reads_further_back() {
+    let host = host().await;
+    let api = host.api();
+    for index in 0..70 {
+        let message = json!({"conversation_id": "c1", "role": "user", "content": format!("number {index}."), "extra_metadata": {}});
+        api.post("/v1/messages", &message).await.expect(201);
+    }
+    busy(&host).await;
+    let browser = open(&host, "log").await;
+    browser.shows("number 69.").await;
+    browser.run("for (const one of document.querySelectorAll('.trail-row')) one.dataset.old = 'yes'", json!([])).await;
+
+    api.post("/v1/queue/pause", &json!({"reason": "dust"})).await.expect(200);
+    browser
+        .until(
+            "the pause above all",
+            "document.querySelector('.trail-row:not([data-old])')?.innerText.includes('dust')",
+        )
+        .await;
+    let all = "document.querySelectorAll('.trail-row').length";
+    let before = browser.run(&format!("return {all}"), json!([])).await;
+    assert!(before.as_u64().unwrap() >= 80, "{before}");
+
+    browser.click(".trail-row:last-child a").await;
+    browser
+        .until(
+            "a link to that place",
+            "location.hash.includes('at=') && document.querySelectorAll('.trail-row.here').length === 1",
+        )
+        .await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_timeline_draws_each_attempt_on_its_device_and_leads_to_its_job() {
+    let host = host().await;
+    let [done, ..] = busy(&host).await;
+    let browser = open(&host, "timeline?span=10m").await;
+
+    browser.until("three attempts", "document.querySelectorAll('.lane a.span').length === 3").await;
+    browser.click(".lane a.span.complete").await;
+    browser.until("its job", &format!("location.hash === '#/jobs/{}'", text(&done))).await;
+    browser.back().await;
+    browser.until("the timeline", "document.querySelector('.lane a.span.error')").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn backends_and_settings_say_what_there_is() {
+    let host = host().await;
+    let browser = open(&host, "backends").await;
+    browser.shows("Paints a picture of the prompt without a model").await;
+    browser.press(".backend:last-child", "Make something with it").await;
+    browser.until("the form of that one", "document.querySelector('#backend')?.value === 'flux-stub'").await;
+
+    browser.go(&format!("{}/#/settings", host.url())).await;
+    browser.shows("Ready").await;
+    browser.press("main", "Dark").await;
+    browser.reload().await;
+    browser.until("the theme after a reload", "document.documentElement.dataset.theme === 'dark'").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_hostile_prompt_is_text_wherever_it_is_shown() {
     let host = host().await;
     let api = host.api();
@@ -68,14 +151,21 @@ async fn a_hostile_prompt_is_text_wherever_it_is_shown() {
         "x".repeat(60_000)
     );
     api.submit_job(&endless("it runs")).await;
-    let waits = api
-        .submit_job(&json!({"backend": "flux-stub", "params": {"prompt": hostile, "steps": 1000, "step_ms": 60000}}))
-        .await;
+    let params = json!({"prompt": hostile, "steps": 1000, "step_ms": 60000});
+    let waits =
+        api.submit_job(&json!({"backend": "flux-stub", "params": params, "conversation_id": "<b>c</b>\u{202e}"})).await;
     let browser = open(&host, "queue").await;
 
-    for view in ["queue", &format!("jobs/{}", text(&waits["id"]))] {
+    for view in [
+        "conversations/%3Cb%3Ec%3C%2Fb%3E%E2%80%AE",
+        "log",
+        "timeline",
+        "queue",
+        &format!("jobs/{}", text(&waits["id"])),
+    ] {
         browser.go(&format!("{}/#/{view}", host.url())).await;
-        browser.until("the prompt as text", "[...document.querySelectorAll('.prompt')].some((one) => one.textContent.includes('<img src=x onerror'))").await;
+        let shown = "document.querySelector('main').textContent.includes('<img src=x onerror') || [...document.querySelectorAll('[title]')].some((one) => one.title.includes('<img src=x onerror'))";
+        browser.until("the prompt as text", shown).await;
         let made =
             browser.run("return document.querySelectorAll('img[src=\"x\"], body script').length", json!([])).await;
         assert_eq!(made, 0, "{view}");
@@ -97,6 +187,12 @@ async fn every_view_is_for_everybody_light_and_dark() {
         "queue".to_owned(),
         "gallery".to_owned(),
         format!("gallery/{done}/0.png"),
+        "timeline?span=10m".to_owned(),
+        "conversations".to_owned(),
+        "conversations/c1".to_owned(),
+        "backends".to_owned(),
+        "log".to_owned(),
+        "settings".to_owned(),
         format!("jobs/{done}"),
         format!("jobs/{runs}"),
         format!("jobs/{failed}"),
