@@ -59,6 +59,8 @@ struct Doubt {
 enum Noticed {
     /// The wall clock was set by so much.
     Set(Timestamp),
+    /// The same before the host started, if it was not off for so long.
+    Off(Timestamp),
     /// It is right, and so the host was away for so long.
     Away(Timestamp),
     /// The machine slept for so long.
@@ -118,10 +120,9 @@ impl Known {
     fn look(&mut self, Reading { wall, boot, awake }: Reading, shift: Timestamp) -> Option<Noticed> {
         let by = wall - boot - self.ahead - shift;
         if by.abs() > STEP {
-            if let Some(doubt) = &mut self.doubt {
-                doubt.since = boot;
-            }
-            return Some(Noticed::Set(by));
+            let Some(doubt) = &mut self.doubt else { return Some(Noticed::Set(by)) };
+            doubt.since = boot;
+            return Some(if by > 0 && shift == doubt.shift { Noticed::Off(by) } else { Noticed::Set(by) });
         }
         self.ahead += by;
         if let Some(doubt) = self.doubt.filter(|doubt| boot - doubt.since >= PROBATION) {
@@ -141,7 +142,7 @@ impl Noticed {
     /// By how much the wall clock is to be taken for set.
     fn by(self) -> Timestamp {
         match self {
-            Self::Set(by) => by,
+            Self::Set(by) | Self::Off(by) => by,
             Self::Away(time) => -time,
             Self::Slept(_) => 0,
         }
@@ -150,11 +151,18 @@ impl Noticed {
 
 impl fmt::Display for Noticed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Set(time) | Self::Away(time) | Self::Slept(time)) = self;
+        let (Self::Set(time) | Self::Off(time) | Self::Away(time) | Self::Slept(time)) = self;
         let seconds = time.unsigned_abs() / SECOND.unsigned_abs();
         match self {
             Self::Set(0..) => write!(f, "the wall clock was set {seconds} s forward"),
             Self::Set(_) => write!(f, "the wall clock was set {seconds} s back"),
+            Self::Off(_) => {
+                return write!(
+                    f,
+                    "the host was off for {seconds} s, or the wall clock was set meanwhile: retry pauses and retention times do not \
+                     count that time before the clock has kept step for an hour"
+                );
+            }
             Self::Away(_) => {
                 return write!(
                     f,

@@ -359,6 +359,19 @@ fn drifts_and_small_steps_are_followed() {
 }
 
 #[test]
+fn a_host_that_was_off_is_not_told_that_somebody_set_the_clock() {
+    let hands = Hands::new();
+    let look = |clock: &Clock, shift| clock.known().look(hands.read(), shift);
+    let clock = hands.clock();
+    clock.begin(Some(START - HOUR), 7 * SECOND);
+    assert_eq!(look(&clock, 7 * SECOND), Some(Noticed::Off(HOUR)));
+    hands.suffer(Mishap::Set(-HOUR));
+    assert_eq!(look(&clock, 7 * SECOND + HOUR), Some(Noticed::Set(-HOUR)));
+    clock.begin(Some(START), 0);
+    assert_eq!(look(&clock, 0), Some(Noticed::Set(-HOUR)), "nobody is off for less than no time");
+}
+
+#[test]
 fn the_clocks_of_this_machine_go_forward() {
     let (first, then) = (system(), system());
     assert!(first.boot <= then.boot && first.awake <= then.awake && first.awake <= then.boot);
