@@ -14,6 +14,9 @@ use crate::cli::out::print::Table;
 use crate::cli::out::show;
 use crate::cli::out::text::one_line;
 
+/// As many jobs as a host tells of whose ids have the same part, the newest.
+const TOLD: usize = 10;
+
 /// A job as a user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct JobRef(String);
@@ -97,13 +100,25 @@ impl std::fmt::Display for Ambiguous {
             f,
             "several jobs have an id that begins or ends with \"{}\": give more of the one you mean\n{table}",
             self.part
-        )
+        )?;
+        if self.jobs.len() < TOLD { Ok(()) } else { write!(f, "\nand perhaps older ones: these are the newest {TOLD}") }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::out::sample;
+
+    #[test]
+    fn who_is_told_of_ten_jobs_is_told_that_there_may_be_more() {
+        let told = |number: u128| {
+            let jobs = (0..number).map(|id| sample::job(id, Status::Queued)).collect();
+            Ambiguous { part: "0".to_owned(), jobs }.to_string()
+        };
+        assert!(told(10).ends_with("\nand perhaps older ones: these are the newest 10"), "{}", told(10));
+        assert!(!told(9).contains("newest"), "{}", told(9));
+    }
 
     #[test]
     fn a_job_is_named_by_its_id_or_a_part_of_it() {
