@@ -40,18 +40,20 @@ pub(crate) fn of(error: &ValidationError<'_>, schema: &Value, value: &Value, roo
             let known = known.map(|known| format!("; use one of {known}")).unwrap_or_default();
             (unexpected.first().cloned(), format!("is unknown to this backend{known}"))
         }
-        kind => {
-            let is = match value.pointer(place).filter(|_| quote == Quote::Values) {
-                Some(found) => format!("is {} and ", quoted(found)),
-                None => String::new(),
-            };
-            (None, format!("{is}{}", rule(kind)))
-        }
+        kind => (None, format!("{}{}", found(value, place, quote), rule(kind))),
     };
     if let Some(name) = below {
         field = format!("{field}.{name}");
     }
     ParamsError { field: text::line(&field, LONGEST), message: text::line(&message, LONGEST) }
+}
+
+/// What stands at a JSON pointer, as the beginning of a complaint about it, if that may be said.
+pub(crate) fn found(value: &Value, place: &str, quote: Quote) -> String {
+    match value.pointer(place).filter(|_| quote == Quote::Values) {
+        Some(found) => format!("is {} and ", quoted(found)),
+        None => String::new(),
+    }
 }
 
 /// The name of the field at a JSON pointer, which escapes `~` and `/`; dots are what people write.

@@ -58,10 +58,11 @@ impl Schema {
         }
         if integers::may_be_meant(&value) {
             let evaluation = self.validator.evaluate(&near);
-            integers::write_as_meant(&mut value, &self.value, &evaluation).map_err(|place| {
-                let message = "must be a whole number of at most 1000 digits".to_owned();
-                ParamsError { field: complaint::dotted(root, &place), message }
-            })?;
+            if let Err(place) = integers::write_as_meant(&mut value, &self.value, &evaluation) {
+                let found = complaint::found(&value, &place, quote);
+                let message = format!("{found}must be a whole number, of at most 1000 digits");
+                return Err(ParamsError { field: complaint::dotted(root, &place), message });
+            }
         }
         Ok(value)
     }
@@ -259,6 +260,8 @@ mod tests {
         ] {
             assert_eq!(as_meant(&rule, written).unwrap_err().field, "params.a", "{rule} {written}");
         }
+        let told = as_meant(&json!({"type": "integer"}), "2.00000000000000000000001").unwrap_err().to_string();
+        assert_eq!(told, "params.a is 2.00000000000000000000001 and must be a whole number, of at most 1000 digits");
     }
 
     #[test]
