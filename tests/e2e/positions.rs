@@ -2,6 +2,7 @@
 
 use crate::harness::api::{failing, long, text};
 use crate::harness::{BOUND, Host, Socket};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 /// Which position of a job a frame tells, if any.
@@ -46,6 +47,36 @@ async fn positions_stay_one_to_n_as_jobs_come_and_go() {
     api.until(&ids[0], "processing").await;
     assert_eq!(positions(&api, &ids).await, [0, 0, 1, 2, 3, 4], "all move up when one starts");
     assert_eq!(api.get("/v1/queue").await.expect(200)["length"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_list_is_of_one_moment_while_the_line_moves() {
+    let host = Host::start().await;
+    let api = host.api();
+    let moves = async {
+        for _ in 0..30 {
+            let jobs = join_all((0..5).map(|_| api.submit(json!({"step_ms": 5})))).await;
+            let path = |job: &Value, what: &str| format!("/v1/jobs/{}/{what}", text(&job["id"]));
+            // Each of them may have started by now, or have ended.
+            api.post(&path(&jobs[4], "move"), &json!({"to": "front"})).await;
+            api.post(&path(&jobs[1], "cancel"), &json!({})).await;
+        }
+    };
+    let mut lines = 0;
+    let reads = async {
+        for query in ["status=queued&limit=200", "order=line&limit=200", "limit=200"].iter().cycle() {
+            let jobs = api.get(&format!("/v1/jobs?{query}")).await.expect(200)["jobs"].clone();
+            let queued = jobs.as_array().unwrap().iter().filter(|job| job["status"] == "queued");
+            let mut places: Vec<u64> = queued.map(|job| job["queue_position"].as_u64().unwrap()).collect();
+            places.sort_unstable();
+            assert!(places.iter().copied().eq(1..=places.len() as u64), "{query}: {places:?}");
+            lines += usize::from(places.len() > 1);
+        }
+    };
+
+    tokio::select! { () = moves => {}, () = reads => {} }
+
+    assert!(lines > 0, "the line was read while it was one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
