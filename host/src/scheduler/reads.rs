@@ -32,8 +32,7 @@ impl Scheduler {
 
     /// The jobs that match, newest arrival first, of tickets below `before`.
     pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Page, StoreError> {
-        let newest = self.state().ticket;
-        let page = self.shared.store.page(filter, before, newest, limit).await?;
+        let page = self.shared.store.page(filter, before, limit).await?;
         // Some that were between these may be gone.
         self.all_known().await?;
         Ok(page)

@@ -1,32 +1,36 @@
-//! Lists of jobs: by what has a column, by what has none (user, time, words of the prompt), and by a part of an id.
+//! Lists of jobs: by what the index knows of them (`index`), by the words of their prompt, and by a part of an id.
 //!
-//! What has no column is looked for in the text of each row, so a page of such a list looks at a window of arrivals and no further:
-//! it may hold few jobs, or none, and still have a next page.
+//! Words are looked for in the text of each row, so a page of such a list looks at so many jobs and no further: it may hold few jobs, or none,
+//! and still have a next page.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use easel_core::{Job, JobId, Ticket, Timestamp, Viewer};
+use easel_core::{Job, JobId, Party, Ticket, Timestamp, Viewer};
 use serde_json::Value;
-use uuid::Uuid;
 
+use super::arrivals::{Kind, branch_of, first_of, leaf_of, may_be_of};
 use super::engine::Query;
-use super::read::{jobs, rows_of};
+use super::index::{self, Thread};
+use super::read::{jobs, read_as};
+use super::rows::document;
 use super::seen::SeenJobs;
 use super::{Store, StoreError};
 
-/// How many arrivals one page looks at for what has no column.
-const WINDOW: u64 = 20_000;
+/// How many jobs one page looks at for words.
+const WINDOW: usize = 2_000;
+/// How many jobs are read at once.
+const SLICE: usize = 500;
+/// How many branches are read at once, and leaves at the most.
+const BRANCHES: usize = 16;
+const LEAVES: usize = 32;
 
 /// The end of an id is looked for among so many of the newest arrivals.
 const ENDS: u64 = 100_000;
 
 /// Where the last eight characters of an id begin.
 const SHORT: usize = 28;
-
-/// An id is made by the same clock as its job's `created_at`, and a moment before it, in microseconds: more than that moment.
-const SLACK: Timestamp = 600_000_000;
 
 /// What a list of jobs is to hold. Empty lists hold everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,15 +74,11 @@ impl JobFilter {
             && any(&self.conversation_id, job.conversation_id.as_deref())
             && any(&self.message_id, job.message_id.map(|id| id.to_string()).as_deref())
             && self.ids.as_ref().is_none_or(|ids| ids.contains(&job.id))
-            && self.fits(job)
-    }
-
-    /// Whether `job` matches, as far as its columns do not tell.
-    pub fn fits(&self, job: &Job) -> bool {
-        let user = self.user.is_empty() || job.user.as_ref().is_some_and(|user| self.user.contains(user));
-        let since = self.since.is_none_or(|since| job.created_at >= since);
-        let until = self.until.is_none_or(|until| job.created_at < until);
-        self.viewer.sees_job(job) && user && since && until && self.says(job)
+            && any(&self.user, job.user.as_deref())
+            && self.since.is_none_or(|since| job.created_at >= since)
+            && self.until.is_none_or(|until| job.created_at < until)
+            && self.viewer.sees_job(job)
+            && self.says(job)
     }
 
     fn says(&self, job: &Job) -> bool {
@@ -93,153 +93,154 @@ impl JobFilter {
         id || self.words.iter().all(|word| prompt.contains(word))
     }
 
-    /// Whether rows have to be looked into.
-    fn is_deep(&self) -> bool {
-        matches!(self.viewer, Viewer::Party(_))
-            || !self.user.is_empty()
-            || self.since.is_some()
-            || self.until.is_some()
-            || !self.words.is_empty()
+    /// Whether a job of this kind may match. Branches do not say of whose user their jobs are.
+    fn fits_kind(&self, Kind { status, backend, party }: &Kind, says_user: bool) -> bool {
+        let any = |list: &[String], value: &str| list.is_empty() || list.iter().any(|one| one == value);
+        let user = || self.user.is_empty() || party.user.as_ref().is_some_and(|user| self.user.contains(user));
+        let seen = match &self.viewer {
+            Viewer::Party(own) if !says_user => own.owner == party.owner,
+            viewer => viewer.sees(party),
+        };
+        seen && any(&self.status, status.name())
+            && any(&self.backend, backend)
+            && any(&self.owner, &party.owner)
+            && (!says_user || user())
+    }
+
+    /// The threads that have all that match, if there are any.
+    fn threads(&self) -> Vec<Thread> {
+        let users = match &self.viewer {
+            Viewer::Party(Party { user: Some(user), .. }) => std::slice::from_ref(user),
+            _ => &self.user,
+        };
+        let of = |names: &[String], thread: fn(String) -> Thread| names.iter().cloned().map(thread).collect();
+        let all: [Vec<Thread>; 3] = [
+            of(&self.message_id, Thread::Message),
+            of(&self.conversation_id, Thread::Conversation),
+            of(users, Thread::User),
+        ];
+        all.into_iter().find(|threads| !threads.is_empty()).unwrap_or_default()
     }
 
     /// What the text of a row has if it fits: each a list of which one has to be there. A text is the JSON of a job, whose
     /// params are a text in it: only words that are written alike in both are looked for.
-    fn needles(&self) -> Vec<Vec<String>> {
-        let plain = |word: &&String| !word.contains(|c: char| c == '"' || c == '\\' || c.is_control());
-        let users = self.user.iter().map(|user| format!("\"user\":{}", Value::from(user.as_str())).to_lowercase());
-        let mut needles: Vec<Vec<String>> = self.words.iter().filter(plain).map(|word| vec![word.clone()]).collect();
-        needles.extend((!self.user.is_empty()).then(|| users.collect()));
-        needles
+    fn needles(&self) -> Vec<&String> {
+        self.words.iter().filter(|word| !word.contains(|c: char| c == '"' || c == '\\' || c.is_control())).collect()
     }
 }
 
+/// Jobs that may match, newest first, and the ticket below which there may be more.
+type Candidates = (Vec<(Ticket, JobId)>, Option<Ticket>);
+
 impl Store {
-    /// The jobs that match, newest arrival first, of tickets below `before`; `newest` is the last ticket that was given out.
-    pub async fn page(
-        &self,
-        filter: &JobFilter,
-        before: Option<Ticket>,
-        newest: Ticket,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        if !filter.is_deep() || filter.ids.is_some() {
-            // One more than asked for tells whether there is another page.
-            let mut found = self.jobs(filter, before, limit + 1).await?;
-            let more = found.len() > limit;
-            found.truncate(limit);
-            let next = found.last().filter(|_| more).map(|job| job.ticket);
-            found.retain(|job| filter.fits(job));
-            return Ok((found, next));
-        }
-        let before = before.unwrap_or(newest + 1).min(newest + 1);
-        let floor = before.saturating_sub(WINDOW);
-        let mut found = self.between(filter, (floor, before), limit).await?;
-        let next = match found.last() {
-            Some(last) if found.len() == limit => last.ticket,
-            _ => floor,
-        };
-        found.retain(|job| filter.fits(job));
-        let more = next > 1 && self.any_before(filter.since, next).await?;
-        Ok((found, more.then_some(next)))
-    }
-
-    /// The jobs whose columns match, newest arrival first, of tickets below `before`.
-    pub async fn jobs(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        self.between(filter, (0, before.unwrap_or(i64::MAX as u64)), limit).await
-    }
-
-    /// The same of tickets from `floor` on: those of the tail that match, laid over the rows.
-    async fn between(
-        &self,
-        filter: &JobFilter,
-        (floor, before): (Ticket, Ticket),
-        limit: usize,
-    ) -> Result<Vec<Job>, StoreError> {
+    /// The jobs that match, newest arrival first, of tickets below `before`.
+    pub async fn page(&self, filter: &JobFilter, before: Option<Ticket>, limit: usize) -> Result<Page, StoreError> {
+        let before = before.unwrap_or(Ticket::MAX);
+        // What is not in the rows yet is laid over them.
         let tail = self.tail.jobs();
         let known: HashSet<JobId> = tail.there.iter().map(|job| job.id).chain(tail.gone).collect();
-        let here = |job: &&Arc<Job>| job.ticket < before && job.ticket >= floor && filter.matches(job);
+        let here = |job: &&Arc<Job>| job.ticket < before && filter.matches(job);
         let mut found: Vec<Job> = tail.there.iter().filter(here).map(|job| Job::clone(job)).collect();
-        let mut below = before;
-        loop {
-            let rows = self.rows_between(filter, (floor, below), limit).await?;
-            let (read, last) = (rows.len(), rows.last().map(|job| job.ticket));
-            let fresh = rows.into_iter().filter(|job| !known.contains(&job.id));
-            let had = found.len();
-            found.extend(fresh);
-            let superseded = read - (found.len() - had);
-            match last {
-                // Of what was read some is different by now: there may be more that belongs here.
-                Some(last) if read == limit && superseded > 0 => below = last,
-                _ => break,
+        let (mut rest, mut looked_at) = (Some(before), 0);
+        while let Some(below) = rest {
+            let candidates;
+            (candidates, rest) =
+                self.candidates(filter, below, if filter.words.is_empty() { limit + 1 } else { SLICE }).await?;
+            looked_at += candidates.len();
+            let fresh = |(_, id): &&(Ticket, JobId)| {
+                !known.contains(id)
+                    && may_be_of(*id, filter.since, filter.until)
+                    && filter.ids.as_ref().is_none_or(|ids| ids.contains(id))
+            };
+            let ids: Vec<JobId> = candidates.iter().filter(fresh).map(|(_, id)| *id).collect();
+            for ids in ids.chunks(SLICE) {
+                let rows = self.rows_that_say(ids, &filter.needles()).await?;
+                found.extend(rows.into_iter().filter(|job| job.ticket < before && filter.matches(job)));
+            }
+            let so_far = found.iter().filter(|job| rest.is_none_or(|rest| job.ticket >= rest)).count();
+            if so_far > limit || looked_at >= WINDOW {
+                break;
             }
         }
+        // Those of the tail that are further down are for a later page.
+        found.retain(|job| rest.is_none_or(|rest| job.ticket >= rest));
         found.sort_unstable_by_key(|job| Reverse(job.ticket));
+        // One more than asked for tells whether there is another page.
+        let more = found.len() > limit;
         found.truncate(limit);
-        Ok(found)
+        let next = found.last().filter(|_| more).map(|job| job.ticket).or(rest);
+        Ok((found, next))
     }
 
-    async fn rows_between(
-        &self,
-        filter: &JobFilter,
-        (floor, before): (Ticket, Ticket),
-        limit: usize,
-    ) -> Result<Vec<Job>, StoreError> {
-        let columns = [
-            ("status", &filter.status),
-            ("backend", &filter.backend),
-            ("owner", &filter.owner),
-            ("conversation_id", &filter.conversation_id),
-            ("message_id", &filter.message_id),
-        ];
-        let asked = || columns.iter().filter(|(_, any)| !any.is_empty());
-        let table = if filter.ids.is_some() {
-            "$ids.map(|$id| type::record('job', $id)) WHERE record::exists(id) AND ticket < $before"
-        } else {
-            "job WHERE ticket < $before"
-        };
-        let mut sql = format!("SELECT *, record::id(id) AS id FROM {table}");
-        if floor > 0 {
-            sql.push_str(" AND ticket >= $floor");
-        }
-        for (column, any) in asked() {
-            // The planner walks an index for `=`; for `IN` it reads the whole table.
-            let rule = if any.len() == 1 {
-                format!(" AND {column} = ${column}[0]")
-            } else {
-                format!(" AND {column} IN ${column}")
-            };
-            sql.push_str(&rule);
-        }
-        let needles = filter.needles();
-        for number in 0..needles.len() {
-            // Rows that were last written before schema 4 have no text. What is looked for may be in the id as well.
-            sql.push_str(&format!(
-                " AND (text = NONE OR $needles[{number}].any(|$needle| string::contains(string::lowercase(text), $needle)))"
-            ));
-        }
-        // What is not seen is not even found: where a page ends would tell of it.
-        let seen = SeenJobs::by(&filter.viewer);
-        sql.push_str(&format!(" {} ORDER BY ticket DESC LIMIT $limit", seen.sql));
-        let mut query = Query::new(sql).bind("seen_owner", seen.owner).bind("seen_user", seen.user);
-        query = query.bind("before", before).bind("floor", floor).bind("limit", limit).bind("needles", needles);
+    /// About `many` of the jobs that may match, of tickets below `before`.
+    async fn candidates(&self, filter: &JobFilter, before: Ticket, many: usize) -> Result<Candidates, StoreError> {
         if let Some(ids) = &filter.ids {
-            query = query.bind("ids", ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+            return Ok((ids.iter().map(|id| (0, *id)).collect(), None));
         }
-        for (column, any) in asked() {
-            query = query.bind(column, (*any).clone());
+        let threads = filter.threads();
+        if threads.is_empty() {
+            return self.arrivals(filter, before, many).await;
         }
-        jobs(self.rows(query).await?)
+        let (mut found, mut rest) = (Vec::new(), None);
+        for thread in threads {
+            let part = index::thread(&*self.engine, &thread, before, many).await?;
+            // Of one that has more, nothing is known beyond its last.
+            rest = rest.max(part.last().filter(|_| part.len() == many).map(|(ticket, _)| *ticket));
+            found.extend(part);
+        }
+        found.retain(|(ticket, _)| rest.is_none_or(|rest| *ticket >= rest));
+        Ok((found, rest))
     }
 
-    /// Whether there may be a job of a lesser ticket: since a time, if one is given. Ids begin with their time, so the first of them that
-    /// could be is mostly one.
-    async fn any_before(&self, since: Option<Timestamp>, ticket: Ticket) -> Result<bool, StoreError> {
-        let Some(since) = since else { return Ok(true) };
-        if self.tail.jobs().there.iter().any(|job| job.ticket < ticket && job.created_at >= since) {
-            return Ok(true);
+    /// The same, whatever they are about.
+    async fn arrivals(&self, filter: &JobFilter, before: Ticket, many: usize) -> Result<Candidates, StoreError> {
+        let mut found = Vec::new();
+        // The tail may have later ones, which are no row yet.
+        let last = self.tail.head().ticket.min(before.saturating_sub(1));
+        let (newest, mut branch) = (leaf_of(last), Some(branch_of(leaf_of(last))));
+        while let Some(from) = branch {
+            let branches = index::branches(&*self.engine, from, BRANCHES).await?;
+            branch =
+                branches.last().filter(|_| branches.len() == BRANCHES).and_then(|(number, _)| number.checked_sub(1));
+            let leaves = branches
+                .iter()
+                .flat_map(|(_, branch)| branch.find(|kind| filter.fits_kind(kind, false), filter.since, filter.until));
+            let leaves: Vec<u64> = leaves.filter(|leaf| *leaf <= newest).collect();
+            let (mut left, mut at_once) = (&leaves[..], 1);
+            while !left.is_empty() {
+                let (now, later) = left.split_at(at_once.min(left.len()));
+                (left, at_once) = (later, (at_once * 2).min(LEAVES));
+                let read = index::leaves(&*self.engine, now).await?;
+                for leaf in read.values().rev() {
+                    let jobs = leaf.find(|kind| filter.fits_kind(kind, true));
+                    found.extend(jobs.into_iter().filter(|(ticket, _)| *ticket < before));
+                }
+                if found.len() >= many {
+                    return Ok((found, now.last().map(|leaf| first_of(*leaf)).filter(|ticket| *ticket > 0)));
+                }
+            }
         }
-        let sql = format!("SELECT VALUE ticket FROM job:⟨{}⟩.. WHERE ticket < $ticket LIMIT 1", first_id(since));
-        Ok(!self.rows(Query::new(sql).bind("ticket", ticket)).await?.is_empty())
+        Ok((found, None))
+    }
+
+    /// The ids of the jobs that have not ended, as the rows have them, newest first.
+    pub(super) async fn live_ids(&self) -> Result<Vec<JobId>, StoreError> {
+        let live = ["pending", "queued", "processing"].map(str::to_owned).into();
+        let (found, _) =
+            self.arrivals(&JobFilter { status: live, ..Default::default() }, Ticket::MAX, usize::MAX).await?;
+        Ok(found.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// The jobs of these ids, as their rows have them, whose text has all of these.
+    async fn rows_that_say(&self, ids: &[JobId], needles: &[&String]) -> Result<Vec<Job>, StoreError> {
+        let mut sql =
+            "SELECT *, record::id(id) AS id FROM $ids.map(|$id| type::record('job', $id)) WHERE record::exists(id)"
+                .to_owned();
+        if !needles.is_empty() {
+            // Rows that were last written before schema 4 have no text. What is looked for may be in the id as well.
+            sql += " AND (text = NONE OR $needles.all(|$needle| string::contains(string::lowercase(text), $needle)))";
+        }
+        jobs(self.rows(Query::new(sql).bind("ids", document(&ids)).bind("needles", document(&needles))).await?)
     }
 
     /// The jobs whose id begins or ends with `part`, which is of hexadecimal digits and hyphens; or whose last eight characters, by which
@@ -251,25 +252,30 @@ impl Store {
         newest: Ticket,
         limit: usize,
     ) -> Result<Vec<Job>, StoreError> {
-        let seen = SeenJobs::by(viewer);
-        let sql = format!(
-            "SELECT *, record::id(id) AS id FROM job:⟨{part}⟩..⟨{part}g⟩ WHERE true {seen} LIMIT $limit;
-             SELECT *, record::id(id) AS id FROM job
-             WHERE ticket >= $floor AND (string::ends_with(record::id(id), $part)
-                 OR string::starts_with(string::slice(record::id(id), {SHORT}), $part))
-                 {seen}
-             ORDER BY ticket DESC LIMIT $limit",
-            seen = seen.sql
-        );
-        let floor = newest.saturating_sub(ENDS);
-        let query = Query::new(sql).bind("part", part).bind("limit", limit).bind("floor", floor);
-        let query = query.bind("seen_owner", seen.owner).bind("seen_user", seen.user);
         let tail = self.tail.jobs();
-        let mut known: HashSet<JobId> = tail.there.iter().map(|job| job.id).chain(tail.gone).collect();
-        let here = |job: &&Arc<Job>| viewer.sees_job(job) && is_like(job, part, floor);
+        let known: HashSet<JobId> = tail.there.iter().map(|job| job.id).chain(tail.gone).collect();
+        let floor = newest.saturating_sub(ENDS);
+        let here = |job: &&Arc<Job>| viewer.sees_job(job) && is_like(job.id, job.ticket, part, floor);
         let mut found: Vec<Job> = tail.there.iter().filter(here).map(|job| Job::clone(job)).collect();
-        for answer in self.engine.read(query).await? {
-            found.extend(jobs(rows_of(answer))?.into_iter().filter(|job| known.insert(job.id)));
+
+        let seen = SeenJobs::by(viewer);
+        let sql =
+            format!("SELECT VALUE record::id(id) FROM job:⟨{part}⟩..⟨{part}g⟩ WHERE true {} LIMIT $limit", seen.sql);
+        let query = Query::new(sql).bind("limit", limit).bind("seen_owner", seen.owner).bind("seen_user", seen.user);
+        let mut ids: Vec<JobId> = read_as("job", self.rows(query).await?)?;
+        let filter = JobFilter { viewer: viewer.clone(), ..JobFilter::default() };
+        let mut rest = Some(Ticket::MAX);
+        while let Some(below) = rest.filter(|below| *below > floor && ids.len() < 2 * limit) {
+            let candidates;
+            (candidates, rest) = self.arrivals(&filter, below, SLICE).await?;
+            let like = candidates.into_iter().filter(|(ticket, id)| is_like(*id, *ticket, part, floor));
+            ids.extend(like.map(|(_, id)| id));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| !known.contains(id));
+        for ids in ids.chunks(SLICE) {
+            found.extend(self.rows_that_say(ids, &[]).await?.into_iter().filter(|job| viewer.sees_job(job)));
         }
         found.sort_by_key(|job| Reverse(job.ticket));
         found.truncate(limit);
@@ -278,15 +284,8 @@ impl Store {
 }
 
 /// Whether the id of a job begins with `part`, or ends so, if it arrived at `floor` or later.
-fn is_like(job: &Job, part: &str, floor: Ticket) -> bool {
-    let id = job.id.to_string();
+fn is_like(id: JobId, ticket: Ticket, part: &str, floor: Ticket) -> bool {
+    let id = id.to_string();
     let end = || id.ends_with(part) || id.get(SHORT..).is_some_and(|end| end.starts_with(part));
-    id.starts_with(part) || (job.ticket >= floor && end())
-}
-
-/// No job that was created at `since` or later has a lesser id.
-fn first_id(since: Timestamp) -> Uuid {
-    // An id has 48 bits for its time.
-    let millis = u64::try_from(since.saturating_sub(SLACK) / 1000).unwrap_or_default().min((1 << 48) - 1);
-    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+    id.starts_with(part) || (ticket >= floor && end())
 }

@@ -13,6 +13,7 @@
 //! 3. So the rows, with all that later commits wrote laid over them, are the state after the last commit.
 //! 4. Nothing after the mark is ever cut from the log, nor the commit of the mark itself, nor an event that is to be kept.
 
+mod arrivals;
 mod cold;
 mod commit;
 mod conversations;
@@ -20,6 +21,7 @@ mod engine;
 mod error;
 mod events;
 mod home;
+mod index;
 mod list;
 mod log;
 #[cfg(test)]

@@ -11,9 +11,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::engine::{Engine, Query, Uncommitted};
+use super::index::{self, Index};
 use super::log::Head;
 use super::place::Place;
 use super::projection::{self, Projection};
+use super::schema::Step;
 use super::tail::Tail;
 use super::{StoreError, schema, stamp};
 
@@ -110,12 +112,13 @@ impl Store {
             writing: Arc::clone(&writing),
             epoch: head.epoch,
             mark,
+            index: Index::default(),
         };
         let ended = Mutex::new(Some(tokio::spawn(projection.run(stop.clone()))));
         let projection = Arc::new(Task { _dropped: stop.clone().drop_guard(), stop, ended });
         let data = Arc::new(place);
         let store = Self { engine, id: id.into(), epoch: head.epoch, data, tail, writing, projection };
-        let jobs = store.live_jobs(head.floor).await?;
+        let jobs = store.live_jobs().await?;
         Ok(Opened {
             jobs,
             devices: store.devices().await?,
@@ -184,7 +187,14 @@ async fn migrate(engine: &dyn Engine) -> Result<String, StoreError> {
     let id = found.get("store").and_then(Value::as_str).map(str::to_owned);
     let id = id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     for (step, number) in schema::STEPS.iter().zip(1u32..).skip(schema as usize) {
-        let sql = format!("{step} UPSERT meta:store CONTENT {{ schema: $number, store: $id }};");
+        let statements = match step {
+            Step::Statements(statements) => statements,
+            Step::Index => {
+                index::build(engine).await?;
+                ""
+            }
+        };
+        let sql = format!("{statements} UPSERT meta:store CONTENT {{ schema: $number, store: $id }};");
         commit(engine, Query::new(sql).bind("number", number).bind("id", id.as_str())).await?;
     }
     Ok(id)

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -14,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::StoreError;
 use super::commit::mend;
 use super::engine::{Engine, Query, Uncommitted};
+use super::index::Index;
 use super::log::{self, Commit, Head};
-use super::rows::RowName;
-use super::tail::{Distance, Slice, Tail};
+use super::rows::Rows;
+use super::tail::{Distance, Tail};
 
 /// How many rows are written at once: more would keep a commit waiting that comes meanwhile.
 const ROWS: usize = 256;
@@ -53,6 +53,7 @@ pub(super) struct Projection {
     pub(super) writing: Arc<Mutex<()>>,
     pub(super) epoch: u64,
     pub(super) mark: Mark,
+    pub(super) index: Index,
 }
 
 impl Mark {
@@ -133,7 +134,15 @@ impl Projection {
         let slice = self.tail.oldest(ROWS, BYTES);
         let cut = self.cut(slice.commit).await?;
         let mark = Mark { commit: slice.commit, ..cut };
-        match self.engine.write_behind(write(&slice, self.mark, mark, self.epoch)).await {
+        let mut rows = Rows { put: slice.rows, ..Rows::default() };
+        let written = match self.index.follow(&*self.engine, &mut rows).await {
+            Ok(()) => self.engine.write_behind(write(&rows, self.mark, mark, self.epoch)).await,
+            Err(error) => Err(Uncommitted::Failed(error)),
+        };
+        if written.is_err() {
+            self.index.forget();
+        }
+        match written {
             Ok(()) => {}
             Err(Uncommitted::Thrown(what)) if what.contains(FENCED) => return Err(StoreError::Fenced),
             Err(Uncommitted::Thrown(what)) => return Err(StoreError::Database(what)),
@@ -164,19 +173,10 @@ impl Projection {
 }
 
 /// The transaction that writes these rows, and moves the mark on from where it was to where it is then.
-fn write(slice: &Slice, was: Mark, mark: Mark, epoch: u64) -> Query {
-    let (mut rows, mut gone): (Vec<Value>, Vec<Value>) = Default::default();
-    for (RowName(table, key), row) in &slice.rows {
-        match row {
-            Some(row) => rows.push(json!([table.name(), key, row.content()])),
-            None => gone.push(json!([table.name(), key])),
-        }
-    }
+fn write(rows: &Rows, was: Mark, mark: Mark, epoch: u64) -> Query {
     let mut sql = format!(
         "IF (UPDATE ONLY meta:projection SET commit = $commit, first = $first, oldest = $oldest WHERE epoch = $epoch RETURN VALUE epoch) \
-         = NONE {{ THROW '{FENCED}' }};
-         FOR $row IN $rows {{ UPSERT type::record($row[0], $row[1]) REPLACE $row[2] RETURN NONE }};
-         DELETE $gone.map(|$row| type::record($row[0], $row[1])) RETURN NONE;"
+         = NONE {{ THROW '{FENCED}' }};"
     );
     if was.first < mark.first {
         sql += &format!("DELETE log:{}..{} RETURN NONE;", was.first, mark.first);
@@ -185,13 +185,12 @@ fn write(slice: &Slice, was: Mark, mark: Mark, epoch: u64) -> Query {
         // From before there was a log.
         sql += &format!("DELETE event:{}..{} RETURN NONE;", was.oldest, mark.oldest);
     }
-    Query::new(sql)
+    let query = Query::new(sql)
         .bind("commit", mark.commit)
         .bind("first", mark.first)
         .bind("oldest", mark.oldest)
-        .bind("epoch", epoch)
-        .bind("rows", rows)
-        .bind("gone", gone)
+        .bind("epoch", epoch);
+    rows.write(query)
 }
 
 /// Takes the rows over, and writes all that a process which ended left to be written; where everything stands then.
@@ -206,8 +205,14 @@ pub(super) async fn recover(engine: &Arc<dyn Engine>) -> Result<(Mark, Head), St
     let last = log::read(&**engine, mark.commit, 1).await?.pop();
     let head = last.map_or_else(Head::default, |commit| commit.head);
     let tail = Arc::new(Tail::new(mark.commit, mark.first, head));
-    let mut projection =
-        Projection { engine: engine.clone(), tail: tail.clone(), writing: Arc::default(), epoch, mark };
+    let mut projection = Projection {
+        engine: engine.clone(),
+        tail: tail.clone(),
+        writing: Arc::default(),
+        epoch,
+        mark,
+        index: Index::default(),
+    };
     let mut last = mark.commit;
     loop {
         let found = log::read(&**engine, last + 1, READ).await?;

@@ -7,15 +7,15 @@ use easel_core::json;
 use easel_core::message::JOB_KEYS;
 use easel_core::{
     BatchId, Bindings, Device, History, Intent, Job, JobId, KeyOf, KeyUse, Message, MessageId, Party, Pool, Queue,
-    Remains, Ticket, Timestamp, Viewer,
+    Remains, Timestamp, Viewer,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::engine::Query;
+use super::engine::{Engine, Query};
 use super::log;
-use super::rows::{Row, RowName, Table};
+use super::rows::{Row, RowName, Table, document, with_id};
 use super::seen::Seen;
 use super::{Store, StoreError};
 
@@ -38,7 +38,7 @@ impl Store {
                 None => asked.push(id.to_string()),
             }
         }
-        found.extend(jobs(self.select(Table::Job, asked).await?)?);
+        found.extend(jobs(select(&*self.engine, Table::Job, asked).await?)?);
         Ok(found)
     }
 
@@ -53,7 +53,7 @@ impl Store {
             }
         }
         for (table, ids) in asked {
-            for mut row in self.select(table, ids).await? {
+            for mut row in select(&*self.engine, table, ids).await? {
                 let id = row.as_object_mut().and_then(|row| row.remove("id")).unwrap_or_default();
                 found.insert(RowName(table, id), row);
             }
@@ -77,21 +77,16 @@ impl Store {
         Ok(names)
     }
 
-    /// The jobs that have not ended; none has a ticket below `floor`. They are read in slices: a long line at once would be in
-    /// memory several times over (as the database's values, as ours, as JSON), and the time goes into getting that memory.
-    pub(super) async fn live_jobs(&self, floor: Ticket) -> Result<Vec<Job>, StoreError> {
-        let sql = "SELECT *, record::id(id) AS id FROM job WHERE ticket >= $floor
-                   AND status IN ['pending', 'queued', 'processing'] ORDER BY ticket LIMIT $limit";
-        let (mut found, mut floor): (Vec<Job>, _) = (Vec::new(), floor);
-        loop {
-            let slice = jobs(self.rows(Query::new(sql).bind("floor", floor).bind("limit", SLICE)).await?)?;
-            let read = slice.len();
-            floor = slice.last().map_or(floor, |job| job.ticket + 1);
-            found.extend(slice);
-            if read < SLICE {
-                return Ok(found);
-            }
+    /// The jobs that have not ended, as they arrived. They are read in slices: a long line at once would be in memory several times over
+    /// (as the database's values, as ours, as JSON), and the time goes into getting that memory.
+    pub(super) async fn live_jobs(&self) -> Result<Vec<Job>, StoreError> {
+        let mut found = Vec::new();
+        for ids in self.live_ids().await?.rchunks(SLICE) {
+            let asked = ids.iter().map(ToString::to_string).collect();
+            found.extend(jobs(select(&*self.engine, Table::Job, asked).await?)?);
         }
+        found.sort_unstable_by_key(|job| job.ticket);
+        Ok(found)
     }
 
     pub(super) async fn devices(&self) -> Result<Vec<Device>, StoreError> {
@@ -229,17 +224,6 @@ impl Store {
         log::epoch(&*self.engine, committed).await.map(drop)
     }
 
-    async fn select(&self, table: Table, ids: Vec<String>) -> Result<Vec<Value>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let table = table.name();
-        let sql = format!(
-            "SELECT *, record::id(id) AS id FROM $ids.map(|$id| type::record('{table}', $id)) WHERE record::exists(id)"
-        );
-        self.rows(Query::new(sql).bind("ids", ids)).await
-    }
-
     /// The rows that one statement answers.
     pub(super) async fn rows(&self, query: Query) -> Result<Vec<Value>, StoreError> {
         Ok(self.engine.read(query).await?.pop().map(rows_of).unwrap_or_default())
@@ -251,12 +235,20 @@ impl Store {
     }
 }
 
-/// A row with its key.
-fn with_id(mut row: Value, id: Value) -> Value {
-    if let Some(fields) = row.as_object_mut() {
-        fields.insert("id".to_owned(), id);
+/// The rows of these keys, as far as there are any, each with its key as `id`.
+pub(super) async fn select(
+    engine: &dyn Engine,
+    table: Table,
+    ids: Vec<impl Serialize>,
+) -> Result<Vec<Value>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    row
+    let table = table.name();
+    let sql = format!(
+        "SELECT *, record::id(id) AS id FROM $ids.map(|$id| type::record('{table}', $id)) WHERE record::exists(id)"
+    );
+    Ok(engine.read(Query::new(sql).bind("ids", document(&ids))).await?.pop().map(rows_of).unwrap_or_default())
 }
 
 /// The record keys under which an idempotency key may be, the one that it gets first: what two owners or users call the same is

@@ -1,12 +1,15 @@
 //! The rows of the store: how they are named, and those that are not the core's documents as they stand.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use easel_core::command::NewMessage;
 use easel_core::json::text_of;
 use easel_core::{Job, JobId, KeyOf, KeyUse, MessageId, Remains, Status, Ticket, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::engine::Query;
 
 /// The tables whose rows are made of what commits say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,6 +26,10 @@ pub(super) enum Table {
     Meta,
     History,
     Intent,
+    /// What follows from the rows of jobs, and is in no commit.
+    Leaf,
+    Branch,
+    Thread,
 }
 
 impl Table {
@@ -40,6 +47,9 @@ impl Table {
             Self::Meta => "meta",
             Self::History => "history",
             Self::Intent => "intent",
+            Self::Leaf => "leaf",
+            Self::Branch => "branch",
+            Self::Thread => "thread",
         }
     }
 }
@@ -83,6 +93,14 @@ pub(super) enum Row {
 }
 
 impl Row {
+    /// The job, if it is one.
+    pub(super) fn job(&self) -> Option<&Arc<Job>> {
+        match self {
+            Self::Job(job) => Some(job),
+            Self::Document(_) => None,
+        }
+    }
+
     /// As the database has it, without its key.
     pub(super) fn content(&self) -> Value {
         match self {
@@ -112,6 +130,48 @@ fn bytes_of(value: &Value) -> usize {
         Value::Object(fields) => fields.iter().map(|(key, item)| key.len() + 8 + bytes_of(item)).sum(),
         _ => 8,
     }
+}
+
+/// Rows that are written together.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// What they are then: nothing, if they go.
+    pub(super) put: Vec<(RowName, Option<Row>)>,
+    /// Those of them of which it is known that they are not there: to make a row costs half of what it costs to write whatever may be there.
+    pub(super) new: HashSet<RowName>,
+}
+
+impl Rows {
+    /// Adds what writes them to a query.
+    pub(super) fn write(&self, mut query: Query) -> Query {
+        let (mut put, mut gone): (Vec<Value>, Vec<Value>) = Default::default();
+        let mut new: BTreeMap<Table, Vec<Value>> = BTreeMap::new();
+        for (RowName(table, key), row) in &self.put {
+            match row {
+                None => gone.push(json!([table.name(), key])),
+                Some(row) if self.new.contains(&RowName(*table, key.clone())) => {
+                    new.entry(*table).or_default().push(with_id(row.content(), key.clone()));
+                }
+                Some(row) => put.push(json!([table.name(), key, row.content()])),
+            }
+        }
+        query.sql += "
+            FOR $row IN $put { UPSERT type::record($row[0], $row[1]) REPLACE $row[2] RETURN NONE };
+            DELETE $gone.map(|$row| type::record($row[0], $row[1])) RETURN NONE;";
+        for table in new.keys().map(|table| table.name()) {
+            query.sql += &format!("INSERT INTO {table} $new_{table} RETURN NONE;");
+        }
+        let query = query.bind("put", put).bind("gone", gone);
+        new.into_iter().fold(query, |query, (table, rows)| query.bind(&format!("new_{}", table.name()), rows))
+    }
+}
+
+/// A row with its key.
+pub(super) fn with_id(mut row: Value, id: Value) -> Value {
+    if let Some(fields) = row.as_object_mut() {
+        fields.insert("id".to_owned(), id);
+    }
+    row
 }
 
 /// A job: what queries ask for, and the whole of it as text. On its way to the disk the database copies a document several times,

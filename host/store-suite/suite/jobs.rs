@@ -42,7 +42,7 @@ suite! {
         assert_eq!(bench.store.batch(batch).await.unwrap(), Some(ids.clone()));
         assert_eq!(bench.store.batch(BatchId(Uuid::nil())).await.unwrap(), None);
         let filter = JobFilter { ids: Some(ids), ..Default::default() };
-        let found = bench.store.jobs(&filter, None, 10).await.unwrap();
+        let found = bench.store.page(&filter, None, 10).await.unwrap().0;
         assert_eq!(found.iter().map(|job| job.ticket).collect::<Vec<_>>(), [4, 3, 2]);
         assert!(found.iter().all(|job| job.batch_id == Some(batch)));
     }

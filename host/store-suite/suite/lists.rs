@@ -6,9 +6,9 @@ suite! {
     jobs_are_listed_by_arrival_newest_first_and_paged_by_ticket: |bench| {
         for _ in 0..5 { bench.submit(new_job()).await; }
         let filter = JobFilter::default();
-        let first = bench.store.jobs(&filter, None, 2).await.unwrap();
+        let first = bench.store.page(&filter, None, 2).await.unwrap().0;
         assert_eq!(first.iter().map(|job| job.ticket).collect::<Vec<_>>(), [5, 4]);
-        let rest = bench.store.jobs(&filter, Some(4), 10).await.unwrap();
+        let rest = bench.store.page(&filter, Some(4), 10).await.unwrap().0;
         assert_eq!(rest.iter().map(|job| job.ticket).collect::<Vec<_>>(), [3, 2, 1]);
     }
 
@@ -16,7 +16,7 @@ suite! {
         let job = bench.submit(new_job()).await;
         bench.submit(NewJob { conversation_id: Some("c2".into()), ..new_job() }).await;
         bench.batch(vec![cancel(job.id)]).await;
-        let list = async |filter: JobFilter| bench.store.jobs(&filter, None, 10).await.unwrap().into_iter().map(|job| job.ticket).collect::<Vec<_>>();
+        let list = async |filter: JobFilter| bench.store.page(&filter, None, 10).await.unwrap().0.into_iter().map(|job| job.ticket).collect::<Vec<_>>();
         assert_eq!(list(JobFilter { conversation_id: vec!["c2".into()], ..Default::default() }).await, [2]);
         assert_eq!(list(JobFilter { conversation_id: vec!["c1".into(), "c2".into()], ..Default::default() }).await, [2, 1]);
         assert_eq!(list(JobFilter { status: vec!["cancelled".into()], ..Default::default() }).await, [1]);
@@ -24,23 +24,56 @@ suite! {
         assert_eq!(list(JobFilter { backend: vec!["stub".into()], owner: vec!["local".into()], ..Default::default() }).await, [2, 1]);
     }
 
-    what_has_no_column_is_looked_for_in_windows_that_lead_on: |bench| {
+    jobs_are_listed_by_user_words_and_time_and_paged: |bench| {
         let ann = bench.submit(NewJob { party: Party { user: Some("ann".into()), ..Party::of("local") }, ..new_job() }).await;
         for _ in 0..4 { bench.submit(new_job()).await; }
-        let page = async |filter: &JobFilter, before, newest, limit| {
-            let (jobs, next) = bench.store.page(filter, before, newest, limit).await.unwrap();
+        let page = async |filter: &JobFilter, before, limit| {
+            let (jobs, next) = bench.store.page(filter, before, limit).await.unwrap();
             (jobs.into_iter().map(|job| job.ticket).collect::<Vec<_>>(), next)
         };
         let anns = JobFilter { user: vec!["ann".into()], ..Default::default() };
-        assert_eq!(page(&anns, None, 5, 10).await, (vec![ann.ticket], None));
-        // As if twenty thousand had arrived since: nothing in this window, and there is another one.
-        assert_eq!(page(&anns, None, 20_003, 10).await, (vec![], Some(4)));
-        assert_eq!(page(&anns, Some(4), 20_003, 10).await, (vec![ann.ticket], None));
+        assert_eq!(page(&anns, None, 10).await, (vec![ann.ticket], None));
         let foxes = JobFilter { words: vec!["fox".into(), "red".into()], ..Default::default() };
-        assert_eq!(page(&foxes, None, 5, 2).await, (vec![5, 4], Some(4)));
-        assert_eq!(page(&foxes, Some(4), 5, 3).await, (vec![3, 2, 1], None));
+        assert_eq!(page(&foxes, None, 2).await, (vec![5, 4], Some(4)));
+        assert_eq!(page(&foxes, Some(4), 3).await, (vec![3, 2, 1], None));
         let since = JobFilter { since: Some(ann.created_at + 1), ..Default::default() };
-        assert_eq!(page(&since, None, 5, 10).await.0, [5, 4, 3, 2]);
+        assert_eq!(page(&since, None, 10).await.0, [5, 4, 3, 2]);
+    }
+
+    every_list_has_what_it_should_whatever_became_of_the_jobs: |bench| {
+        let party = |n: u64| Party { owner: ["ann", "ben"][(n % 2) as usize].into(), user: [None, Some("cat"), Some("dot")][(n % 3) as usize].map(str::to_owned) };
+        let mut ids = Vec::new();
+        // Three leaves, and a bit.
+        for part in 0..8 {
+            let new = |n: u64| NewJob {
+                party: party(n),
+                conversation_id: n.is_multiple_of(5).then(|| format!("c{}", n % 2)),
+                ..new_job()
+            };
+            let jobs: Vec<NewJob> = (part * 100..(part + 1) * 100).map(new).collect();
+            ids.extend(jobs.iter().map(|job| job.id));
+            bench.batch(vec![Command::SubmitBatch { batch: BatchId(Uuid::now_v7()), jobs }]).await;
+            if part % 3 == 1 { bench.store.catch_up().await.unwrap(); }
+        }
+        let chosen = |step: usize| ids.iter().copied().step_by(step);
+        bench.batch(chosen(3).map(cancel).collect()).await;
+        bench.store.catch_up().await.unwrap();
+        bench.batch(chosen(9).map(|job| Command::Retry { job }).collect()).await;
+        bench.batch(chosen(6).filter(|id| !chosen(9).any(|other| other == *id)).map(delete).collect()).await;
+        let all = bench.store.jobs_by_id(&ids).await.unwrap();
+        assert!(all.len() < 800 && all.iter().any(|job| job.ticket > 800), "some are deleted, some arrived again");
+        every_list_agrees(&bench, &all).await;
+        bench.store.catch_up().await.unwrap();
+        every_list_agrees(&bench, &all).await;
+        let left = all.iter().filter(|job| job.status.ended()).map(|job| delete(job.id)).collect();
+        let rest = all.iter().filter(|job| !job.status.ended()).map(|job| cancel(job.id)).collect();
+        bench.batch(left).await;
+        bench.batch(rest).await;
+        bench.batch(all.iter().filter(|job| !job.status.ended()).map(|job| delete(job.id)).collect()).await;
+        bench.store.catch_up().await.unwrap();
+        for table in ["job", "leaf", "branch", "thread"] {
+            assert_eq!(bench.rows(table).await, 0, "{table}: nothing is left of jobs that are gone");
+        }
     }
 
     a_viewer_is_given_the_jobs_and_conversations_that_it_sees: |bench| {
@@ -65,7 +98,7 @@ suite! {
             (Viewer::Party(Party::of("dot")), vec![]),
         ] {
             let filter = JobFilter { viewer: viewer.clone(), ..Default::default() };
-            let (jobs, _) = bench.store.page(&filter, None, bench.state.ticket, 10).await.unwrap();
+            let (jobs, _) = bench.store.page(&filter, None, 10).await.unwrap();
             let whose = |job: Job| job.user.unwrap_or(job.owner);
             assert_eq!(jobs.into_iter().rev().map(whose).collect::<Vec<_>>(), expected, "{viewer:?}");
             // Whatever is looked for, no page says that there is something that is not seen.
@@ -78,7 +111,7 @@ suite! {
                 ];
                 for filter in asks {
                     let filter = JobFilter { viewer: viewer.clone(), ..filter };
-                    let (jobs, next) = bench.store.page(&filter, None, bench.state.ticket, 1).await.unwrap();
+                    let (jobs, next) = bench.store.page(&filter, None, 1).await.unwrap();
                     let told = next.is_none_or(|next| jobs.last().is_some_and(|last| last.ticket == next));
                     assert!(told && jobs.iter().all(|job| viewer.sees_job(job)), "{filter:?}: {next:?}");
                 }
@@ -96,7 +129,7 @@ suite! {
     a_list_since_a_time_ends_where_no_older_job_can_be: |bench| {
         bench.submit(new_job()).await;
         let later = JobFilter { since: Some(i64::MAX / 2), ..Default::default() };
-        assert_eq!(bench.store.page(&later, None, 20_003, 10).await.unwrap(), (vec![], None));
+        assert_eq!(bench.store.page(&later, None, 10).await.unwrap(), (vec![], None));
     }
 
     jobs_are_found_by_a_part_of_their_id: |bench| {
@@ -121,4 +154,74 @@ suite! {
         assert_eq!((found.iter().map(|found| (&*found.id, found.count)).collect::<Vec<_>>(), next), (vec![("c1", 3)], None));
         assert_eq!(bench.store.conversations(&Viewer::Everything, Some(3), 10).await.unwrap().0, [], "its newest message is the third");
     }
+}
+
+/// All lists, page by page, against what there is.
+async fn every_list_agrees(bench: &Bench, all: &[Job]) {
+    let of = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let cat = Party { owner: "ann".into(), user: Some("cat".into()) };
+    let filters = [
+        JobFilter::default(),
+        JobFilter { status: of(&["queued"]), ..Default::default() },
+        JobFilter { status: of(&["cancelled"]), owner: of(&["ben"]), ..Default::default() },
+        JobFilter { status: of(&["complete"]), ..Default::default() },
+        JobFilter { backend: of(&["stub"]), owner: of(&["ann"]), ..Default::default() },
+        JobFilter { backend: of(&["other"]), ..Default::default() },
+        JobFilter { user: of(&["dot", "cat"]), ..Default::default() },
+        JobFilter { conversation_id: of(&["c1"]), ..Default::default() },
+        JobFilter { conversation_id: of(&["c0", "c1"]), status: of(&["cancelled"]), ..Default::default() },
+        JobFilter { viewer: Viewer::Party(cat), ..Default::default() },
+        JobFilter { viewer: Viewer::Owner("ben".into()), words: of(&["fox"]), ..Default::default() },
+    ];
+    for filter in filters {
+        let mut expected: Vec<&Job> = all.iter().filter(|job| filter.matches(job)).collect();
+        expected.sort_by_key(|job| std::cmp::Reverse(job.ticket));
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let (jobs, next) = bench.store.page(&filter, before, 37).await.unwrap();
+            found.extend(jobs);
+            before = next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_words_looks_at_so_many_jobs_and_leads_on() {
+    let mut bench = Bench::on(Kind::Memory).await;
+    (bench.limits.max_waiting, bench.limits.max_waiting_per_owner) = (10_000, 10_000);
+    let wolf = NewJob { params: easel_core::Json::of(&json!({"prompt": "a grey wolf"})), ..new_job() };
+    let oldest = bench.submit(wolf).await;
+    for _ in 0..25 {
+        let jobs = (0..100).map(|_| new_job()).collect();
+        bench.batch(vec![Command::SubmitBatch { batch: BatchId(Uuid::now_v7()), jobs }]).await;
+    }
+    bench.store.catch_up().await.unwrap();
+    let wolves = JobFilter { words: vec!["wolf".into()], ..Default::default() };
+    let (none, next) = bench.store.page(&wolves, None, 10).await.unwrap();
+    assert!(none.is_empty() && next.is_some_and(|next| next < 501), "{next:?}");
+    assert_eq!(bench.store.page(&wolves, next, 10).await.unwrap(), (vec![oldest], None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_jobs_of_an_earlier_version_are_listed_anew_whatever_an_interrupted_start_left() {
+    let mut bench = Bench::on(Kind::Disk).await;
+    for n in 0..12 {
+        let user = (n % 2 == 0).then(|| "cat".to_owned());
+        bench.submit(NewJob { party: Party { owner: "ann".into(), user }, ..new_job() }).await;
+    }
+    bench.run_one().await;
+    let ids: Vec<JobId> =
+        bench.store.page(&JobFilter::default(), None, 99).await.unwrap().0.iter().map(|job| job.id).collect();
+    let all = bench.store.jobs_by_id(&ids).await.unwrap();
+    let garbage = json!({ "text": "[]" });
+    let old = "UPDATE meta:store SET schema = 9; DELETE leaf; DELETE branch; DELETE thread;
+               CREATE leaf:7 CONTENT $garbage; CREATE thread:[1] CONTENT $garbage; DEFINE INDEX job_ticket ON job FIELDS ticket;";
+    bench.write(Query::new(old).bind("garbage", garbage)).await;
+    let bench = bench.reopened().await;
+    assert_eq!((all.len(), bench.state.jobs().count(), bench.rows("leaf").await), (12, 11, 1));
+    every_list_agrees(&bench, &all).await;
 }

@@ -197,7 +197,7 @@ async fn a_store_from_before_anything_was_pruned_learns_what_it_has() {
 
 /// The jobs as a program of schema 3 wrote them.
 async fn as_documents(bench: &Bench) {
-    for job in bench.store.jobs(&JobFilter::default(), None, 99).await.unwrap() {
+    for job in bench.store.page(&JobFilter::default(), None, 99).await.unwrap().0 {
         let (id, row) = (job.id.to_string(), serde_json::to_value(&job).unwrap());
         let query = Query::new("UPDATE type::record('job', $id) REPLACE $row");
         bench.write(query.bind("id", id).bind("row", row)).await;
@@ -218,7 +218,7 @@ async fn jobs_that_an_earlier_version_wrote_are_read_and_listed_and_go_on() {
             conversation_id: vec!["c".into()],
             ..JobFilter::default()
         };
-        bench.store.jobs(&filter, None, 9).await.unwrap()
+        bench.store.page(&filter, None, 9).await.unwrap().0
     };
     let all = found(&bench, &[]).await;
 
