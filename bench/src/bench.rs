@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub struct Options {
     #[command(subcommand)]
     pub task: Option<Task>,
-    /// Measures only these: enqueue, idle, million, instance, fan-out, start, memory
+    /// Measures only these: enqueue, idle, million, instance, fan-out, start, memory, lists
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// The `easel` to measure [default: the one beside this program]

@@ -51,7 +51,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let limits = limits::measure(&bench).await.context("the machine's own limits")?;
     report.limits(&limits);
 
-    let table: [(&str, Measurement); 7] = [
+    let table: [(&str, Measurement); 8] = [
         ("enqueue", Box::pin(rows::enqueue::measure(&bench, &limits))),
         ("idle", Box::pin(rows::idle::measure(&bench, &limits))),
         ("million", Box::pin(rows::million::measure(&bench))),
@@ -59,6 +59,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         ("fan-out", Box::pin(rows::fan_out::measure(&bench))),
         ("start", Box::pin(rows::start::measure(&bench))),
         ("memory", Box::pin(rows::memory::measure(&bench))),
+        ("lists", Box::pin(rows::lists::measure(&bench))),
     ];
     for (name, measurement) in table {
         if options.wants(name) {

@@ -4,6 +4,7 @@ pub mod enqueue;
 pub mod fan_out;
 pub mod idle;
 pub mod instance;
+pub mod lists;
 pub mod memory;
 pub mod million;
 pub mod start;
