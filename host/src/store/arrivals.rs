@@ -239,8 +239,10 @@ mod tests {
             [9],
             "a job may be accepted ten minutes after its id was made"
         );
-        branch.put(9, &Leaf::default());
+        branch.put(9, &leaf(&[(kind(Status::Error, None), 2304, 5_000)]));
         assert_eq!(branch.find(queued, None, None), [4]);
+        branch.put(9, &Leaf::default());
+        assert_eq!(branch.find(|_| true, None, None), [4]);
         branch.put(4, &Leaf::default());
         assert!(branch.is_empty());
     }

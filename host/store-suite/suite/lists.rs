@@ -200,10 +200,13 @@ async fn a_page_of_words_looks_at_so_many_jobs_and_leads_on() {
         bench.batch(vec![Command::SubmitBatch { batch: BatchId(Uuid::now_v7()), jobs }]).await;
     }
     bench.store.catch_up().await.unwrap();
+    // It is further down than the first page looks, though its row is not written yet.
+    bench.batch(vec![cancel(oldest.id)]).await;
     let wolves = JobFilter { words: vec!["wolf".into()], ..Default::default() };
     let (none, next) = bench.store.page(&wolves, None, 10).await.unwrap();
     assert!(none.is_empty() && next.is_some_and(|next| next < 501), "{next:?}");
-    assert_eq!(bench.store.page(&wolves, next, 10).await.unwrap(), (vec![oldest], None));
+    let (found, next) = bench.store.page(&wolves, next, 10).await.unwrap();
+    assert_eq!((found.len(), found[0].id, next), (1, oldest.id, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
