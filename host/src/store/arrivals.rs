@@ -103,6 +103,10 @@ impl Leaf {
     }
 }
 
+/// Of a branch, as it is written.
+type Kinds = Vec<(Kind, BTreeSet<u64>)>;
+type Spans = Vec<(u64, i64, i64)>;
+
 /// What the leaves of a run have.
 #[derive(Debug, Default)]
 pub(super) struct Branch {
@@ -145,7 +149,7 @@ impl Branch {
     }
 
     pub(super) fn parse(row: &Value) -> Result<Self, StoreError> {
-        let (kinds, spans): (Vec<(Kind, BTreeSet<u64>)>, Vec<(u64, i64, i64)>) = text_of("branch", row)?;
+        let (kinds, spans): (Kinds, Spans) = text_of("branch", row)?;
         let spans = spans.into_iter().map(|(number, first, last)| (number, (first, last))).collect();
         Ok(Self { kinds: kinds.into_iter().collect(), spans })
     }

@@ -3,6 +3,7 @@
 //!
 //! All of it follows from the rows of jobs and is written in one transaction with them, so neither is ever ahead of the other.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -133,9 +134,9 @@ impl Index {
         let mut found = leaves(engine, &missing).await?;
         self.leaves.extend(missing.into_iter().map(|number| (number, found.remove(&number).unwrap_or_default())));
         for number in numbers.into_iter().map(branch_of).collect::<BTreeSet<_>>() {
-            if !self.branches.contains_key(&number) {
+            if let Entry::Vacant(unknown) = self.branches.entry(number) {
                 let found = branches(engine, number, 1).await?.pop().filter(|(found, _)| *found == number);
-                self.branches.insert(number, found.map(|(_, branch)| branch).unwrap_or_default());
+                unknown.insert(found.map(|(_, branch)| branch).unwrap_or_default());
             }
         }
         Ok(())
