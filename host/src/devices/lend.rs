@@ -49,7 +49,7 @@ impl Worker {
         let how = in_words(report.as_ref());
         tracing::info!(job = %job.id, attempt = job.attempt, device = self.device, "the device is given back: {how}");
         let result = report.as_ref().and_then(|report| report.exit_code);
-        let (outcome, error) = report.as_ref().map_or_else(lost, judge);
+        let (outcome, error) = report.as_ref().map_or_else(lost, |report| judge(report, job.timeout_s));
         let result = result.map(|code| Json::of(&json!({"exit_code": code})));
         Some(ended(job, Verdict::of_command(outcome, error), result))
     }

@@ -1,7 +1,10 @@
 //! How a command ended, by what its holder reports, or does not.
 
+use std::time::Duration;
+
 use easel_core::{ErrorKind, JobError, Outcome};
 use easel_wire::{EndedFor, Report};
+use humantime::format_duration;
 
 /// The outcome of an attempt, and what went wrong.
 pub type End = (Outcome, Option<JobError>);
@@ -12,13 +15,15 @@ pub fn lost() -> End {
     (Outcome::Lost, error(ErrorKind::Lost, message, message))
 }
 
-/// How a command ended that its holder says this of.
-pub fn judge(report: &Report) -> End {
+/// How a command ended that its holder says this of, and that could have so many seconds.
+pub fn judge(report: &Report, timeout_s: Option<u32>) -> End {
     let failed = |message: &str, detail: &str| (Outcome::Error, error(ErrorKind::Failed, message, detail));
     match report {
         Report { ended_for: Some(EndedFor::Timeout), .. } => {
-            let message = "The command ran out of time.";
-            (Outcome::Timeout, error(ErrorKind::Timeout, message, message))
+            let had =
+                timeout_s.map(|seconds| format!(": it had {}", format_duration(Duration::from_secs(seconds.into()))));
+            let message = format!("The command ran out of time{}.", had.unwrap_or_default());
+            (Outcome::Timeout, error(ErrorKind::Timeout, &message, &message))
         }
         Report { ended_for: Some(EndedFor::Lost), .. } => lost(),
         Report { ended_for: Some(EndedFor::Stopped), .. } => (Outcome::Cancelled, None),
@@ -66,7 +71,7 @@ mod tests {
     use super::*;
 
     fn told(report: Report) -> (Outcome, Option<String>) {
-        let (outcome, error) = judge(&report);
+        let (outcome, error) = judge(&report, Some(90));
         (outcome, error.map(|error| error.message))
     }
 
@@ -107,7 +112,8 @@ mod tests {
     fn why_it_was_ended_counts_more_than_how() {
         let ended_for = |why| Report { exit_code: Some(0), ended_for: Some(why), ..Report::default() };
         assert_eq!(told(ended_for(EndedFor::Stopped)), (Outcome::Cancelled, None));
-        assert_eq!(told(ended_for(EndedFor::Timeout)).0, Outcome::Timeout);
+        let late = "The command ran out of time: it had 1m 30s.";
+        assert_eq!(told(ended_for(EndedFor::Timeout)), (Outcome::Timeout, Some(late.to_owned())));
         assert_eq!(told(ended_for(EndedFor::Lost)).0, Outcome::Lost);
     }
 }

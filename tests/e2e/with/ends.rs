@@ -150,9 +150,10 @@ async fn a_command_ends_when_its_time_is_over() {
     let host = Host::start().await;
     let mut with = With::start(&host, &["--timeout", "1s"], &locked(&host, STAYS));
     assert_eq!(with.exit().await, Some(1));
-    assert!(with.has_told("ran out of time"));
+    assert!(with.has_told("ran out of time and was ended: it had 1s"));
     let job = commands(&host).await.pop().unwrap();
     assert_eq!((&job["error"]["kind"], &job["timeout_s"]), (&json!("timeout"), &json!(1)), "{job:#}");
+    assert_eq!(job["error"]["message"], "The command ran out of time: it had 1s.");
     nothing_is_left(&host).await;
 }
 

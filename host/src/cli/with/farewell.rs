@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use easel_wire::{EndedFor, Job, Report, Status};
+use humantime::format_duration;
 use tokio::time::timeout;
 
 use super::lease::{Lease, News};
@@ -109,7 +110,10 @@ pub(super) fn outcome(
     match why {
         Some(Why::Cancelled) => bail!("the job was cancelled"),
         _ if cancelled => bail!("the job was cancelled"),
-        Some(Why::Timeout) => bail!("the command ran out of time and was ended"),
+        Some(Why::Timeout) => {
+            let had = args.timeout.map(|time| format!(": it had {}", format_duration(time)));
+            bail!("the command ran out of time and was ended{}", had.unwrap_or_default());
+        }
         Some(Why::Lost) => bail!("the host was away for too long, so the command was ended"),
         None | Some(Why::Stopped) => {}
     }

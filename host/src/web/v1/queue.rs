@@ -72,7 +72,7 @@ pub(in crate::web) async fn unload(host: Arc<Host>, actor: Actor, name: Segment)
     match timeout(UNLOAD, host.devices.unload(&name.0)).await {
         Ok(Ok(())) => device(&host, &actor.viewer(), &name.0),
         Ok(Err(UnloadError::NoDevice(name))) => Err(Problem::not_found(no_device(&host, &name))),
-        Ok(Err(error @ (UnloadError::NotNow(_) | UnloadError::Failed(_)))) => Err(Problem::conflict(error.to_string())),
+        Ok(Err(error)) => Err(Problem::conflict(error.to_string())),
         Err(_) => Err(Problem::conflict(format!(
             "{} was busy for {} s: pause it, wait until it is idle, then unload",
             name.0,
