@@ -149,9 +149,16 @@ async fn answer(command: Command, remote: &Remote) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     use crate::cli::Cli;
+
+    #[test]
+    fn a_priority_is_given_in_either_spelling() {
+        for word in ["prioritise", "prioritize"] {
+            assert!(Cli::try_parse_from(["easel", word, "12345678", "5"]).is_ok(), "{word}");
+        }
+    }
 
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
