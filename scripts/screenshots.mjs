@@ -134,7 +134,7 @@ config = { url = "http://127.0.0.1:9" }
 		async () => (await api("GET", "/v1/queue")).length === 0 && (await api("GET", "/v1/queue")).processing.length === 0,
 	);
 	const late = await api("POST", "/v1/jobs", job(7, { timeout_s: 1, max_attempts: 1 }, { step_ms: 400, steps: 40 }));
-	await api("POST", "/v1/jobs", job(8, { depends_on: [late.id] }));
+	await api("POST", "/v1/jobs", job(8, { depends_on: [late.id], user: late.user }));
 	await until("a failure", async () => (await api("GET", `/v1/jobs/${late.id}`)).status === "error");
 	for (let index = 0; index < 2; index++) await api("POST", "/v1/jobs", job(index + 3, {}, { step_ms: 1500, steps: 60 }));
 	await until("what runs", async () => (await api("GET", "/v1/queue")).processing.length === 2);
@@ -143,7 +143,7 @@ config = { url = "http://127.0.0.1:9" }
 		waiting.push(await api("POST", "/v1/jobs", job(index, index === 9 ? { priority: 20 } : {}, { step_ms: 200 })));
 	for (let index = 0; index < 3; index++)
 		await api("POST", "/v1/jobs", { backend: "forge", params: { prompt: PROMPTS[index + 4][0], steps: 28 }, user: USERS[index] });
-	await api("POST", "/v1/jobs", job(2, { depends_on: [waiting[0].id] }));
+	await api("POST", "/v1/jobs", job(2, { depends_on: [waiting[0].id], user: waiting[0].user }));
 	await api("POST", "/v1/jobs", job(5, { not_before: new Date(Date.now() + 9 * 3_600_000).toISOString() }));
 	await api("POST", `/v1/jobs/${waiting[3].id}/cancel`, {});
 	await api("POST", `/v1/jobs/${waiting[4].id}/cancel`, {});
@@ -200,7 +200,7 @@ config = { url = "http://127.0.0.1:9" }
 			backend: "flux-stub",
 			prompt: "",
 			status: "sent",
-			ids: [running, waiting[1].id, ...ids.slice(0, 7)],
+			ids: [running, ids[0], ids[8], waiting[1].id, ids[10], ids[5], ids[3], ids[6], ids[7]],
 			why: null,
 			field: null,
 		},

@@ -32,18 +32,13 @@ class Backends extends View {
 		const all = state.backends;
 		return [
 			h(
-				"div",
-				{ class: "view" },
-				h(
-					"header",
-					{ class: "row head" },
-					h("h1", { class: "grow" }, "Backends"),
-					all && h("p", { class: "muted" }, count(all.length, "backend")),
-				),
+				"div.view",
+				null,
+				h("header.row.head", null, h("h1.grow", null, "Backends"), all && h("p.muted", null, count(all.length, "backend"))),
 				!all
 					? loading(state.connection.status === "away")
 					: all.length
-						? h("div", { class: "backends" }, all.map(cardOf))
+						? h("div.backends", null, all.map(cardOf))
 						: empty("backends", "There is no backend", "An operator names one in easel.toml."),
 			),
 		];
@@ -61,14 +56,14 @@ function cardOf(backend) {
 		"article",
 		{ key: backend.name, class: "box backend" },
 		h(
-			"header",
-			{ class: "row" },
-			h("span", { class: "logo" }, icon("backends")),
+			"header.row",
+			null,
+			h("span.logo", null, icon("backends")),
 			h(
-				"div",
-				{ class: "grow" },
-				h("h2", { class: "cut" }, backend.name),
-				h("p", { class: "muted small cut" }, [backend.component, backend.version].filter(Boolean).join(" ")),
+				"div.grow",
+				null,
+				h("h2.cut", null, backend.name),
+				h("p.muted.small.cut", null, [backend.component, backend.version].filter(Boolean).join(" ")),
 			),
 			chip(TONES[health.status] ?? "queued", word(words.health, health.status)),
 		),
@@ -79,16 +74,15 @@ function cardOf(backend) {
 				{ class: ["small", TONES[health.status] === "complete" ? "muted" : "notes"] },
 				health.detail[0].toUpperCase() + health.detail.slice(1),
 			),
-		waiting &&
-			h("p", { class: "small notes" }, `${count(waiting.jobs, "job waits", "jobs wait")}: ${waiting.waiting_detail ?? ""}`),
+		waiting && h("p.small.notes", null, `${count(waiting.jobs, "job waits", "jobs wait")}: ${waiting.waiting_detail ?? ""}`),
 		h(
-			"dl",
-			{ class: "facts" },
+			"dl.facts",
+			null,
 			row(
 				"Devices",
 				h(
-					"span",
-					{ class: "tags" },
+					"span.tags",
+					null,
 					backend.devices.map((one) => h("span", { key: one, class: "tag" }, one)),
 				),
 			),
@@ -103,16 +97,22 @@ function cardOf(backend) {
 				"Limits",
 				`${duration(granted.timeout_s)} an attempt, ${duration(granted.stall_s)} without news, ${size(granted.artifact_quota)} of files, ${count(granted.max_attempts, "attempt")}`,
 			),
-			row("Takes", params.length > 0 && params.map((one) => one.replaceAll("_", " ")).join(", ")),
+			row(
+				"Takes",
+				folded(
+					params.map((one) => one.replaceAll("_", " ")),
+					"param",
+				),
+			),
 			row("Inputs", backend.inputs && backend.inputs.length > 0 && backend.inputs.join(", ")),
 			catalog(backend.catalog),
 			row("Digest", backend.digest && h("code", { title: backend.digest, class: "wrap-anywhere" }, backend.digest.slice(0, 23))),
 		),
 		h(
-			"footer",
-			{ class: "row" },
-			backend.default && h("span", { class: "muted small grow" }, "The default"),
-			!backend.default && h("span", { class: "grow" }),
+			"footer.row",
+			null,
+			backend.default && h("span.muted.small.grow", null, "The default"),
+			!backend.default && h("span.grow"),
 			backend.params_schema && h("button", { onclick: use }, icon("create"), "Make something with it"),
 		),
 	);
@@ -126,13 +126,12 @@ function catalog(catalog) {
 		const names = /** @type {any[]} */ (list)
 			.map((one) => (typeof one === "string" ? one : (one?.name ?? one?.title ?? "")))
 			.filter(Boolean);
-		return row(
-			name.replaceAll("_", " "),
-			names.length > 6
-				? h("details", null, h("summary", null, count(names.length, "entry", "entries")), names.join(", "))
-				: names.join(", "),
-		);
+		return row(name.replaceAll("_", " "), folded(names, "entry", "entries"));
 	});
 }
+
+/** Many names, folded away. @param {string[]} names @param {string} one @param {string} [many] */
+const folded = (names, one, many) =>
+	names.length > 8 ? h("details", null, h("summary", null, count(names.length, one, many)), names.join(", ")) : names.join(", ");
 
 customElements.define("easel-backends", Backends);

@@ -33,14 +33,14 @@ class Conversations extends View {
 				"div",
 				{ class: ["talk", id && "open"] },
 				h(
-					"aside",
-					{ class: "panel", "aria-label": "Conversations" },
-					h("header", { class: "row head" }, h(id ? "h2" : "h1", { class: "grow" }, "Conversations")),
+					"aside.panel",
+					{ "aria-label": "Conversations" },
+					h("header.row.head", null, h(id ? "h2" : "h1", { class: "grow" }, "Conversations")),
 					this.#list(id),
 				),
 				h(
-					"section",
-					{ class: "thread", "aria-label": id ? `Conversation ${id}` : "No conversation" },
+					"section.thread",
+					{ "aria-label": id ? `Conversation ${id}` : "No conversation" },
 					id
 						? this.#thread(id)
 						: empty(
@@ -70,10 +70,10 @@ class Conversations extends View {
 	/** @param {string} id */
 	#list(id) {
 		if (!this.#all) return loading(state.connection.status === "away");
-		if (!this.#all.length) return h("p", { class: "muted small pad" }, "There is none yet.");
+		if (!this.#all.length) return h("p.muted.small.pad", null, "There is none yet.");
 		return h(
-			"ul",
-			{ class: "talks" },
+			"ul.talks",
+			null,
 			this.#all.map((one) =>
 				h(
 					"li",
@@ -81,8 +81,8 @@ class Conversations extends View {
 					h(
 						"a",
 						{ href: address(["conversations", one.id]), class: "plain", "aria-current": one.id === id && "page" },
-						h("span", { class: "cut", dir: "auto" }, one.id),
-						h("small", { class: "muted" }, `${count(one.count, "message")} · `, time(one.updated_at)),
+						h("span.cut", { dir: "auto" }, one.id),
+						h("small.muted", null, `${count(one.count, "message")} · `, time(one.updated_at)),
 					),
 				),
 			),
@@ -96,14 +96,14 @@ class Conversations extends View {
 			(this.#bottom = event.target.scrollTop + event.target.clientHeight > event.target.scrollHeight - 40);
 		return [
 			h(
-				"header",
-				{ class: "row head pad" },
-				h("a", { class: "back", href: address(["conversations"]), "aria-label": "All conversations" }, icon("left")),
-				h("h1", { class: "grow cut", dir: "auto" }, id),
+				"header.row.head.pad",
+				null,
+				h("a.back", { href: address(["conversations"]), "aria-label": "All conversations" }, icon("left")),
+				h("h1.grow.cut", { dir: "auto" }, id),
 			),
 			h(
-				"div",
-				{ class: "messages", onscroll: scrolled, tabindex: 0, role: "log", "aria-label": "Messages" },
+				"div.messages",
+				{ onscroll: scrolled, tabindex: 0, role: "log", "aria-label": "Messages" },
 				!messages && loading(state.connection.status === "away"),
 				messages?.length === 0 &&
 					this.#others.length === 0 &&
@@ -113,7 +113,7 @@ class Conversations extends View {
 					h(
 						"div",
 						{ key: job, class: "said assistant" },
-						h("p", { class: "bubble prompt", dir: "auto" }, title(state.job(job))),
+						h("p.bubble.prompt", { dir: "auto" }, title(state.job(job))),
 						shown(state.job(job)),
 					),
 				),
@@ -140,8 +140,8 @@ class Conversations extends View {
 			/** @type {HTMLTextAreaElement} */ (event.target).form?.requestSubmit();
 		};
 		return h(
-			"form",
-			{ class: "composer row", onsubmit: send },
+			"form.composer.row",
+			{ onsubmit: send },
 			h("textarea", {
 				name: "say",
 				rows: 1,
@@ -150,7 +150,7 @@ class Conversations extends View {
 				onkeydown: enter,
 				dir: "auto",
 			}),
-			h("button", { class: "primary" }, "Send"),
+			h("button.primary", null, "Send"),
 		);
 	}
 
@@ -209,8 +209,8 @@ function said(message) {
 	return h(
 		"article",
 		{ key: message.id, class: ["said", message.role === "user" ? "user" : "assistant"] },
-		h("p", { class: "small muted" }, message.role === "user" ? "You" : message.role, " · ", time(message.created_at)),
-		message.content && h("p", { class: "bubble prompt", dir: "auto" }, message.content),
+		h("p.small.muted", null, message.role === "user" ? "You" : message.role, " · ", time(message.created_at)),
+		message.content && h("p.bubble.prompt", { dir: "auto" }, message.content),
 		job && shown(job),
 	);
 }
@@ -220,8 +220,8 @@ function shown(job) {
 	if (!job) return null;
 	const made = pictures(job);
 	return h(
-		"div",
-		{ class: "result" },
+		"div.result",
+		null,
 		made.length
 			? made.map((picture) =>
 					h("a", { key: picture.name, href: address(["gallery", job.id, picture.name]) }, frame(job, picture)),
@@ -229,11 +229,11 @@ function shown(job) {
 			: job.status !== "error" && job.status !== "cancelled" && frame(job),
 		job.status === "processing" && bar(job),
 		h(
-			"p",
-			{ class: "row small" },
+			"p.row.small",
+			null,
 			chipOf(job),
-			h("a", { class: "plain muted grow cut", href: address(["jobs", job.id]) }, standing(job) || title(job)),
-			job.status === "processing" && h("b", { class: "number" }, `${job.progress} %`),
+			h("a.plain.muted.grow.cut", { href: address(["jobs", job.id]) }, standing(job) || title(job)),
+			job.status === "processing" && h("b.number", null, `${job.progress} %`),
 		),
 	);
 }

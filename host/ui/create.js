@@ -45,7 +45,6 @@ const LISTED = {
 	styles: "styles",
 	modules: "modules",
 };
-const MOST_COPIES = 100;
 
 class Create extends View {
 	/** What is wrong, by field; told once somebody has tried to send. @type {Record<string, string>} */ #wrong = {};
@@ -68,10 +67,10 @@ class Create extends View {
 		const backend = this.#backend();
 		return [
 			h(
-				"div",
-				{ class: "studio" },
-				h("section", { class: "panel", "aria-label": "What to make" }, this.#form(backend)),
-				h("section", { class: "made", "aria-label": "Sent from here" }, this.#made()),
+				"div.studio",
+				null,
+				h("section.panel", { "aria-label": "What to make" }, this.#form(backend)),
+				h("section.made", { "aria-label": "Sent from here" }, this.#made()),
 			),
 		];
 	}
@@ -87,15 +86,14 @@ class Create extends View {
 		const shaped = ["width", "height"].every((name) => fields.some(([known]) => known === name));
 		const send = (/** @type {Event} */ event) => (event.preventDefault(), this.#send(backend));
 		return h(
-			"form",
+			"form.create",
 			{
-				class: "create",
 				onsubmit: send,
 				onkeydown: (/** @type {KeyboardEvent} */ event) =>
 					(event.ctrlKey || event.metaKey) && event.key === "Enter" && send(event),
 				novalidate: true,
 			},
-			h("h1", { class: "sr" }, "Create"),
+			h("h1.sr", null, "Create"),
 			this.#choice(backend),
 			backend.params_schema
 				? [
@@ -106,19 +104,19 @@ class Create extends View {
 						}),
 						this.#inputs(backend).map((name) => this.#input(backend, name)),
 						h(
-							"details",
-							{ class: "fold", key: "more" },
-							h("summary", null, "More", this.#folded(rest) && h("span", { class: "badge" }, this.#folded(rest))),
+							"details.fold",
+							{ key: "more" },
+							h("summary", null, "More", this.#folded(rest) && h("span.badge", null, this.#folded(rest))),
 							h(
-								"div",
-								{ class: "stack" },
+								"div.stack",
+								null,
 								rest.map(([name, field]) => this.#field(backend, name, field)),
 								this.#terms(),
 							),
 						),
 					]
-				: h("p", { class: "hint warn" }, `${backend.name} cannot say what it takes: ${backend.health.detail}`),
-			h("div", { class: "send" }, this.#button(backend)),
+				: h("p.hint.warn", null, `${backend.name} cannot say what it takes: ${backend.health.detail}`),
+			h("div.send", null, this.#button(backend)),
 		);
 	}
 
@@ -133,11 +131,11 @@ class Create extends View {
 		const all = state.backends ?? [];
 		const health = backend.health.status;
 		return h(
-			"div",
-			{ class: "field", key: "backend" },
+			"div.field",
+			{ key: "backend" },
 			h(
-				"div",
-				{ class: "row" },
+				"div.row",
+				null,
 				h("label", { for: "backend", class: "grow" }, "Backend"),
 				Object.keys(draft.values).length > 0 &&
 					h("button", { type: "button", class: "quiet small", onclick: () => ((this.#wrong = {}), clear()) }, "Clear the form"),
@@ -158,7 +156,7 @@ class Create extends View {
 				),
 			),
 			!["ok", "unknown"].includes(health) &&
-				h("p", { class: "hint warn" }, sentence(`${backend.health.detail}`), " Jobs for it wait until it is back."),
+				h("p.hint.warn", null, sentence(`${backend.health.detail}`), " Jobs for it wait until it is back."),
 		);
 	}
 
@@ -174,20 +172,16 @@ class Create extends View {
 		const kindOf = kind(name, field);
 		const label = h("label", { for: id, class: "grow" }, field.title ?? name);
 		const hint = [
-			h(
-				"p",
-				{ class: "hint", id: `${id}-hint` },
-				wrong ? h("span", { class: "wrong" }, wrong) : kindOf === "prose" ? null : field.description,
-			),
+			h("p.hint", { id: `${id}-hint` }, wrong ? h("span.wrong", null, wrong) : kindOf === "prose" ? null : field.description),
 		];
 		if (kindOf === "switch") {
 			const on = value === undefined ? field.default === true : value === true;
 			return h(
-				"div",
-				{ class: "field", key: name },
+				"div.field",
+				{ key: name },
 				h(
-					"div",
-					{ class: "row" },
+					"div.row",
+					null,
 					label,
 					h("input", {
 						...said,
@@ -203,8 +197,8 @@ class Create extends View {
 		if (kindOf === "choice") {
 			const options = (field.enum ?? []).map(String);
 			return h(
-				"div",
-				{ class: "field", key: name },
+				"div.field",
+				{ key: name },
 				label,
 				h(
 					"select",
@@ -220,11 +214,11 @@ class Create extends View {
 			const step = field.type === "integer" ? "1" : "any";
 			const [min, max] = [String(field.minimum), String(field.maximum)];
 			return h(
-				"div",
-				{ class: "field slider", key: name },
+				"div.field.slider",
+				{ key: name },
 				h(
-					"div",
-					{ class: "row" },
+					"div.row",
+					null,
 					label,
 					h("input", {
 						...said,
@@ -252,9 +246,9 @@ class Create extends View {
 		if (kindOf === "prose" || kindOf === "json") {
 			const main = name === "prompt";
 			return h(
-				"div",
-				{ class: "field", key: name },
-				h("div", { class: "row" }, label),
+				"div.field",
+				{ key: name },
+				h("div.row", null, label),
 				h("textarea", {
 					...said,
 					".value": String(shown),
@@ -271,12 +265,12 @@ class Create extends View {
 		const listed = this.#listed(backend, name, field);
 		const seed = name.includes("seed");
 		return h(
-			"div",
-			{ class: "field", key: name },
-			h("div", { class: "row" }, label),
+			"div.field",
+			{ key: name },
+			h("div.row", null, label),
 			h(
-				"div",
-				{ class: "row" },
+				"div.row",
+				null,
 				h("input", {
 					...said,
 					class: ["grow", kindOf === "number" && "number"],
@@ -346,25 +340,24 @@ class Create extends View {
 				autocomplete: "off",
 			});
 		return h(
-			"div",
-			{ class: "field", key: "shape", role: "group", "aria-label": "Size" },
+			"div.field",
+			{ key: "shape", role: "group", "aria-label": "Size" },
 			h(
-				"div",
-				{ class: "row" },
-				h("span", { class: "label grow" }, "Size"),
+				"div.row",
+				null,
+				h("span.label.grow", null, "Size"),
 				box("width"),
 				tool("swap", "Swap width and height", swap, { type: "button" }),
 				box("height"),
 			),
 			h(
-				"div",
-				{ class: "aspects" },
+				"div.aspects",
+				null,
 				ASPECTS.map(([name, a, b]) =>
 					h(
 						"button",
 						{ key: name, type: "button", class: "aspect", "aria-pressed": String(fits(a, b)), onclick: () => choose(a, b) },
-						h("span", {
-							class: "shape",
+						h("span.shape", {
 							style: {
 								width: `${Math.round((18 * a) / Math.max(a, b))}px`,
 								height: `${Math.round((18 * b) / Math.max(a, b))}px`,
@@ -374,7 +367,7 @@ class Create extends View {
 					),
 				),
 			),
-			wrong && h("p", { class: "hint" }, h("span", { class: "wrong" }, wrong)),
+			wrong && h("p.hint", null, h("span.wrong", null, wrong)),
 		);
 	}
 
@@ -399,25 +392,25 @@ class Create extends View {
 		};
 		const id = `input-${name}`;
 		return h(
-			"div",
-			{ class: "field", key: id },
-			h("span", { class: "label" }, about?.title ?? name),
+			"div.field",
+			{ key: id },
+			h("span.label", null, about?.title ?? name),
 			file
 				? h(
-						"div",
-						{ class: "row file" },
+						"div.row.file",
+						null,
 						icon("image"),
-						h("span", { class: "grow cut" }, `${file.label} · ${size(file.size)}`),
+						h("span.grow.cut", null, `${file.label} · ${size(file.size)}`),
 						tool("close", `Remove ${about?.title ?? name}`, remove, { type: "button" }),
 					)
 				: h(
-						"label",
-						{ class: "drop", for: id, ondrop: drop, ondragover: (/** @type {Event} */ event) => event.preventDefault() },
+						"label.drop",
+						{ for: id, ondrop: drop, ondragover: (/** @type {Event} */ event) => event.preventDefault() },
 						h("input", { id, type: "file", accept: "image/*", class: "sr", onchange: take, "aria-label": about?.title ?? name }),
 						icon("image"),
 						h("span", null, "Drop, paste or ", h("b", null, "choose"), " a picture"),
 					),
-			h("p", { class: "hint" }, about?.description),
+			h("p.hint", null, about?.description),
 		);
 	}
 
@@ -438,31 +431,11 @@ class Create extends View {
 	#terms() {
 		return [
 			h(
-				"div",
-				{ class: "field", key: "copies" },
+				"div.field",
+				{ key: "priority" },
 				h(
-					"div",
-					{ class: "row" },
-					h("label", { for: "copies", class: "grow" }, "How many of it"),
-					h("input", {
-						id: "copies",
-						class: "number short",
-						type: "number",
-						min: 1,
-						max: MOST_COPIES,
-						".value": String(draft.copies),
-						onchange: (/** @type {any} */ event) =>
-							change({ copies: Math.min(MOST_COPIES, Math.max(1, Math.round(Number(event.target.value)) || 1)) }),
-					}),
-				),
-				h("p", { class: "hint" }, "Each is a job of its own, with another seed."),
-			),
-			h(
-				"div",
-				{ class: "field", key: "priority" },
-				h(
-					"div",
-					{ class: "row" },
+					"div.row",
+					null,
 					h("label", { for: "priority", class: "grow" }, "Priority"),
 					h("input", {
 						id: "priority",
@@ -475,11 +448,11 @@ class Create extends View {
 							change({ priority: Math.min(100, Math.max(-100, Math.round(Number(event.target.value)) || 0)) }),
 					}),
 				),
-				h("p", { class: "hint" }, "From -100 to 100. More starts earlier."),
+				h("p.hint", null, "From -100 to 100. More starts earlier."),
 			),
 			h(
-				"div",
-				{ class: "field", key: "later" },
+				"div.field",
+				{ key: "later" },
 				h("label", { for: "later" }, "Not before"),
 				h("input", {
 					id: "later",
@@ -489,8 +462,8 @@ class Create extends View {
 				}),
 			),
 			h(
-				"div",
-				{ class: "field", key: "conversation" },
+				"div.field",
+				{ key: "conversation" },
 				h("label", { for: "conversation" }, "Conversation"),
 				h("input", {
 					id: "conversation",
@@ -520,8 +493,8 @@ class Create extends View {
 		const long = each && !stands && !draft.later ? `, about ${duration(Math.max(each, each * rounds))}` : "";
 		return [
 			h(
-				"div",
-				{ class: "row copies", role: "group", "aria-label": "How many" },
+				"div.row.copies",
+				{ role: "group", "aria-label": "How many" },
 				[1, 2, 4, 8].map((n) =>
 					h(
 						"button",
@@ -538,8 +511,8 @@ class Create extends View {
 				),
 			),
 			h(
-				"button",
-				{ class: "primary big grow", id: "send", disabled: this.#uploading > 0 || !backend.params_schema },
+				"button.primary.big.grow",
+				{ id: "send", disabled: this.#uploading > 0 || !backend.params_schema },
 				h("span", null, copies > 1 ? `Make ${number(copies)}` : "Make it"),
 				h("small", null, this.#uploading ? "a file is on its way" : `${when}${long}`),
 			),
@@ -605,14 +578,14 @@ class Create extends View {
 			);
 		return [
 			h(
-				"div",
-				{ class: "row head" },
-				h("h2", { class: "grow" }, "Sent from here"),
-				h("button", { class: "quiet small", onclick: forgetAll }, "Clear the list"),
+				"div.row.head",
+				null,
+				h("h2.grow", null, "Sent from here"),
+				h("button.quiet.small", { onclick: forgetAll }, "Clear the list"),
 			),
 			h(
-				"div",
-				{ class: "cards" },
+				"div.cards",
+				null,
 				all.flatMap((one) => {
 					if (one.status === "refused") return [refusal(one)];
 					if (one.status === "sending")
@@ -620,12 +593,12 @@ class Create extends View {
 							h(
 								"article",
 								{ key: one.key, class: "card job" },
-								h("div", { class: "picture place sending" }, icon("image")),
+								h("div.picture.place.sending", null, icon("image")),
 								h(
-									"div",
-									{ class: "caption" },
-									h("p", { class: "prompt two-lines" }, one.prompt),
-									h("p", { class: "muted small" }, "On its way to the host…"),
+									"div.caption",
+									null,
+									h("p.prompt.two-lines", null, one.prompt),
+									h("p.muted.small", null, "On its way to the host…"),
 								),
 							),
 						];
@@ -635,7 +608,7 @@ class Create extends View {
 							? card(job)
 							: state.gone.has(id)
 								? null
-								: h("article", { key: id, class: "card job" }, h("div", { class: "picture place" }, icon("image")));
+								: h("article", { key: id, class: "card job" }, h("div.picture.place", null, icon("image")));
 					});
 				}),
 			),
@@ -649,11 +622,11 @@ function refusal(one) {
 		"article",
 		{ key: one.key, class: "card job error" },
 		h(
-			"div",
-			{ class: "caption" },
-			h("p", { class: "prompt two-lines" }, one.prompt),
-			h("p", { class: "wrong small" }, `It was not taken: ${one.why}`),
-			h("button", { class: "quiet small", onclick: () => forget(one.key) }, "Dismiss"),
+			"div.caption",
+			null,
+			h("p.prompt.two-lines", null, one.prompt),
+			h("p.wrong.small", null, `It was not taken: ${one.why}`),
+			h("button.quiet.small", { onclick: () => forget(one.key) }, "Dismiss"),
 		),
 	);
 }

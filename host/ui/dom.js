@@ -15,13 +15,15 @@ const SVG_TAGS = new Set(["svg", "path", "circle", "rect", "g"]);
 const told = new WeakMap();
 
 /**
- * An element. `class` may be a list; `style` is an object; `onclick` and the like are listeners; `.name` is a property; `key` tells
+ * An element: "tag" or "tag.class.class". `class` may be a list too; `style` is an object; `onclick` and the like are listeners; `.name` is a property; `key` tells
  * it from its siblings; `null` and `false` are absent.
  * @param {string} tag @param {Record<string, any> | null} [props] @param {Child[]} children @returns {VNode}
  */
 export function h(tag, props, ...children) {
 	const { key, ...rest } = props ?? {};
-	return { tag, key, props: rest, children: flat(children) };
+	const [name, ...classes] = tag.split(".");
+	if (classes.length) rest.class = [...classes, rest.class].flat();
+	return { tag: name, key, props: rest, children: flat(children) };
 }
 
 /** @param {Child[]} children @param {Node_[]} [out] @returns {Node_[]} */
@@ -168,8 +170,6 @@ const ICONS = {
 	play: "M8 5l11 7-11 7z",
 	front: "M12 19V8M7 12l5-5 5 5M5 4h14",
 	back: "M12 5v11M7 12l5 5 5-5M5 20h14",
-	up: "M12 18V7M7 11l5-5 5 5",
-	down: "M12 6v11M7 13l5 5 5-5",
 	again: "M19 12a7 7 0 1 1-2-5l2 2M19 4v5h-5",
 	download: "M12 4v11M7 11l5 5 5-5M5 20h14",
 	trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
@@ -187,11 +187,10 @@ const ICONS = {
 	compare: "M12 4v16M4 6h5v12H4zM15 6h5v12h-5z",
 	swap: "M7 8h12l-3-3M17 16H5l3 3",
 	retry: "M5 12a7 7 0 1 0 2-5L5 9M5 4v5h5",
-	bell: "M6 17h12l-1.500-2V11a4.500 4.500 0 0 0-9 0v4zM10.500 20h3",
 };
 /** @typedef {keyof typeof ICONS} Icon */
 
 /** @param {Icon} name */
 export function icon(name) {
-	return h("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: ICONS[name] }));
+	return h("svg.icon", { viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: ICONS[name] }));
 }

@@ -101,15 +101,15 @@ class Gallery extends View {
 		const selected = [...this.#selected].filter((key) => all.some((shot) => shot.key === key));
 		return [
 			h(
-				"div",
-				{ class: "view wide" },
+				"div.view.wide",
+				null,
 				selected.length ? this.#chosen(all, selected) : this.#head(),
 				all.length
 					? h(
-							"div",
-							{ class: "wall" },
+							"div.wall",
+							null,
 							all.map((shot) => this.#tile(shot)),
-							h("div", { class: "filler", key: "filler" }),
+							h("div.filler", { key: "filler" }),
 						)
 					: read.version < 0
 						? loading(read.failed)
@@ -126,11 +126,9 @@ class Gallery extends View {
 									h("a", { href: address(["create"]) }, "Make the first one"),
 								),
 				h(
-					"div",
-					{ class: "end", key: "end" },
-					read.next === null && all.length > 0
-						? h("p", { class: "muted small" }, `That is all: ${count(all.length, "picture")}.`)
-						: null,
+					"div.end",
+					{ key: "end" },
+					read.next === null && all.length > 0 ? h("p.muted.small", null, `That is all: ${count(all.length, "picture")}.`) : null,
 				),
 			),
 			open && this.#lightbox(all, open, other),
@@ -146,9 +144,9 @@ class Gallery extends View {
 
 	#head() {
 		return h(
-			"header",
-			{ class: "row head wrap", key: "head" },
-			h("h1", { class: "grow" }, "Gallery"),
+			"header.row.head.wrap",
+			{ key: "head" },
+			h("h1.grow", null, "Gallery"),
 			h("input", {
 				type: "search",
 				placeholder: "Search prompts",
@@ -175,9 +173,9 @@ class Gallery extends View {
 		const jobs = [...new Set(chosen.map((shot) => shot.job.id))];
 		const [a, b] = selected;
 		return h(
-			"header",
-			{ class: "row head wrap chosen", key: "chosen", role: "toolbar", "aria-label": "What is selected" },
-			h("h1", { class: "grow" }, `${count(selected.length, "picture")} selected`),
+			"header.row.head.wrap.chosen",
+			{ key: "chosen", role: "toolbar", "aria-label": "What is selected" },
+			h("h1.grow", null, `${count(selected.length, "picture")} selected`),
 			h(
 				"button",
 				{ disabled: selected.length !== 2, onclick: () => go(address(["gallery", ...a.split("/")], { with: b })) },
@@ -185,8 +183,8 @@ class Gallery extends View {
 				"Compare",
 			),
 			h("button", { onclick: () => chosen.forEach((shot) => download(shot.job, shot.picture)) }, icon("download"), "Download"),
-			h("button", { class: "danger", onclick: () => this.#delete(jobs) }, icon("trash"), "Delete"),
-			h("button", { class: "quiet", onclick: () => ((this.#selected = new Set()), this.refresh()) }, "Clear"),
+			h("button.danger", { onclick: () => this.#delete(jobs) }, icon("trash"), "Delete"),
+			h("button.quiet", { onclick: () => ((this.#selected = new Set()), this.refresh()) }, "Clear"),
 		);
 	}
 
@@ -219,12 +217,7 @@ class Gallery extends View {
 					decoding: "async",
 				}),
 			),
-			h(
-				"figcaption",
-				{ class: "row", "aria-hidden": "true" },
-				h("span", { class: "cut grow" }, title(job)),
-				h("span", null, time(job.ended_at)),
-			),
+			h("figcaption.row", { "aria-hidden": "true" }, h("span.cut.grow", null, title(job)), h("span", null, time(job.ended_at))),
 			h("input", {
 				type: "checkbox",
 				class: "pick",
@@ -253,32 +246,30 @@ class Gallery extends View {
 				"aria-label": shot ? alt(shot.job, shot.picture) : "Picture",
 			},
 			h(
-				"div",
-				{ class: "stage", tabindex: -1, autofocus: true },
+				"div.stage",
+				{ tabindex: -1, autofocus: true },
 				!shot && loading(),
 				shot &&
 					h(
-						"div",
-						{ class: "canvas", key: "a" },
+						"div.canvas",
+						{ key: "a" },
 						h("img", { key: shot.picture.sha256, src: shot.picture.url, alt: alt(shot.job, shot.picture) }),
-						second && h("p", { class: "label" }, seedOf(shot.job)),
+						second && h("p.label", null, seedOf(shot.job)),
 					),
 				second &&
 					h(
-						"div",
-						{ class: "canvas", key: "b" },
+						"div.canvas",
+						{ key: "b" },
 						h("img", { key: second.picture.sha256, src: second.picture.url, alt: alt(second.job, second.picture) }),
-						h("p", { class: "label" }, seedOf(second.job)),
+						h("p.label", null, seedOf(second.job)),
 					),
-				!second &&
-					to(-1) &&
-					h("a", { class: "turn left", href: to(-1), "aria-label": "Newer picture", "data-turn": "left" }, icon("left")),
+				!second && to(-1) && h("a.turn.left", { href: to(-1), "aria-label": "Newer picture", "data-turn": "left" }, icon("left")),
 				!second &&
 					to(1) &&
-					h("a", { class: "turn right", href: to(1), "aria-label": "Older picture", "data-turn": "right" }, icon("right")),
+					h("a.turn.right", { href: to(1), "aria-label": "Older picture", "data-turn": "right" }, icon("right")),
 			),
 			shot && about(shot, second),
-			h("form", { method: "dialog", class: "shut" }, h("button", { class: "tool", "aria-label": "Close" }, icon("close"))),
+			h("form", { method: "dialog", class: "shut" }, h("button.tool", { "aria-label": "Close" }, icon("close"))),
 		);
 	}
 
@@ -312,26 +303,26 @@ function about({ job, picture }, second) {
 		second !== undefined && String(second.job.params?.[name]) !== String(job.params?.[name]);
 	const again = (/** @type {boolean} */ same) => (fill(job, same), go(address(["create"])));
 	return h(
-		"aside",
-		{ class: "about" },
-		h("p", { class: "prompt long", dir: "auto" }, String(prompt ?? title(job))),
+		"aside.about",
+		null,
+		h("p.prompt.long", { dir: "auto" }, String(prompt ?? title(job))),
 		second &&
 			second.job.params?.prompt !== prompt &&
-			h("p", { class: "prompt long muted", dir: "auto" }, String(second.job.params?.prompt ?? "")),
+			h("p.prompt.long.muted", { dir: "auto" }, String(second.job.params?.prompt ?? "")),
 		h(
-			"div",
-			{ class: "row wrap" },
-			h("button", { class: "primary", onclick: () => again(false) }, icon("again"), "Again with…"),
+			"div.row.wrap",
+			null,
+			h("button.primary", { onclick: () => again(false) }, icon("again"), "Again with…"),
 			h("button", { onclick: () => again(true) }, "Same seed"),
 			h("button", { onclick: () => download(job, picture) }, icon("download"), "Download"),
 		),
 		h(
-			"dl",
-			{ class: "facts" },
+			"dl.facts",
+			null,
 			row("Made", time(job.ended_at)),
 			row("Took", last?.seconds !== null && last ? duration(last.seconds) : ""),
 			row("Size", `${picture.width ?? "?"} × ${picture.height ?? "?"} · ${size(picture.size)}`),
-			row("Seed", seed !== undefined && seed !== null && h("span", { class: "number" }, String(seed))),
+			row("Seed", seed !== undefined && seed !== null && h("span.number", null, String(seed))),
 			Object.entries(params).map(
 				([name, value]) =>
 					name !== "seed" &&
@@ -352,14 +343,14 @@ function about({ job, picture }, second) {
 			row("Version", last?.backend_digest && h("code", { title: last.backend_digest }, last.backend_digest.slice(0, 19))),
 		),
 		h(
-			"div",
-			{ class: "row" },
+			"div.row",
+			null,
 			h("a", { href: address(["jobs", job.id]) }, "The whole job"),
-			h("span", { class: "grow" }),
+			h("span.grow"),
 			chip(job.status),
 			h(
-				"button",
-				{ class: "quiet danger small", onclick: () => remove([job.id]).then((done) => done && go(address(["gallery"]))) },
+				"button.quiet.danger.small",
+				{ onclick: () => remove([job.id]).then((done) => done && go(address(["gallery"]))) },
 				icon("trash"),
 				"Delete",
 			),

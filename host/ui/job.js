@@ -32,13 +32,12 @@ class JobView extends View {
 		const job = state.jobs.get(id);
 		this.#read(id, job);
 		if (!job?.params) {
-			if (!state.gone.has(id))
-				return [h("div", { class: "view" }, h("h1", { class: "sr" }, "Job"), loading(state.connection.status === "away"))];
+			if (!state.gone.has(id)) return [h("div.view", null, h("h1.sr", null, "Job"), loading(state.connection.status === "away"))];
 			return [
 				h(
-					"div",
-					{ class: "view" },
-					h("h1", { class: "sr" }, "Job"),
+					"div.view",
+					null,
+					h("h1.sr", null, "Job"),
 					empty(
 						"search",
 						"This job is not there",
@@ -48,7 +47,7 @@ class JobView extends View {
 				),
 			];
 		}
-		return [h("div", { class: "view" }, this.#head(job), this.#body(job))];
+		return [h("div.view", null, this.#head(job), this.#body(job))];
 	}
 
 	/** Again after each event about it, and its log with it. @param {string} id @param {Job | undefined} job */
@@ -79,29 +78,24 @@ class JobView extends View {
 		const over = ended(job);
 		const again = () => (fill(job, false), go(address(["create"])));
 		return h(
-			"header",
-			{ class: "job-head" },
+			"header.job-head",
+			null,
 			h(
-				"div",
-				{ class: "row wrap" },
+				"div.row.wrap",
+				null,
 				chipOf(job),
-				h("span", { class: "muted small number" }, short(job.id)),
+				h("span.muted.small.number", null, short(job.id)),
 				h(
-					"span",
-					{ class: "muted small grow" },
+					"span.muted.small.grow",
+					null,
 					`${job.backend}${job.device ? ` on ${job.device}` : ""} · ${owner(job)} · `,
 					time(job.created_at),
 				),
 				h(
-					"div",
-					{ class: "row wrap" },
+					"div.row.wrap",
+					null,
 					!over &&
-						h(
-							"button",
-							{ class: "danger", onclick: () => cancel([job.id]), disabled: job.cancel_requested },
-							icon("close"),
-							"Cancel",
-						),
+						h("button.danger", { onclick: () => cancel([job.id]), disabled: job.cancel_requested }, icon("close"), "Cancel"),
 					job.status === "queued" &&
 						h(
 							"button",
@@ -120,46 +114,42 @@ class JobView extends View {
 						h("button", { class: over && "primary", onclick: again }, icon("again"), "Again with…"),
 					over &&
 						h(
-							"button",
-							{ class: "danger", onclick: () => remove([job.id]).then((done) => done && go(address(["gallery"]))) },
+							"button.danger",
+							{ onclick: () => remove([job.id]).then((done) => done && go(address(["gallery"]))) },
 							icon("trash"),
 							"Delete",
 						),
 				),
 			),
-			h("h1", { class: "prompt", dir: "auto" }, title(job)),
-			!over && h("p", { class: "muted" }, standing(job)),
+			h("h1.prompt", { dir: "auto" }, title(job)),
+			!over && h("p.muted", null, standing(job)),
 			job.status === "processing" &&
 				h(
-					"div",
-					{ class: "row" },
-					h("div", { class: "grow" }, bar(job)),
-					h("b", { class: "number" }, `${job.progress} %`),
-					h("span", { class: "muted number" }, elapsed(job)),
-					h("span", { class: "muted" }, expected(job)),
+					"div.row",
+					null,
+					h("div.grow", null, bar(job)),
+					h("b.number", null, `${job.progress} %`),
+					h("span.muted.number", null, elapsed(job)),
+					h("span.muted", null, expected(job)),
 				),
 			job.error &&
 				h(
-					"div",
-					{ class: "banner bad" },
+					"div.banner.bad",
+					null,
 					h(
-						"div",
-						{ class: "grow" },
+						"div.grow",
+						null,
 						h("b", null, job.error.message),
 						job.error.detail &&
 							!job.error.detail.includes(job.error.message) &&
-							h("p", { class: "small mono wrap-anywhere" }, job.error.detail),
+							h("p.small.mono.wrap-anywhere", null, job.error.detail),
 						h(
-							"p",
-							{ class: "small" },
+							"p.small",
+							null,
 							job.error.retryable ? "Another try may help." : "The same job would fail again: change its params first.",
 						),
 						job.error.dependency_id &&
-							h(
-								"p",
-								{ class: "small" },
-								h("a", { href: address(["jobs", job.error.dependency_id]) }, "The job that it depended on"),
-							),
+							h("p.small", null, h("a", { href: address(["jobs", job.error.dependency_id]) }, "The job that it depended on")),
 					),
 				),
 		);
@@ -172,11 +162,11 @@ class JobView extends View {
 		const { prompt, ...params } = job.params ?? {};
 		const written = (/** @type {any} */ value) => (typeof value === "string" ? value : stringify(value));
 		return h(
-			"div",
-			{ class: "job-body" },
+			"div.job-body",
+			null,
 			h(
-				"div",
-				{ class: "stack" },
+				"div.stack",
+				null,
 				(made.length > 0 || job.status === "processing") &&
 					h(
 						"section",
@@ -185,35 +175,34 @@ class JobView extends View {
 							? made.map((one) => h("a", { key: one.name, href: address(["gallery", job.id, one.name]) }, frame(job, one)))
 							: frame(job),
 					),
-				h("section", { class: "box" }, h("h2", null, "Life"), waterfall(job)),
-				h("section", { class: "box" }, h("h2", null, "Log of the backend"), this.#lines()),
-				h("section", { class: "box" }, h("h2", null, "Events since this page was opened"), events(job)),
+				h("section.box", null, h("h2", null, "Life"), waterfall(job)),
+				h("section.box", null, h("h2", null, "Log of the backend"), this.#lines()),
+				events(job),
 			),
 			h(
-				"div",
-				{ class: "stack" },
+				"div.stack",
+				null,
 				h(
-					"section",
-					{ class: "box" },
+					"section.box",
+					null,
 					h("h2", null, "Params"),
-					typeof prompt === "string" && h("p", { class: "prompt long wrap-anywhere", dir: "auto" }, prompt),
+					typeof prompt === "string" && prompt !== title(job) && h("p.prompt.long.wrap-anywhere", { dir: "auto" }, prompt),
 					h(
-						"dl",
-						{ class: "facts" },
+						"dl.facts",
+						null,
 						Object.entries(params).map(
 							([name, value]) =>
-								value !== "" &&
-								row(name.replaceAll("_", " "), h("span", { class: "number wrap-anywhere", dir: "auto" }, written(value))),
+								value !== "" && row(name.replaceAll("_", " "), h("span.number.wrap-anywhere", { dir: "auto" }, written(value))),
 						),
 					),
 				),
 				h(
-					"section",
-					{ class: "box" },
+					"section.box",
+					null,
 					h("h2", null, "Facts"),
 					h(
-						"dl",
-						{ class: "facts" },
+						"dl.facts",
+						null,
 						row("Created", time(job.created_at)),
 						row("Started", time(job.started_at)),
 						row("Ended", time(job.ended_at)),
@@ -227,28 +216,25 @@ class JobView extends View {
 							job.depends_on.length > 0 &&
 								job.depends_on.slice(0, 20).map((id) => [h("a", { key: id, href: address(["jobs", id]) }, short(id)), " "]),
 						),
-						row("Result", job.result !== null && h("code", { class: "wrap-anywhere" }, stringify(job.result).slice(0, 2000))),
-						row(
-							"Metadata",
-							Object.keys(job.metadata).length > 0 && h("code", { class: "wrap-anywhere" }, stringify(job.metadata)),
-						),
+						row("Result", job.result !== null && h("code.wrap-anywhere", null, stringify(job.result).slice(0, 2000))),
+						row("Metadata", Object.keys(job.metadata).length > 0 && h("code.wrap-anywhere", null, stringify(job.metadata))),
 					),
 				),
 				(job.inputs.length > 0 || job.artifacts.length > 0) &&
 					h(
-						"section",
-						{ class: "box" },
+						"section.box",
+						null,
 						h("h2", null, "Files"),
 						h(
-							"ul",
-							{ class: "files" },
+							"ul.files",
+							null,
 							job.inputs.map((one) =>
 								h(
 									"li",
 									{ key: `in ${one.name}`, class: "row" },
 									icon("image"),
-									h("span", { class: "grow cut" }, `Input ${one.name}`),
-									h("span", { class: "muted small" }, `${one.mime} · ${size(one.size)}`),
+									h("span.grow.cut", null, `Input ${one.name}`),
+									h("span.muted.small", null, `${one.mime} · ${size(one.size)}`),
 								),
 							),
 							[...made, ...files].map((one) =>
@@ -256,26 +242,18 @@ class JobView extends View {
 									"li",
 									{ key: one.name, class: "row" },
 									icon("image"),
-									h("a", { class: "grow cut", href: one.url, target: "_blank" }, one.name),
-									h("span", { class: "muted small" }, `${one.width ? `${one.width} × ${one.height} · ` : ""}${size(one.size)}`),
-									h(
-										"button",
-										{ class: "tool", "aria-label": `Download ${one.name}`, onclick: () => download(job, one) },
-										icon("download"),
-									),
+									h("a.grow.cut", { href: one.url, target: "_blank" }, one.name),
+									h("span.muted.small", null, `${one.width ? `${one.width} × ${one.height} · ` : ""}${size(one.size)}`),
+									h("button.tool", { "aria-label": `Download ${one.name}`, onclick: () => download(job, one) }, icon("download")),
 								),
 							),
 						),
 					),
 				h(
-					"details",
-					{ class: "box fold" },
+					"details.box.fold",
+					null,
 					h("summary", null, "Raw JSON"),
-					h(
-						"div",
-						{ class: "row end" },
-						h("button", { class: "small", onclick: () => copy(stringify(job, 2)) }, icon("copy"), "Copy"),
-					),
+					h("div.row.end", null, h("button.small", { onclick: () => copy(stringify(job, 2)) }, icon("copy"), "Copy")),
 					h("pre", { tabindex: 0 }, stringify(job, 2).slice(0, 40_000)),
 				),
 			),
@@ -283,20 +261,20 @@ class JobView extends View {
 	}
 
 	#lines() {
-		if (!this.#log) return h("p", { class: "muted small" }, "Reading…");
-		if (!this.#log.length) return h("p", { class: "muted small" }, "It has logged nothing.");
+		if (!this.#log) return h("p.muted.small", null, "Reading…");
+		if (!this.#log.length) return h("p.muted.small", null, "It has logged nothing.");
 		const several = this.#log.some((line) => line.attempt !== this.#log?.[0].attempt);
 		return h(
-			"div",
-			{ class: "log", role: "log", tabindex: 0, "aria-label": "Log of the backend" },
+			"div.log",
+			{ role: "log", tabindex: 0, "aria-label": "Log of the backend" },
 			this.#log
 				.slice(-500)
 				.map((line, index) =>
 					h(
 						"p",
 						{ key: index, class: line.level },
-						h("time", { class: "muted", datetime: line.at }, clockTime(line.at)),
-						several && h("span", { class: "muted" }, `#${line.attempt}`),
+						h("time.muted", { datetime: line.at }, clockTime(line.at)),
+						several && h("span.muted", null, `#${line.attempt}`),
 						h("b", null, line.level),
 						h("span", null, line.message),
 					),
@@ -341,52 +319,57 @@ function waterfall(job) {
 		spans.push({ key: "now", from: at, to: now, kind: "waits", name: "Waiting", note: why(job) || duration((now - at) / 1000) });
 	const part = (/** @type {number} */ t) => `${Math.max(0, Math.min(100, ((t - begin) / (end - begin)) * 100)).toFixed(2)}%`;
 	return h(
-		"ol",
-		{ class: "waterfall" },
+		"ol.waterfall",
+		null,
 		spans.map((span) =>
 			h(
 				"li",
 				{ key: span.key },
-				h("span", { class: "small" }, span.name),
+				h("span.small", null, span.name),
 				h(
-					"span",
-					{ class: "track", "aria-hidden": "true" },
+					"span.track",
+					{ "aria-hidden": "true" },
 					h("span", {
 						class: ["span", span.kind],
 						style: { left: part(span.from), width: `max(3px, calc(${part(span.to)} - ${part(span.from)}))` },
 					}),
 				),
 				h(
-					"span",
-					{ class: "small muted wrap-anywhere" },
+					"span.small.muted.wrap-anywhere",
+					null,
 					span.note,
-					span.attempt?.error && h("span", { class: "wrong" }, ` ${span.attempt.error.message}`),
+					span.attempt?.error && h("span.wrong", null, ` ${span.attempt.error.message}`),
 				),
 			),
 		),
-		spans.length === 0 && h("li", null, h("span", { class: "muted small" }, "It ended without an attempt.")),
+		spans.length === 0 && h("li", null, h("span.muted.small", null, "It ended without an attempt.")),
 	);
 }
 
 /** @param {Job} job */
 function events(job) {
 	const about = state.events.filter((event) => event.job?.id === job.id);
-	if (!about.length) return h("p", { class: "muted small" }, "None so far.");
+	if (!about.length) return null;
 	return h(
-		"ol",
-		{ class: "events" },
-		about
-			.slice(-60)
-			.reverse()
-			.map((event) =>
-				h(
-					"li",
-					{ key: event.seq, class: "row small" },
-					h("time", { class: "muted number", datetime: event.at }, clockTime(event.at)),
-					chip(event.job?.status ?? "queued", told(event)),
-					event.by && h("span", { class: "muted" }, `by ${event.by}`),
+		"section.box",
+		null,
+		h("h2", null, "Events since this page was opened"),
+		h(
+			"ol.events",
+			null,
+			about
+				.slice(-60)
+				.reverse()
+				.map((event) =>
+					h(
+						"li",
+						{ key: event.seq, class: "row small" },
+						h("time.muted.number", { datetime: event.at }, clockTime(event.at)),
+						chip(event.job?.status ?? "queued", told(event)),
+						event.by && h("span.muted", null, `by ${event.by}`),
+					),
 				),
-			),
+		),
 	);
 }
 

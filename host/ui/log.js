@@ -37,13 +37,13 @@ class LogView extends View {
 		const shown = this.#events.filter(fits);
 		return [
 			h(
-				"div",
-				{ class: "view" },
+				"div.view",
+				null,
 				h(
-					"header",
-					{ class: "row head wrap" },
-					h("h1", { class: "grow" }, "Log"),
-					at && h("button", { class: "quiet strong", onclick: () => go(address(["log"])) }, "To the newest"),
+					"header.row.head.wrap",
+					null,
+					h("h1.grow", null, "Log"),
+					at && h("button.quiet.strong", { onclick: () => go(address(["log"])) }, "To the newest"),
 					h("input", {
 						type: "search",
 						placeholder: "Job, person, word",
@@ -62,8 +62,8 @@ class LogView extends View {
 					? loading(state.connection.status === "away")
 					: shown.length
 						? h(
-								"ol",
-								{ class: "trail" },
+								"ol.trail",
+								null,
 								shown.map((event) => line(event, event.cursor === at)),
 							)
 						: empty(
@@ -73,10 +73,10 @@ class LogView extends View {
 							),
 				begun &&
 					h(
-						"div",
-						{ class: "row end-of" },
+						"div.row.end-of",
+						null,
 						this.#all
-							? h("p", { class: "muted small" }, "The log begins here.")
+							? h("p.muted.small", null, "The log begins here.")
 							: h("button", { onclick: () => this.#older(), disabled: this.#reading }, "Read older events"),
 					),
 			),
@@ -90,6 +90,8 @@ class LogView extends View {
 		const epoch = state.epoch;
 		try {
 			const { events } = await state.easel.events({ until, limit: PAGE });
+			// Events leave prompts out.
+			state.keepAll((await state.easel.jobs({ limit: 200 })).jobs);
 			this.#events = events.reverse();
 			this.#all = events.length < PAGE;
 			[this.#epoch, this.#at] = [epoch, at];
@@ -106,6 +108,7 @@ class LogView extends View {
 		const news = state.events.filter((event) => event.seq > this.#last);
 		if (!news.length) return;
 		this.#last = news[news.length - 1].seq;
+		for (const { job } of news.slice(-20)) if (job) state.job(job.id);
 		this.#events = [...news.reverse(), ...this.#events].slice(0, SHOWN);
 	}
 
@@ -141,9 +144,8 @@ function line(event, here) {
 		"li",
 		{ key: event.seq, class: ["trail-row", here && "here"] },
 		h(
-			"a",
+			"a.plain.number.muted.small",
 			{
-				class: "plain number muted small",
 				href: address(["log"], { at: event.cursor }),
 				title: `${exact(event.at)} · event ${event.seq}`,
 			},
@@ -153,20 +155,16 @@ function line(event, here) {
 			? chip(job.status, event.event === "started" ? "Started" : word(words.status, job.status))
 			: chip(event.paused ? "pending" : "queued", event.type[0].toUpperCase() + event.type.slice(1)),
 		h(
-			"span",
-			{ class: "cut" },
+			"span.cut",
+			null,
 			job
-				? h("a", { class: "plain", href: address(["jobs", job.id]), dir: "auto" }, what || short(job.id))
+				? h("a.plain", { href: address(["jobs", job.id]), dir: "auto" }, what || short(job.id))
 				: h("b", null, event.type === "queue" ? "The queue" : what),
 			" ",
-			h("span", { class: "muted" }, told(event)),
+			h("span.muted", null, told(event)),
 		),
-		h(
-			"span",
-			{ class: "muted small cut c-where" },
-			job ? [where, job.device].filter(Boolean).join(" on ") : event.message ? where : "",
-		),
-		h("span", { class: "muted small cut c-by" }, event.by ? `by ${event.by}` : ""),
+		h("span.muted.small.cut.c-where", null, job ? [where, job.device].filter(Boolean).join(" on ") : event.message ? where : ""),
+		h("span.muted.small.cut.c-by", null, event.by ? `by ${event.by}` : ""),
 	);
 }
 

@@ -55,8 +55,8 @@ class Notices extends View {
 				"div",
 				{ key: id, class: ["notice", bad && "bad"] },
 				h("p", null, text),
-				undo && h("button", { class: "quiet strong", onclick: takeBack }, "Undo"),
-				h("button", { class: "quiet round", "aria-label": "Dismiss", onclick: () => drop(id) }, icon("close")),
+				undo && h("button.quiet.strong", { onclick: takeBack }, "Undo"),
+				h("button.quiet.round", { "aria-label": "Dismiss", onclick: () => drop(id) }, icon("close")),
 			);
 		});
 	}
@@ -89,18 +89,17 @@ class Question extends View {
 		};
 		return [
 			h(
-				"dialog",
-				{ class: "question", onclose: close, "aria-labelledby": "question" },
+				"dialog.question",
+				{ onclose: close, "aria-labelledby": "question" },
 				h(
 					"form",
 					{ method: "dialog" },
 					h("h2", { id: "question" }, title),
-					text && h("p", { class: "muted" }, text),
-					field &&
-						h("label", { class: "field" }, h("span", null, field), h("input", { name: "text", maxlength: 200, autofocus: true })),
+					text && h("p.muted", null, text),
+					field && h("label.field", null, h("span", null, field), h("input", { name: "text", maxlength: 200, autofocus: true })),
 					h(
-						"div",
-						{ class: "row end" },
+						"div.row.end",
+						null,
 						h("button", { value: "no", formnovalidate: true }, "Leave it"),
 						h("button", { value: "yes", class: ["primary", danger && "danger"] }, yes),
 					),

@@ -38,6 +38,7 @@ class Page extends View {
 	#keys = false;
 	#prefix = 0;
 	#shown = "";
+	/** On a phone: whether the rest of the views is shown. */ #more = false;
 
 	start() {
 		addEventListener("keydown", this.#key);
@@ -51,49 +52,58 @@ class Page extends View {
 		const waiting = (state.queue?.length ?? 0) + (state.queue?.pending ?? 0);
 		return [
 			h(
-				"a",
+				"a.skip",
 				{
-					class: "skip",
 					href: "#main",
 					onclick: (/** @type {Event} */ event) => (event.preventDefault(), this.#main()?.focus()),
 				},
 				"Skip to the view",
 			),
 			h(
-				"nav",
-				{ class: "side", "aria-label": "Views" },
+				"nav.side",
+				{ "aria-label": "Views", class: this.#more && "open" },
 				h(
-					"a",
-					{ class: "brand", href: address(["create"]), "aria-label": "Easel: create" },
-					h("span", { class: "logo" }, icon("image")),
+					"a.brand",
+					{ href: address(["create"]), "aria-label": "Easel: create" },
+					h("span.logo", null, icon("image")),
 					h("b", null, "Easel"),
 				),
 				h(
 					"ul",
 					null,
-					VIEWS.map(([name]) =>
+					VIEWS.map(([name], index) =>
 						h(
 							"li",
-							{ key: name },
+							{ key: name, class: index > 3 && "rest" },
 							h(
 								"a",
-								{ href: address([name]), "aria-current": under === name && "page" },
+								{ href: address([name]), "aria-current": under === name && "page", onclick: () => this.#rest(false) },
 								icon(name),
 								h("span", null, words.views[name]),
-								name === "queue" && waiting > 0 && h("span", { class: "badge number" }, number(waiting)),
+								name === "queue" && waiting > 0 && h("span.badge.number", null, number(waiting)),
 							),
+						),
+					),
+					h(
+						"li.more",
+						{ key: "more" },
+						h(
+							"button.quiet",
+							{ "aria-expanded": String(this.#more), onclick: () => this.#rest(!this.#more) },
+							icon("more"),
+							h("span", null, "More"),
 						),
 					),
 				),
 				h(
-					"div",
-					{ class: "foot" },
+					"div.foot",
+					null,
 					connection(),
 					h(
-						"div",
-						{ class: "row" },
+						"div.row",
+						null,
 						this.#theme(),
-						h("button", { class: "tool", "aria-label": "Keys", title: "Keys (?)", onclick: () => this.#openKeys(true) }, "?"),
+						h("button.tool", { "aria-label": "Keys", title: "Keys (?)", onclick: () => this.#openKeys(true) }, "?"),
 					),
 				),
 			),
@@ -104,8 +114,8 @@ class Page extends View {
 				UNDER[place.view]
 					? h(`easel-${place.view}`, { key: place.view, "data-view": place.view })
 					: h(
-							"div",
-							{ class: "empty" },
+							"div.empty",
+							null,
 							icon("search"),
 							h("h1", null, "There is no such view"),
 							h("p", null, h("a", { href: address(["queue"]) }, "To the queue")),
@@ -139,11 +149,13 @@ class Page extends View {
 		const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
 		const pictures = /** @type {const} */ ({ auto: "auto", light: "sun", dark: "moon" });
 		const name = `Theme: ${now === "auto" ? "as the system" : now}`;
-		return h(
-			"button",
-			{ class: "tool", id: "theme", "aria-label": name, title: name, onclick: () => setTheme(next) },
-			icon(pictures[now]),
-		);
+		return h("button.tool", { id: "theme", "aria-label": name, title: name, onclick: () => setTheme(next) }, icon(pictures[now]));
+	}
+
+	/** @param {boolean} shown */
+	#rest(shown) {
+		this.#more = shown;
+		this.refresh();
 	}
 
 	/** @param {boolean} open */
@@ -154,16 +166,16 @@ class Page extends View {
 
 	#list() {
 		return h(
-			"dialog",
-			{ class: "keys", onclose: () => this.#openKeys(false), "aria-labelledby": "keys" },
+			"dialog.keys",
+			{ onclose: () => this.#openKeys(false), "aria-labelledby": "keys" },
 			h(
 				"form",
 				{ method: "dialog" },
 				h(
-					"div",
-					{ class: "row" },
+					"div.row",
+					null,
 					h("h2", { id: "keys", class: "grow" }, "Keys"),
-					h("button", { class: "tool", "aria-label": "Close" }, icon("close")),
+					h("button.tool", { "aria-label": "Close" }, icon("close")),
 				),
 				h(
 					"dl",
@@ -210,29 +222,24 @@ function connection() {
 		away: `Away since ${since ? clockTime(since) : ""}`,
 		refused: "Refused",
 	}[status];
-	return h(
-		"div",
-		{ class: ["connection", status], id: "connection", role: "status" },
-		h("span", { class: "dot" }),
-		h("span", null, text),
-	);
+	return h("div", { class: ["connection", status], id: "connection", role: "status" }, h("span.dot"), h("span", null, text));
 }
 
 function banner() {
 	const { status, since, why } = state.connection;
 	if (status === "refused")
-		return h("div", { class: "banner bad", role: "alert" }, h("b", null, "The host refuses this page."), ` ${why ?? ""}`);
+		return h("div.banner.bad", { role: "alert" }, h("b", null, "The host refuses this page."), ` ${why ?? ""}`);
 	if (status !== "away" || !since || Date.now() - since < 1500) return null;
 	return h(
-		"div",
-		{ class: "banner warn", role: "alert" },
+		"div.banner.warn",
+		{ role: "alert" },
 		h(
-			"span",
-			{ class: "grow" },
+			"span.grow",
+			null,
 			h("b", null, "The host does not answer"),
 			` since ${clockTime(since)} (${ago(since + state.skew)}). What you see is as of then. It is tried again by itself.`,
 		),
-		h("button", { class: "quiet strong", onclick: () => state.feed?.retry() }, "Try now"),
+		h("button.quiet.strong", { onclick: () => state.feed?.retry() }, "Try now"),
 	);
 }
 

@@ -24,7 +24,7 @@ export function chip(status, text) {
 	return h(
 		"span",
 		{ class: ["chip", status] },
-		h("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: shape })),
+		h("svg.icon", { viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: shape })),
 		text ?? word(words.status, status),
 	);
 }
@@ -38,9 +38,8 @@ export const time = (at, text) => at && h("time", { datetime: at, title: exact(a
 /** How far a job is. @param {Job} job @param {string} [label] */
 export function bar(job, label = title(job)) {
 	return h(
-		"div",
+		"div.bar",
 		{
-			class: "bar",
 			role: "progressbar",
 			"aria-label": `Progress of ${label.slice(0, 60) || "a job"}`,
 			"aria-valuenow": job.progress,
@@ -117,21 +116,21 @@ export function card(job) {
 		"article",
 		{ key: job.id, class: ["card", "job", job.status], "data-job": job.id },
 		h(
-			"a",
-			{ class: "frames", href: address(["jobs", job.id]), "aria-label": `Open: ${title(job).slice(0, 80) || "job"}` },
+			"a.frames",
+			{ href: address(["jobs", job.id]), "aria-label": `Open: ${title(job).slice(0, 80) || "job"}` },
 			made.length ? made.slice(0, 4).map((picture) => frame(job, picture)) : frame(job),
 		),
 		runs && bar(job),
 		h(
-			"div",
-			{ class: "caption" },
-			h("p", { class: "prompt two-lines", title: title(job), dir: "auto" }, title(job)),
+			"div.caption",
+			null,
+			h("p.prompt.two-lines", { title: title(job), dir: "auto" }, title(job)),
 			h(
-				"p",
-				{ class: "row small" },
+				"p.row.small",
+				null,
 				chipOf(job),
-				h("span", { class: "muted grow cut" }, standing(job) || time(job.ended_at)),
-				runs && h("b", { class: "number" }, `${job.progress} %`),
+				h("span.muted.grow.cut", null, standing(job) || time(job.ended_at)),
+				runs && h("b.number", null, `${job.progress} %`),
 			),
 		),
 	);
@@ -139,20 +138,20 @@ export function card(job) {
 
 /** Nothing, and what to do about it. @param {Icon} picture @param {string} heading @param {Child[]} more */
 export function empty(picture, heading, ...more) {
-	return h("div", { class: "empty" }, icon(picture), h("h2", null, heading), h("p", { class: "muted" }, ...more));
+	return h("div.empty", null, icon(picture), h("h2", null, heading), h("p.muted", null, ...more));
 }
 
 /** While it is read for the first time. @param {boolean} [failed] */
 export const loading = (failed) =>
 	h(
-		"p",
-		{ class: "empty muted", role: "status" },
+		"p.empty.muted",
+		{ role: "status" },
 		failed ? "It could not be read. It is read again as soon as the host answers." : "Reading…",
 	);
 
 /** A button with a picture on it, and its name for those who do not see it. @param {Icon} picture @param {string} name @param {() => void} onclick @param {object} [more] */
 export const tool = (picture, name, onclick, more) =>
-	h("button", { class: "tool", "aria-label": name, title: name, onclick, ...more }, icon(picture));
+	h("button.tool", { "aria-label": name, title: name, onclick, ...more }, icon(picture));
 
 /** Since when it runs, as a clock. @param {Job} job */
 export const elapsed = (job) => (job.started_at ? clock((state.now() - Date.parse(job.started_at)) / 1000) : "");

@@ -54,8 +54,7 @@ class QueueView extends View {
 
 	render() {
 		const { queue } = state;
-		if (!queue)
-			return [h("div", { class: "view" }, h("h1", { class: "sr" }, "Queue"), loading(state.connection.status === "away"))];
+		if (!queue) return [h("div.view", null, h("h1.sr", null, "Queue"), loading(state.connection.status === "away"))];
 		const filter = {
 			owner: place.query.get("owner") ?? "",
 			backend: place.query.get("backend") ?? "",
@@ -66,29 +65,29 @@ class QueueView extends View {
 		line.want(this.#from, this.#from + this.#seen);
 		return [
 			h(
-				"div",
-				{ class: "view" },
+				"div.view",
+				null,
 				h(
-					"header",
-					{ class: "row head wrap" },
-					h("h1", { class: "grow" }, "Queue"),
-					h("p", { class: "muted numbers" }, summary()),
+					"header.row.head.wrap",
+					null,
+					h("h1.grow", null, "Queue"),
+					h("p.muted.numbers", null, summary()),
 					this.#pauseButton(null, queue.paused, "the queue"),
 				),
 				queue.disk_full &&
 					h(
-						"div",
-						{ class: "banner warn" },
+						"div.banner.warn",
+						null,
 						h("b", null, "The disk is nearly full."),
 						` Nothing starts until there is room: ${queue.disk_full.reason ?? ""}`,
 					),
 				queue.paused &&
 					h(
-						"div",
-						{ class: "banner warn", key: "paused" },
+						"div.banner.warn",
+						{ key: "paused" },
 						h(
-							"span",
-							{ class: "grow" },
+							"span.grow",
+							null,
 							h("b", null, "The queue is paused"),
 							` by ${queue.paused.by} `,
 							time(queue.paused.since),
@@ -96,8 +95,8 @@ class QueueView extends View {
 						),
 					),
 				h(
-					"section",
-					{ class: "devices", "aria-label": "Devices" },
+					"section.devices",
+					{ "aria-label": "Devices" },
 					queue.devices.map((device) => this.#device(device)),
 				),
 				this.#head(filter),
@@ -127,14 +126,8 @@ class QueueView extends View {
 		};
 		const resume = () => attempt(() => easel.pause(device, null), `Resumed ${what}.`);
 		return paused
-			? h(
-					"button",
-					{ class: "primary small", onclick: resume },
-					icon("play"),
-					"Resume",
-					device && h("span", { class: "sr" }, ` ${device}`),
-				)
-			: h("button", { class: "small", onclick: pause }, icon("pause"), "Pause", h("span", { class: "sr" }, ` ${what}`));
+			? h("button.primary.small", { onclick: resume }, icon("play"), "Resume", device && h("span.sr", null, ` ${device}`))
+			: h("button.small", { onclick: pause }, icon("pause"), "Pause", h("span.sr", null, ` ${what}`));
 	}
 
 	/** @param {Device} device */
@@ -147,49 +140,45 @@ class QueueView extends View {
 			"article",
 			{ key: device.name, class: ["device", device.busy && "busy"] },
 			h(
-				"header",
-				{ class: "row" },
-				h("h2", { class: "grow cut" }, device.name),
+				"header.row",
+				null,
+				h("h2.grow.cut", null, device.name),
 				chip(tone, how),
 				this.#pauseButton(device.name, device.paused, device.name),
 			),
 			job
 				? h(
-						"div",
-						{ class: "running" },
+						"div.running",
+						null,
 						h(
-							"a",
-							{ class: "thumb", href: address(["jobs", job.id]), "aria-label": `Open: ${title(job).slice(0, 80) || "job"}` },
+							"a.thumb",
+							{ href: address(["jobs", job.id]), "aria-label": `Open: ${title(job).slice(0, 80) || "job"}` },
 							job.preview ? h("img", { src: job.preview, alt: "" }) : icon("image"),
 						),
 						h(
-							"div",
-							{ class: "grow stack tight" },
-							h("a", { class: "prompt two-lines plain", href: address(["jobs", job.id]), dir: "auto" }, title(job)),
-							h("p", { class: "muted small cut" }, [job.stage ?? "Running", job.backend, owner(job)].join(" · ")),
+							"div.grow.stack.tight",
+							null,
+							h("a.prompt.two-lines.plain", { href: address(["jobs", job.id]), dir: "auto" }, title(job)),
+							h("p.muted.small.cut", null, [job.stage ?? "Running", job.backend, owner(job)].join(" · ")),
 							bar(job),
 							h(
-								"p",
-								{ class: "row small number" },
+								"p.row.small.number",
+								null,
 								h("b", null, `${job.progress} %`),
-								h("span", { class: "muted grow" }, elapsed(job)),
-								h("span", { class: "muted" }, expected(job)),
+								h("span.muted.grow", null, elapsed(job)),
+								h("span.muted", null, expected(job)),
 							),
 						),
 						tool("close", `Cancel ${title(job).slice(0, 60)}`, () => cancel([job.id])),
 					)
-				: h("p", { class: "muted resting" }, resting(device)),
+				: h("p.muted.resting", null, resting(device)),
 			h(
-				"footer",
-				{ class: "row small muted" },
-				h("span", { class: "grow" }, `${count(device.length, "job waits", "jobs wait")} for it`),
+				"footer.row.small.muted",
+				null,
+				h("span.grow", null, `${count(device.length, "job waits", "jobs wait")} for it`),
 				device.memory.length > 0 &&
 					!device.busy &&
-					h(
-						"button",
-						{ class: "quiet small", onclick: free, title: `Holds memory for ${device.memory.join(", ")}` },
-						"Free its memory",
-					),
+					h("button.quiet.small", { onclick: free, title: `Holds memory for ${device.memory.join(", ")}` }, "Free its memory"),
 			),
 		);
 	}
@@ -199,14 +188,14 @@ class QueueView extends View {
 		const chosen = [...this.#selected].filter((id) => line.has(id));
 		if (chosen.length) {
 			return h(
-				"div",
-				{ class: "row tools chosen", role: "toolbar", "aria-label": "What is selected" },
-				h("b", { class: "grow" }, `${number(chosen.length)} selected`),
-				h("button", { class: "small", onclick: () => this.#moveMany(chosen, "front") }, icon("front"), "To the front"),
-				h("button", { class: "small", onclick: () => this.#moveMany(chosen, "back") }, icon("back"), "To the back"),
-				h("button", { class: "small", onclick: () => this.#prioritise(chosen) }, "Priority"),
-				h("button", { class: "small danger", onclick: () => this.#cancel(chosen) }, icon("close"), "Cancel"),
-				h("button", { class: "quiet small", onclick: () => this.#select([]) }, "Clear"),
+				"div.row.tools.chosen",
+				{ role: "toolbar", "aria-label": "What is selected" },
+				h("b.grow", null, `${number(chosen.length)} selected`),
+				h("button.small", { onclick: () => this.#moveMany(chosen, "front") }, icon("front"), "To the front"),
+				h("button.small", { onclick: () => this.#moveMany(chosen, "back") }, icon("back"), "To the back"),
+				h("button.small", { onclick: () => this.#prioritise(chosen) }, "Priority"),
+				h("button.small.danger", { onclick: () => this.#cancel(chosen) }, icon("close"), "Cancel"),
+				h("button.quiet.small", { onclick: () => this.#select([]) }, "Clear"),
 			);
 		}
 		const choice = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string[]} */ options) =>
@@ -218,9 +207,9 @@ class QueueView extends View {
 			);
 		const owners = [...new Set([...line.shown().map((job) => job.user ?? ""), filter.owner])].filter(Boolean).sort();
 		return h(
-			"div",
-			{ class: "row tools wrap" },
-			h("h2", { class: "grow" }, "The line"),
+			"div.row.tools.wrap",
+			null,
+			h("h2.grow", null, "The line"),
 			h("input", {
 				type: "search",
 				placeholder: "Search prompts",
@@ -234,7 +223,7 @@ class QueueView extends View {
 				"All backends",
 				(state.backends ?? []).map((one) => one.name),
 			),
-			choice("status", "Queued and pending", ["queued", "pending"]),
+			choice("status", "All that wait", ["queued", "pending"]),
 		);
 	}
 
@@ -264,18 +253,26 @@ class QueueView extends View {
 		const to = Math.min(total, this.#from + this.#seen);
 		const rows = [];
 		for (let index = this.#from; index < to; index++) rows.push(this.#row(index, line.at(index), height));
-		return h(
-			"div",
-			{
-				class: "rows",
-				role: "grid",
-				"aria-label": "The line",
-				"aria-rowcount": total,
-				style: { height: `${total * height}px` },
-				onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
-			},
-			h("div", { role: "rowgroup" }, rows),
-		);
+		const heads = ["", "", "#", "Job", "For", "Backend", "Priority", "Starts", "Status", ""];
+		const classes = ["grip", "check", "place", "what", "owner", "backend", "priority", "start", "status", "tools"];
+		return [
+			h(
+				"div.line-heads",
+				{ "aria-hidden": "true" },
+				heads.map((text, n) => h(`span.c-${classes[n]}`, null, text)),
+			),
+			h(
+				"div.rows",
+				{
+					role: "grid",
+					"aria-label": "The line",
+					"aria-rowcount": total,
+					style: { height: `${total * height}px` },
+					onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
+				},
+				h("div", { role: "rowgroup" }, rows),
+			),
+		];
 	}
 
 	/** @param {number} index @param {Job | undefined} job @param {number} height */
@@ -285,7 +282,7 @@ class QueueView extends View {
 			return h(
 				"div",
 				{ key: `place ${index}`, class: "line-row", role: "row", style, "aria-rowindex": index + 1 },
-				h("span", { class: "muted", role: "gridcell" }, "…"),
+				h("span.muted", { role: "gridcell" }, "…"),
 			);
 		const id = job.id;
 		const selected = this.#selected.has(id);
@@ -305,9 +302,8 @@ class QueueView extends View {
 				onfocus: () => (this.#at = id),
 			},
 			h(
-				"span",
+				"span.c-grip",
 				{
-					class: "c-grip",
 					role: "gridcell",
 					"aria-hidden": "true",
 					onpointerdown: (/** @type {PointerEvent} */ event) => this.#grab(event, id),
@@ -315,8 +311,8 @@ class QueueView extends View {
 				icon("grip"),
 			),
 			h(
-				"span",
-				{ class: "c-check", role: "gridcell" },
+				"span.c-check",
+				{ role: "gridcell" },
 				h("input", {
 					type: "checkbox",
 					".checked": selected,
@@ -326,40 +322,35 @@ class QueueView extends View {
 				}),
 			),
 			h(
-				"span",
-				{ class: "c-place number", role: "gridcell" },
+				"span.c-place.number",
+				{ role: "gridcell" },
 				job.status === "queued" && job.queue_position ? number(job.queue_position) : "–",
 			),
 			h(
-				"span",
-				{ class: "c-what", role: "gridcell" },
-				h(
-					"a",
-					{ class: "plain prompt cut", href: address(["jobs", id]), tabindex: -1, dir: "auto", title: title(job) },
-					title(job) || "…",
-				),
-				h("span", { class: "muted small cut why" }, why(job)),
+				"span.c-what",
+				{ role: "gridcell" },
+				h("a.plain.prompt.cut", { href: address(["jobs", id]), tabindex: -1, dir: "auto", title: title(job) }, title(job) || "…"),
+				h("span.muted.small.cut.why", null, why(job)),
 			),
-			h("span", { class: "c-owner cut small", role: "gridcell" }, owner(job)),
-			h("span", { class: "c-backend cut small muted", role: "gridcell" }, job.backend),
+			h("span.c-owner.cut.small", { role: "gridcell" }, owner(job)),
+			h("span.c-backend.cut.small.muted", { role: "gridcell" }, job.backend),
 			h(
-				"span",
-				{ class: "c-priority number small", role: "gridcell", title: "Priority" },
+				"span.c-priority.number.small",
+				{ role: "gridcell", title: "Priority" },
 				job.priority ? `${job.priority > 0 ? "+" : ""}${job.priority}` : "",
 			),
 			h(
-				"span",
+				"span.c-start.small.number.muted",
 				{
-					class: "c-start small number muted",
 					role: "gridcell",
 					title: job.estimated_start_at ? `Expected to start at ${shortly(job.estimated_start_at)}` : null,
 				},
-				expected(job) || ago(job.created_at),
+				expected(job),
 			),
-			h("span", { class: "c-status", role: "gridcell" }, chipOf(job)),
+			h("span.c-status", { role: "gridcell" }, chipOf(job)),
 			h(
-				"span",
-				{ class: "c-tools", role: "gridcell" },
+				"span.c-tools",
+				{ role: "gridcell" },
 				tool("front", "To the front of the line", () => this.#move(id, { to: "front" }), { tabindex: -1 }),
 				tool("close", "Cancel it", () => this.#cancel([id]), { tabindex: -1 }),
 			),

@@ -7,7 +7,7 @@ import { chip } from "./parts.js";
 import { state } from "./state.js";
 import { telling } from "./telling.js";
 import { setTheme, theme, THEMES } from "./theming.js";
-import { count, words } from "./words.js";
+import { count } from "./words.js";
 
 class Settings extends View {
 	/** @type {{version: string} | null} */ #alive = null;
@@ -21,20 +21,20 @@ class Settings extends View {
 		const names = { auto: "As the system", light: "Light", dark: "Dark" };
 		return [
 			h(
-				"div",
-				{ class: "view narrow" },
+				"div.view.narrow",
+				null,
 				h("h1", null, "Settings"),
 				h(
-					"section",
-					{ class: "box stack" },
+					"section.box.stack",
+					null,
 					h("h2", null, "This page"),
 					h(
-						"div",
-						{ class: "row wrap" },
-						h("span", { class: "grow", id: "theme-label" }, "Theme"),
+						"div.row.wrap",
+						null,
+						h("span.grow.label", { id: "theme-label" }, "Theme"),
 						h(
-							"div",
-							{ class: "row", role: "group", "aria-labelledby": "theme-label" },
+							"div.row",
+							{ role: "group", "aria-labelledby": "theme-label" },
 							THEMES.map((one) =>
 								h(
 									"button",
@@ -46,13 +46,13 @@ class Settings extends View {
 					),
 					notes &&
 						h(
-							"div",
-							{ class: "row" },
+							"div.row",
+							null,
 							h(
 								"label",
 								{ for: "notify", class: "grow" },
 								"Tell me when my picture is done",
-								h("span", { class: "hint block" }, "A notification of the browser, while this tab is in the background."),
+								h("span.hint.block", null, "A notification of the browser, while this tab is in the background."),
 							),
 							h("input", {
 								id: "notify",
@@ -65,12 +65,12 @@ class Settings extends View {
 						),
 				),
 				h(
-					"section",
-					{ class: "box" },
+					"section.box",
+					null,
 					h("h2", null, "The host"),
 					h(
-						"dl",
-						{ class: "facts" },
+						"dl.facts",
+						null,
 						row("Address", h("code", null, location.origin)),
 						row("Version", this.#alive?.version),
 						row(
@@ -81,28 +81,11 @@ class Settings extends View {
 									this.#ready.status === "ready" ? "Ready" : (this.#ready.detail ?? "Not ready"),
 								),
 						),
-						broken.map(([name, why]) => row(`Backend ${name}`, h("span", { class: "wrong" }, why))),
+						broken.map(([name, why]) => row(`Backend ${name}`, h("span.wrong", null, why))),
 						row("Devices", state.queue && state.queue.devices.map((one) => one.name).join(", ")),
-						row("Log", state.head && h("code", { class: "wrap-anywhere" }, state.head)),
+						row("Log", state.head && h("code.wrap-anywhere", null, state.head)),
 						row("Waiting", state.queue && count(state.queue.length + state.queue.pending, "job")),
 						row("For programs", h("a", { href: "/client.js" }, "/client.js")),
-					),
-				),
-				h(
-					"section",
-					{ class: "box keys" },
-					h("h2", null, "Keys"),
-					h(
-						"dl",
-						null,
-						words.keys.map(([key, what]) => [
-							h(
-								"dt",
-								null,
-								key.split(" ").map((one) => h("kbd", null, one)),
-							),
-							h("dd", null, what),
-						]),
 					),
 				),
 			),

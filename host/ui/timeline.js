@@ -1,7 +1,7 @@
 // Timeline: what each device did, and how many waited, over the last minutes, hours or days.
 
 import { View, h } from "./dom.js";
-import { empty, loading } from "./parts.js";
+import { chip, empty, loading } from "./parts.js";
 import { address, place, refine } from "./router.js";
 import { state } from "./state.js";
 import { count, duration, exact, number, owner, shortly, title, word, words } from "./words.js";
@@ -47,15 +47,15 @@ class Timeline extends View {
 		const part = (/** @type {number} */ t) => ((Math.max(from, Math.min(to, t)) - from) / long) * 100;
 		return [
 			h(
-				"div",
-				{ class: "view wide" },
+				"div.view.wide",
+				null,
 				h(
-					"header",
-					{ class: "row head wrap" },
-					h("h1", { class: "grow" }, "Timeline"),
+					"header.row.head.wrap",
+					null,
+					h("h1.grow", null, "Timeline"),
 					h(
-						"div",
-						{ class: "row spans", role: "group", "aria-label": "How far back" },
+						"div.row.spans",
+						{ role: "group", "aria-label": "How far back" },
 						SPANS.map(([name, label]) =>
 							h(
 								"button",
@@ -69,14 +69,14 @@ class Timeline extends View {
 					? loading(state.connection.status === "away")
 					: [
 							h(
-								"p",
-								{ class: "muted small numbers" },
+								"p.muted.small.numbers",
+								null,
 								this.#sum(blocks, names, from, to),
 								this.#cut && ` Only the newest ${number(jobs.length)} jobs are drawn.`,
 							),
 							h(
-								"div",
-								{ class: "lanes" },
+								"div.lanes",
+								null,
 								names.map((name) =>
 									this.#lane(
 										name,
@@ -88,8 +88,8 @@ class Timeline extends View {
 								),
 								waiting(jobs, from, to),
 								h(
-									"div",
-									{ class: "axis", "aria-hidden": "true" },
+									"div.axis",
+									{ "aria-hidden": "true" },
 									h("span"),
 									h(
 										"div",
@@ -106,10 +106,11 @@ class Timeline extends View {
 									h("a", { href: address(["create"]) }, "make a picture"),
 									".",
 								),
+							failures(blocks),
 							blocks.length > 0 &&
 								h(
-									"p",
-									{ class: "legend row wrap small muted" },
+									"p.legend.row.wrap.small.muted",
+									null,
 									[
 										["complete", "Complete"],
 										["processing", "Running"],
@@ -146,13 +147,12 @@ class Timeline extends View {
 		return h(
 			"section",
 			{ key: name, class: "lane", "aria-label": name },
-			h("h2", { class: "cut" }, name),
+			h("h2.cut", null, name),
 			h(
-				"div",
-				{ class: "track" },
+				"div.track",
+				null,
 				paused &&
-					h("span", {
-						class: "span paused",
+					h("span.span.paused", {
 						key: "paused",
 						title: `Paused by ${paused.by}${paused.reason ? `: ${paused.reason}` : ""}`,
 						style: { left: `${part(Date.parse(paused.since))}%`, right: "0" },
@@ -210,6 +210,29 @@ function kindOf({ outcome }) {
 	return ["cancelled", "interrupted", "unavailable"].includes(outcome) ? "cancelled" : "error";
 }
 
+/** The newest failures, with why. @param {{job: Job, attempt: Attempt}[]} blocks */
+function failures(blocks) {
+	const bad = blocks.filter(({ attempt }) => kindOf(attempt) === "error");
+	bad.sort((a, b) => Date.parse(b.attempt.started_at) - Date.parse(a.attempt.started_at));
+	if (!bad.length) return null;
+	const line = ({ job, attempt } = bad[0]) =>
+		h(
+			"li",
+			{ key: `${job.id} ${attempt.number}`, class: "trail-row" },
+			h("span.muted.small.number", null, shortly(attempt.started_at)),
+			chip("error", word(words.outcome, attempt.outcome)),
+			h("a.plain.cut", { href: address(["jobs", job.id]), dir: "auto" }, title(job) || job.backend),
+			h("span.muted.small.cut.c-where", null, attempt.error?.message ?? ""),
+			h("span.muted.small.cut.c-by", null, job.device ?? ""),
+		);
+	return h(
+		"section.stack.tight",
+		{ key: "failures" },
+		h("h2", null, "What failed"),
+		h("ol.trail", null, bad.slice(0, 20).map(line)),
+	);
+}
+
 /** How many waited, as an area below the lanes. @param {Job[]} jobs @param {number} from @param {number} to */
 function waiting(jobs, from, to) {
 	const counts = new Array(POINTS + 1).fill(0);
@@ -223,13 +246,13 @@ function waiting(jobs, from, to) {
 	const most = Math.max(1, ...counts);
 	const path = counts.map((n, point) => `${((point / POINTS) * 1000).toFixed(1)} ${(60 - (n / most) * 56).toFixed(1)}`);
 	return h(
-		"section",
-		{ class: "lane waits", "aria-label": `Waiting: ${most} at the most` },
-		h("h2", null, "Waiting", h("small", { class: "muted number" }, `${number(most)} at most`)),
+		"section.lane.waits",
+		{ "aria-label": `Waiting: ${most} at the most` },
+		h("h2", null, "Waiting", h("small.muted.number", null, `${number(most)} at most`)),
 		h(
 			"svg",
 			{ viewBox: "0 0 1000 60", preserveAspectRatio: "none", "aria-hidden": "true" },
-			h("path", { class: "area", d: `M0 60 L${path.join(" L")} L1000 60 Z` }),
+			h("path.area", { d: `M0 60 L${path.join(" L")} L1000 60 Z` }),
 		),
 	);
 }

@@ -175,7 +175,9 @@ export const owner = (job) => job.user ?? job.owner;
 export function expected(job) {
 	if (job.status === "processing") return job.estimated_end_at ? endsIn(job.estimated_end_at) : "";
 	if (job.waiting_until) return `${ago(job.waiting_until)}`;
-	return job.estimated_start_at ? ago(Math.max(Date.parse(job.estimated_start_at), state.now())) : "";
+	if (!job.estimated_start_at) return "";
+	const starts = Date.parse(job.estimated_start_at);
+	return starts - state.now() < 5000 ? "any moment" : ago(starts);
 }
 
 /** @param {string} time */

@@ -170,6 +170,22 @@ impl Browser {
         self.command("POST", "/actions", json!({"actions": [{"type": "key", "id": "k", "actions": actions}]})).await;
     }
 
+    /// Drags the middle of one element to that of another, and `further` pixels down.
+    pub async fn drag(&self, from: &str, to: &str, further: i64) {
+        let middle = "const { x, y, width, height } = document.querySelector(arguments[0]).getBoundingClientRect();\
+                      return [Math.round(x + width / 2), Math.round(y + height / 2)]";
+        let (from, to) = (self.run(middle, json!([from])).await, self.run(middle, json!([to])).await);
+        let end = to[1].as_i64().expect("a place") + further;
+        let actions = json!([
+            {"type": "pointerMove", "x": from[0], "y": from[1]},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerMove", "x": to[0], "y": end, "duration": 100},
+            {"type": "pointerUp", "button": 0},
+        ]);
+        let mouse = json!({"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]});
+        self.command("POST", "/actions", mouse).await;
+    }
+
     /// The window that there is, by its handle.
     pub async fn window(&self) -> Value {
         self.command("GET", "/window", json!({})).await

@@ -56,6 +56,36 @@ async fn a_job_is_moved_by_keys_and_the_move_is_taken_back() {
 }
 
 #[tokio::test]
+async fn a_job_is_dragged_to_another_place() {
+    let host = host().await;
+    line(&host, &["first", "second", "third"]).await;
+    let browser = open(&host, "queue").await;
+    browser.until("the line", &rows("1 first, 2 second, 3 third")).await;
+
+    browser.drag(".line-row[aria-rowindex=\"3\"] .c-grip", ".line-row[aria-rowindex=\"1\"] .c-grip", -20).await;
+    browser.until("the third to be first", &rows("1 third, 2 first, 3 second")).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_wait_and_any_of_them_is_a_scroll_away() {
+    let host = host().await;
+    let api = host.api();
+    for batch in 0..10 {
+        let jobs: Vec<Value> = (0..1000).map(|index| endless(&format!("job {}", batch * 1000 + index))).collect();
+        api.post("/v1/batches", &json!({ "jobs": jobs })).await.expect(201);
+    }
+    let browser = open(&host, "queue").await;
+    let last = "[...document.querySelectorAll('.line-row .prompt')].some((one) => one.innerText === 'job 9999')";
+
+    browser.until("the first of them", "document.querySelector('.line-row .prompt')?.innerText === 'job 1'").await;
+    browser.run("const main = document.querySelector('main'); main.scrollTop = main.scrollHeight", json!([])).await;
+    browser.until("the last one", last).await;
+    let there = browser.run("return document.querySelectorAll('.line-row').length", json!([])).await;
+    assert!(there.as_u64().unwrap() < 60, "{there} rows are there at once");
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn several_are_selected_and_cancelled_after_a_question_that_names_them() {
     let host = host().await;
     line(&host, &["first", "second", "third"]).await;
