@@ -147,7 +147,7 @@ fn version() -> Result<String, Problem> {
 }
 
 /// A script or a style without what only those need who read its source: indentation, comments with lines of their own, types, and
-/// the ends of lines where nothing can end. No text in them goes over several lines, or looks like a comment.
+/// the ends of lines and the commas where nothing can follow. No text in them goes over several lines, or looks like a comment.
 fn lean(name: &str, file: Cow<'static, [u8]>) -> Cow<'static, [u8]> {
     if !name.ends_with(".js") && !name.ends_with(".css") {
         return file;
@@ -161,6 +161,9 @@ fn lean(name: &str, file: Cow<'static, [u8]>) -> Cow<'static, [u8]> {
             comment = !line.ends_with("*/");
         } else if !line.is_empty() && !line.starts_with("//") {
             if line.starts_with([')', ']']) && left.ends_with('\n') && !remark {
+                left.pop();
+            }
+            if line.starts_with([')', ']', '}']) && left.ends_with(',') {
                 left.pop();
             }
             // What comes after it would be a part of it.
@@ -238,7 +241,7 @@ mod tests {
     fn what_only_readers_of_the_source_need_stays_at_home() {
         let script = "// why\n/** @type {x} */\nconst a = 1; // kept;\n/**\n * long\n */\n\tif (a)\n\n\t\t/** @type {any} */ (b)(\n\t1,\n)\n";
         let left = lean("a.js", Cow::Borrowed(script.as_bytes()));
-        assert_eq!(String::from_utf8_lossy(&left), "const a = 1; // kept;\nif (a)\n(b)(1,)\n");
+        assert_eq!(String::from_utf8_lossy(&left), "const a = 1; // kept;\nif (a)\n(b)(1)\n");
     }
 
     #[test]
