@@ -7,7 +7,6 @@ import { chip } from "./parts.js";
 import { state } from "./state.js";
 import { telling } from "./telling.js";
 import { setTheme, theme, THEMES } from "./theming.js";
-import { count } from "./words.js";
 
 class Settings extends View {
 	/** @type {{version: string} | null} */ #alive = null;
@@ -83,8 +82,6 @@ class Settings extends View {
 						),
 						broken.map(([name, why]) => row(`Backend ${name}`, h("span.wrong", null, why))),
 						row("Devices", state.queue && state.queue.devices.map((one) => one.name).join(", ")),
-						row("Log", state.head && h("code.wrap-anywhere", null, state.head)),
-						row("Waiting", state.queue && count(state.queue.length + state.queue.pending, "job")),
 						row("For programs", h("a", { href: "/client.js" }, "/client.js")),
 					),
 				),

@@ -41,8 +41,8 @@ export const words = {
 		device: "Waits for its device",
 		backend: "Waits for its backend",
 		dependency: "Waits for another job",
-		time: "Asked to start later",
-		retry: "Tries again after a pause",
+		time: "Starts later",
+		retry: "Tried again soon",
 	},
 	health: {
 		ok: "Healthy",
@@ -82,8 +82,6 @@ export const words = {
 		["Space", "Select a job in line"],
 		["Delete", "Cancel the selected jobs"],
 		["← →", "Previous or next picture"],
-		["Esc", "Close what is open"],
-		["?", "These keys"],
 	],
 };
 
