@@ -37,7 +37,7 @@ impl Guard {
         headers: &HeaderMap,
     ) -> Result<Option<HeaderValue>, Problem> {
         not_through_a_proxy(headers)?;
-        without_a_token(headers)?;
+        without_a_token(uri, headers)?;
         let host = self.host(uri, headers)?;
         match headers.get(ORIGIN) {
             Some(origin) if !is_same(origin, &host) => self.listed(origin, &host).map(Some),
@@ -124,9 +124,15 @@ fn not_through_a_proxy(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// Whether this is a path of another API.
+fn is_face(path: &str) -> bool {
+    path.starts_with("/openai/")
+}
+
 /// What somebody thinks to be allowed by a token must not be allowed without one.
-fn without_a_token(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key(AUTHORIZATION) {
+fn without_a_token(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    // Clients of other APIs cannot leave theirs out: whatever it says, they may do what everybody may.
+    if headers.contains_key(AUTHORIZATION) && !is_face(uri.path()) {
         let detail =
             "this version has no tokens yet: leave the token out (--token, EASEL_TOKEN, the header Authorization)";
         return Err(Problem::unauthorized(detail));

@@ -5,12 +5,14 @@
 //! - `routes` is the table of what there is: it gives the handlers in `v1` what `extract` makes of a request, and they
 //!   `answer`.
 //! - `page` is what people see, and `client.js` for pages of their own.
+//! - `faces` are other APIs by which pictures can be made.
 //! - `websocket` is the protocol of both sockets: `ws` follows events, `lease` lends a device to a command.
 
 mod answer;
 mod caller;
 mod connection;
 mod extract;
+mod faces;
 mod guard;
 mod lease;
 mod neighbours;

@@ -15,9 +15,11 @@ use warp::{Filter, Rejection, path};
 
 use super::answer::refusals::{self, WrongMethod};
 use super::caller::caller;
+use super::connection::Connection;
 use super::extract::body::{self, Room};
 use super::extract::path::{Id, Segment};
 use super::extract::query::query;
+use super::faces::{Audience, openai};
 use super::v1::jobs::{self, list, submit};
 use super::v1::{artifacts, backends, batches, conversations, events, health, messages, queue, uploads};
 use super::ws::{self, upgrade};
@@ -62,8 +64,11 @@ fn answer(answer: Answer) -> Response {
 
 /// Everything that there is.
 pub(super) fn routes(host: &Arc<Host>) -> Routes {
-    let probes = with(Probes::default());
+    let probes = Probes::default();
+    let (probes_of_models, probes) = (with(probes.clone()), with(probes));
     let crowds = with(Arc::<ws::Crowds>::default());
+    let audience = with(Audience::new(host.scheduler.clone(), &[openai::FACE]));
+    let line = || warp::ext::get::<Connection>().map(|connection: Connection| connection.line);
     let headers = warp::header::headers_cloned;
     let room = Room::default();
     let (json, json_or_nothing) = (|| body::json(host, &room), || body::json_or_nothing(host, &room));
@@ -124,6 +129,10 @@ pub(super) fn routes(host: &Arc<Host>) -> Routes {
         path!("v1" / "batches") => { POST batches::submit, headers(), body::json_batch(&room); }
         path!("v1" / "batches" / Id) => { GET batches::show; }
         path!("v1" / "batches" / Id / "cancel") => { POST batches::cancel; }
+        path!("openai" / "v1" / "images" / "generations") => {
+            POST openai::generate, audience, line(), headers(), json();
+        }
+        path!("openai" / "v1" / "models") => { GET openai::models, probes_of_models; }
         path!("sdapi" / ..) => {
             // Front ends that look whether there is one are to find none.
             GET async |_: Arc<Host>, _: Actor| Err(Problem::not_found("the API of other front ends (/sdapi) is not supported yet"));

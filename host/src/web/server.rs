@@ -28,7 +28,7 @@ use warp::http::header::{CONNECTION, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use warp::reply::Response;
 
 use super::answer::cors;
-use super::connection::Connection;
+use super::connection::{Connection, Line};
 use super::extract::{body, coding};
 use super::guard::Guard;
 use super::neighbours::{Client, Neighbours};
@@ -86,7 +86,9 @@ pub async fn serve(
         };
         let client = neighbours.client(&stream);
         let (stop, sockets) = (stop.clone(), sockets.0.clone());
-        let held = Connection { stop, seat, sockets, tracked: connections.token() };
+        let stream = Arc::new(stream);
+        let line = Line::of(&stream);
+        let held = Connection { stop, line, seat, sockets, tracked: connections.token() };
         tokio::spawn(talk(stream, site.clone(), client, held));
     }
     drop(listener);
@@ -112,7 +114,7 @@ async fn next(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Arc<S
 }
 
 /// Serves one connection to its end.
-async fn talk(stream: TcpStream, site: Arc<Site>, client: Client, held: Connection) {
+async fn talk(stream: Arc<TcpStream>, site: Arc<Site>, client: Client, held: Connection) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("a connection will be slow: {error}");
     }

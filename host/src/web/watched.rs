@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Frame, SizeHint};
+use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -13,65 +15,91 @@ use super::places::Seat;
 
 /// A connection that tells its place what comes and goes.
 pub(super) struct Watched {
-    stream: TcpStream,
+    /// Shared with those who only look at it.
+    stream: Arc<TcpStream>,
     seat: Arc<Seat>,
 }
 
 impl Watched {
-    pub(super) fn new(stream: TcpStream, seat: Arc<Seat>) -> Self {
+    pub(super) fn new(stream: Arc<TcpStream>, seat: Arc<Seat>) -> Self {
         Self { stream, seat }
     }
 
-    fn tell_went(&self, outcome: &Poll<io::Result<usize>>) {
-        match outcome {
-            Poll::Ready(Ok(bytes)) => self.seat.went(Some(*bytes)),
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.seat.went(None),
+    fn write(&self, cx: &mut Context<'_>, write: impl Fn(&TcpStream) -> io::Result<usize>) -> Poll<io::Result<usize>> {
+        loop {
+            let Poll::Ready(ready) = self.stream.poll_write_ready(cx) else {
+                self.seat.went(None);
+                return Poll::Pending;
+            };
+            ready?;
+            match write(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => {
+                    if let Ok(bytes) = &outcome {
+                        self.seat.went(Some(*bytes));
+                    }
+                    return Poll::Ready(outcome);
+                }
+            }
         }
     }
 }
 
 impl AsyncRead for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, into);
-        let bytes = into.filled().len() - before;
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let outcome = loop {
+            if let Poll::Ready(ready) = self.stream.poll_read_ready(cx) {
+                ready?;
+            } else {
+                break Poll::Pending;
+            }
+            match self.stream.try_read(into.initialize_unfilled()) {
+                Ok(bytes) => {
+                    into.advance(bytes);
+                    break Poll::Ready(Ok(bytes));
+                }
+                // It was ready, and somebody else was quicker, or it was wrong: the next look registers for news.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => break Poll::Ready(Err(error)),
+            }
+        };
         match &outcome {
-            Poll::Ready(_) if bytes > 0 => self.seat.came(Some(bytes)),
+            Poll::Ready(Ok(bytes)) if *bytes > 0 => self.seat.came(Some(*bytes)),
             Poll::Ready(_) => {}
             Poll::Pending => self.seat.came(None),
         }
-        outcome
+        outcome.map_ok(drop)
     }
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(cx, from);
-        self.tell_went(&outcome);
-        outcome
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(cx, |stream| stream.try_write(from))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, from);
-        self.tell_went(&outcome);
-        outcome
+        self.write(cx, |stream| stream.try_write_vectored(from))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What was written is the system's already.
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match shutdown(&*self.stream, Shutdown::Write) {
+            // The client was quicker.
+            Ok(()) | Err(Errno::NOTCONN) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
     }
 }
 

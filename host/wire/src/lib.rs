@@ -28,6 +28,7 @@ mod health;
 mod job;
 mod lease;
 mod message;
+pub mod openai;
 mod problem;
 mod queue;
 mod request;

@@ -184,6 +184,11 @@ impl Problem {
         problem
     }
 
+    /// 500: the job that was waited for has failed. That is its backend's affair, and in the job's log.
+    pub(in crate::web) fn failed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "job failed", detail)
+    }
+
     /// 501: a body that comes in a way that nobody here understands.
     pub(in crate::web) fn wrong_transfer(coding: &str) -> Self {
         let detail =
@@ -199,6 +204,11 @@ impl Problem {
     /// 503: the host is not of use now, and has said so in its log when that began.
     pub(in crate::web) fn not_ready(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).with_header(RETRY_AFTER, 10)
+    }
+
+    /// 408: whoever asked has hung up. Nobody reads it.
+    pub(in crate::web) fn closed() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "closed", "the connection was closed before the answer")
     }
 
     /// 507: what is free on the disk is kept for jobs.
@@ -238,16 +248,37 @@ impl Problem {
         }
     }
 
-    /// The answer. This is where what is ours is logged: once.
+    /// Whether the same request may be answered otherwise in a while.
+    pub(in crate::web) fn is_for_later(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.0 == RETRY_AFTER)
+    }
+
+    /// The answer.
     pub(in crate::web) fn into_response(self) -> warp::reply::Response {
+        let mut response = self.into_response_as(|problem| show::text(&problem));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+
+    /// The answer in the shape of another API, which is JSON as well.
+    pub(in crate::web) fn into_response_as(
+        mut self,
+        shape: impl FnOnce(easel_wire::Problem) -> String,
+    ) -> warp::reply::Response {
+        let (status, header) = (self.status, self.header.take());
+        let mut response = Response::new(shape(self.told()).into());
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().extend(header.map(|header| *header));
+        response
+    }
+
+    /// What the client reads. This is where what is ours is logged: once.
+    pub(in crate::web) fn told(self) -> easel_wire::Problem {
         if let Some(cause) = &self.cause {
             tracing::error!(status = self.status.as_u16(), "{}: {cause}", self.detail);
         }
-        let mut response = Response::new(show::text(&self.document()).into());
-        *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        response.headers_mut().extend(self.header.map(|header| *header));
-        response
+        self.document()
     }
 }
 

@@ -117,7 +117,7 @@ pub(in crate::web) async fn preview(host: Arc<Host>, actor: Actor, id: Id) -> An
 }
 
 /// The media type of a picture that browsers show, told by its bytes.
-fn picture(bytes: &[u8]) -> Option<&'static str> {
+pub(in crate::web) fn picture(bytes: &[u8]) -> Option<&'static str> {
     match imagesize::image_type(bytes).ok()? {
         ImageType::Png => Some("image/png"),
         ImageType::Jpeg => Some("image/jpeg"),
