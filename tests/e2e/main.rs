@@ -41,7 +41,8 @@ mod neighbours; // processes of other users on this machine
 mod corpus; // every answer and frame, to the letter
 
 // The page.
-mod page; // what people see at `/`, in a real browser
+mod openai;
+mod page; // what people see at `/`, in a real browser // pictures for clients of OpenAI's API
 
 // The WebSocket.
 mod websocket; // snapshots, subscriptions, cursors, slow clients, progress

@@ -1,7 +1,6 @@
 //! The shapes of OpenAI's API for images, as far as Easel speaks it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// `POST /openai/v1/images/generations`. Other fields that the backend has a param for are passed to it, the rest is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -155,6 +154,3 @@ pub struct Model {
     /// Always `easel`.
     pub owned_by: String,
 }
-
-/// Fields that no [`ImageRequest`] has.
-pub type Extra = serde_json::Map<String, Value>;
