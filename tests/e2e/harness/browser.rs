@@ -247,10 +247,17 @@ async fn start(name: &str) -> Option<(Child, String)> {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It closes its browser when it is asked to end, and not when it is killed.
-        if let Some(pid) = i32::try_from(self.driver.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
+        // What it has started outlives it, however it ends.
+        let _ = self.driver.kill();
         let _ = self.driver.wait();
+        let profile = self._profile.path().to_owned();
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let said = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            if !String::from_utf8_lossy(&said).contains(&*profile.to_string_lossy()) {
+                continue;
+            }
+            let pid = process.file_name().to_string_lossy().parse().ok().and_then(rustix::process::Pid::from_raw);
+            let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+        }
     }
 }
