@@ -1,6 +1,7 @@
 //! The data directory belongs to one host: nobody else gets at it, a copy of it is no second host, and nothing is written to
 //! another that has its name.
 
+use crate::harness::api::ended;
 use crate::harness::{Home, Host, cli, eventually};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
@@ -21,6 +22,20 @@ fn all(directory: &Path) -> Vec<PathBuf> {
 fn copy(from: &Path, to: &Path) {
     let status = std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap();
     assert!(status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_have_no_files_leave_no_directory() {
+    let host = Host::start().await;
+    let api = host.api();
+    for params in [json!({}), json!({"behaviour": "fail", "kind": "invalid", "message": "as told"})] {
+        let job = api.submit_job(&json!({ "params": params })).await;
+        api.until_job(&job["id"], "its end", ended).await;
+    }
+    for kind in ["artifacts", "inputs"] {
+        let directory = host.home().data().join(kind);
+        assert_eq!(all(&directory), [directory], "nothing is in it");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

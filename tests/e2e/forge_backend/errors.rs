@@ -46,7 +46,7 @@ async fn each_error_of_the_engine_has_its_kind_and_its_words() {
             "the model file is broken",
         ),
         (500, json!({"error": "ValueError", "detail": "", "body": "", "errors": "bad tensor"}), "failed", "bad tensor"),
-        (200, json!({"images": ["PGh0bWw+"], "info": ""}), "failed", "no image"),
+        (200, json!({"images": ["PGh0bWw+"], "info": ""}), "failed", "not an image"),
         (200, json!({"images": [], "info": ""}), "failed", "no image"),
     ] {
         let error = fails_with(&forge, &api, status, body).await;
