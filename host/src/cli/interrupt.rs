@@ -5,6 +5,7 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Signal, getpid, kill_process};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -19,6 +20,14 @@ pub(in crate::cli) async fn until_interrupted<T>(work: impl Future<Output = T>) 
     thread::Builder::new().name("interrupt".to_owned()).spawn(move || {
         if listener.block_on(tokio::signal::ctrl_c()).is_ok() && tell.send(()).is_ok() {
             thread::sleep(MOMENT);
+        }
+        // Ending in good order waits for whoever ends already, and sits in a write while doing so.
+        let last_resort = thread::Builder::new().spawn(|| {
+            thread::sleep(MOMENT);
+            kill_process(getpid(), Signal::KILL)
+        });
+        if let Err(error) = last_resort {
+            tracing::debug!("nobody sees to it that this ends: {error}");
         }
         process::exit(1);
     })?;

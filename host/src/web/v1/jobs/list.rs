@@ -1,14 +1,16 @@
 //! `GET /v1/jobs`: the newest first, narrowed by filters; the line in its order; or whatever an id begins or ends like.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use easel_core::{Actor, BatchId, Job, JobId, State, Status, Timestamp, Viewer};
+use easel_core::{Actor, BatchId, Body, Job, JobId, State, Status, Timestamp, Viewer};
 use easel_wire::Jobs;
 use uuid::Uuid;
 
 use super::envelope::moment;
 use crate::choice::one_of;
+use crate::events::Logged;
 use crate::store::JobFilter;
 use crate::web::answer::reply;
 use crate::web::extract::body::ID;
@@ -17,6 +19,8 @@ use crate::web::{Answer, Host, Problem};
 
 /// How many jobs a page has, unless it is told otherwise, and at the most: params come along, up to 64 KiB each.
 const PAGE: (usize, usize) = (50, 200);
+/// How many events may come while a page is read.
+const CHANGES: usize = 10_000;
 /// How many batches a list can be of.
 const BATCHES: usize = 10;
 /// How many words can be looked for at once, and how long they may be together, in bytes.
@@ -60,11 +64,42 @@ pub(in crate::web) async fn list(host: Arc<Host>, actor: Actor, query: Query) ->
 
 async fn newest(host: &Host, filter: &JobFilter, query: &Query) -> Answer {
     let (limit, before) = (query.limit(PAGE.0, PAGE.1)?, query.cursor()?);
-    let (jobs, next) = host.scheduler.jobs(filter, before, limit).await?;
+    let begun = host.scheduler.hub().head();
+    let (jobs, mut next) = host.scheduler.jobs(filter, before, limit).await?;
     let (state, mut jobs) = in_one_state(host, &filter.viewer, jobs).await?;
-    // Some may have gone on since they were read.
+    // Some may have gone on since they were read, others may belong here only since then: a page is of one state.
     jobs.retain(|job| filter.matches(job));
+    let listed: HashSet<JobId> = jobs.iter().map(|job| job.id).collect();
+    let here = |job: &&Arc<Job>| {
+        before.is_none_or(|before| job.ticket < before)
+            && next.is_none_or(|next| job.ticket >= next)
+            && !listed.contains(&job.id)
+            && filter.matches(job)
+    };
+    let changed = changed_since(host, begun, &state).await;
+    jobs.extend(changed.iter().filter_map(|id| state.job(*id)).filter(here).cloned());
+    jobs.sort_unstable_by_key(|job| Reverse(job.ticket));
+    if jobs.len() > limit {
+        jobs.truncate(limit);
+        next = jobs.last().map(|job| job.ticket);
+    }
     Ok(page(host, &state, jobs.iter().map(|job| &**job), next.map(|ticket| ticket.to_string())))
+}
+
+/// The jobs to which something has happened after an event, up to this state.
+async fn changed_since(host: &Host, seq: u64, state: &State) -> BTreeSet<JobId> {
+    let hub = host.scheduler.hub();
+    // A state is known a moment before its events are.
+    if hub.watch_head().wait_for(|head| *head >= state.seq).await.is_err() {
+        return BTreeSet::new();
+    }
+    // Those that are not in memory any more happened long ago.
+    let events = hub.since(seq, CHANGES).unwrap_or_default();
+    let of = |logged: &Arc<Logged>| match &logged.event.body {
+        Body::Job { job, .. } => Some(job.id),
+        _ => None,
+    };
+    events.iter().filter_map(of).collect()
 }
 
 /// What has not ended, in the order in which it would start. The line moves: a page is of its own moment, and its cursor the number of
