@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::openai::*;
 use crate::*;
 
 /// The schema of each shape, by its name.
@@ -38,12 +39,18 @@ fn shapes() -> BTreeMap<&'static str, Value> {
         ErrorKind,
         Event,
         Events,
+        Failure,
+        FailureDetail,
         Filter,
         Following,
         Frame,
         Health,
         HealthStatus,
         HolderFrame,
+        Image,
+        ImageEvent,
+        ImageRequest,
+        Images,
         Input,
         Job,
         JobError,
@@ -57,6 +64,8 @@ fn shapes() -> BTreeMap<&'static str, Value> {
         Message,
         MessageEvent,
         MessagePatch,
+        Model,
+        Models,
         Move,
         NewBatch,
         NewInput,
@@ -74,6 +83,7 @@ fn shapes() -> BTreeMap<&'static str, Value> {
         Queue,
         Ready,
         Report,
+        ResponseFormat,
         Runs,
         Scope,
         Snapshot,
@@ -92,7 +102,8 @@ fn schema<T: ToSchema>() -> Value {
 }
 
 /// What clients send: whatever may be null there may as well be left out.
-const SENT: [&str; 8] = ["CancelMany", "MessagePatch", "Move", "NewBatch", "NewJob", "NewMessage", "Pausing", "Report"];
+const SENT: [&str; 9] =
+    ["CancelMany", "ImageRequest", "MessagePatch", "Move", "NewBatch", "NewJob", "NewMessage", "Pausing", "Report"];
 
 /// What a follower hears is an event or a frame, each of which has its schema.
 const TOLD_ELSEWHERE: [&str; 1] = ["Heard"];
@@ -172,7 +183,7 @@ fn no_word_is_listed_that_only_a_later_version_says() {
 }
 
 /// Where the documents speak of a shape: a file and a heading in it. What has no field is not among them.
-const DOCUMENTED: [(&str, &str, &[&str]); 10] = [
+const DOCUMENTED: [(&str, &str, &[&str]); 14] = [
     ("api", "", &["Problem"]),
     (
         "api",
@@ -227,12 +238,17 @@ const DOCUMENTED: [(&str, &str, &[&str]); 10] = [
         ],
     ),
     ("websocket", "Holding a device", &["HolderFrame", "LeaseFrame", "Report"]),
+    ("clients", "What a request may say", &["ImageRequest"]),
+    ("clients", "What comes back", &["Image", "Images", "Model", "Models"]),
+    ("clients", "Waiting", &["ImageEvent"]),
+    ("clients", "What goes wrong", &["Failure", "FailureDetail"]),
 ];
 
 #[test]
 fn the_documents_have_every_field() {
     let documents = |name: &str| match name {
         "api" => include_str!("../../../docs/api.md"),
+        "clients" => include_str!("../../../docs/clients.md"),
         _ => include_str!("../../../docs/websocket.md"),
     };
     let mut told: BTreeMap<&str, String> = BTreeMap::new();
