@@ -1,7 +1,7 @@
 //! Who waits for which job with an open request. A job for which nobody has waited for a while is cancelled: its pictures would reach
 //! nobody.
 //!
-//! A job says of itself which request it is from (its `metadata` has `face` and `request`), so that the same request sent again finds it, also
+//! A job says of itself which request it is from (its `metadata` has `easel_face` and `easel_request`, names that no client has by chance), so that the same request sent again finds it, also
 //! after a restart. The while is long enough for a client whose connection broke to ask again.
 
 use std::collections::HashMap;
@@ -36,17 +36,17 @@ pub(super) struct Seat {
 
 /// What a job that came from a request is marked with.
 pub(super) fn mark(face: &str, request: &str) -> Json {
-    Json::of(&json!({ "face": face, "request": request }))
+    Json::of(&json!({ "easel_face": face, "easel_request": request }))
 }
 
 fn is_marked(job: &Job, face: &str, request: Option<&str>) -> bool {
     // A start asks this of all jobs that wait, and hardly any has the mark.
-    if !job.metadata.text().contains("\"face\"") {
+    if !job.metadata.text().contains("\"easel_face\"") {
         return false;
     }
     let marks = job.metadata.value();
     let is = |name, expected: &str| marks.get(name).and_then(Value::as_str) == Some(expected);
-    is("face", face) && request.is_none_or(|request| is("request", request))
+    is("easel_face", face) && request.is_none_or(|request| is("easel_request", request))
 }
 
 impl Audience {
